@@ -1,0 +1,63 @@
+"""Scheduled DingTalk work notifications that arrive: once, on time, and provably.
+
+from dingbell import DingBell, text, users
+
+bell = DingBell.from_env()
+
+@bell.daily("16:00", to=users("manager4220"))
+def off_work():
+    return text("Hello! 下午好!下班奥里给666!")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dingbell.errors import (
+    ConflictError,
+    DatabaseError,
+    DingBellError,
+    InputError,
+    NotFoundError,
+    OutsideError,
+)
+from dingbell.version import __version__
+
+if TYPE_CHECKING:
+    from dingbell.bell import (
+        DingBell,
+        departments,
+        everyone,
+        markdown,
+        mobiles,
+        roles,
+        text,
+        users,
+    )
+
+__all__ = [
+    "ConflictError",
+    "DatabaseError",
+    "DingBell",
+    "DingBellError",
+    "InputError",
+    "NotFoundError",
+    "OutsideError",
+    "__version__",
+    "departments",
+    "everyone",
+    "markdown",
+    "mobiles",
+    "roles",
+    "text",
+    "users",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the library when it is first used; the command line does not need it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dingbell import bell
+
+    return getattr(bell, name)

@@ -1,0 +1,121 @@
+"""The HTTP server of a node: bound before anything starts, stopped by the node's own signals."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from dingbell.errors import InputError, Text
+from dingbell.telemetry import Metrics
+from dingbell.version import __version__
+
+__all__ = ["ApiServer", "bind", "create_app"]
+
+_PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>DingBell 叮铃</title>
+<style>body{{font:16px/1.6 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}}
+code{{background:#eee;padding:.1em .4em;border-radius:4px}}</style>
+<h1>DingBell 叮铃 {version}</h1>
+<p>{state}</p>
+<p><a href="/health/ready">/health/ready</a> · <a href="/metrics">/metrics</a> ·
+<code>dingbell firings list</code></p></html>"""
+
+
+def create_app(healthy: Callable[[], bool], metrics: Metrics, *, console: bool = True) -> FastAPI:
+    """Build the app.
+
+    Args:
+        healthy: whether the node fires schedules right now.
+        metrics: what `/metrics` shows.
+        console: whether `/` shows a page.
+    """
+    app = FastAPI(title="DingBell", version=__version__, openapi_url="/openapi.json")
+
+    @app.get("/health/live")
+    async def live() -> dict[str, str]:
+        """The process runs."""
+        return {"status": "alive", "version": __version__}
+
+    @app.get("/health/ready")
+    async def ready() -> JSONResponse:
+        """The node holds its lease and is connected: it fires schedules."""
+        fine = healthy()
+        return JSONResponse({"status": "ready" if fine else "degraded"}, 200 if fine else 503)
+
+    @app.get("/metrics", response_class=Response)
+    async def scrape() -> Response:
+        """Metrics in the Prometheus text format."""
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+    if console:
+
+        @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+        async def page() -> str:
+            state = "运行中 · running" if healthy() else "降级 · degraded: database away?"
+            return _PAGE.format(version=__version__, state=state)
+
+    return app
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port; 0 takes a free one.
+
+    Raises:
+        InputError: the port is in use, or the host is not one of this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(128)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            Text(
+                "cannot listen on {host}:{port}: {reason}. Choose another with --port",
+                "无法监听 {host}:{port}: {reason}。请用 --port 换一个",
+            ).format(host=host, port=port, reason=reason)
+        ) from None
+    return bound
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the node."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class ApiServer:
+    """Serves an app on a bound socket."""
+
+    def __init__(self, app: FastAPI, bound: socket.socket) -> None:
+        self._bound = bound
+        self._server = _Server(
+            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._bound.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._bound]))
+
+    async def stop(self) -> None:
+        """Finish the requests in hand and stop."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._bound.close()

@@ -1,0 +1,220 @@
+"""The one place that builds everything: database, desk, engine, API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+
+from dingbell.clients import Clients
+from dingbell.clock import Clock, SystemClock
+from dingbell.domain.slots import Pace
+from dingbell.engine.context import MessageFunction
+from dingbell.engine.node import Node
+from dingbell.engine.tracker import READ_LOOKS
+from dingbell.errors import DingBellError, InputError, Text
+from dingbell.operations import apps, people
+from dingbell.operations.desk import Desk
+from dingbell.settings import Settings
+from dingbell.store import apps as app_rows
+from dingbell.store import directory, migrate, nodes
+from dingbell.store.connection import create_pool
+from dingbell.store.embedded import EmbeddedServer
+from dingbell.store.vault import Vault
+from dingbell.telemetry import Event, Metrics, log
+from dingbell.version import __version__
+
+__all__ = ["ENVIRONMENT_APP", "Service", "open_database", "open_desk"]
+
+# The name under which the app given by the environment is known.
+ENVIRONMENT_APP = "default"
+_DIRECTORY_AGE = timedelta(hours=6)
+_FIRST_SYNC_PATIENCE = 10.0
+_WATCH_EVERY = 2.0
+_SYNC_EVERY = 600.0
+_PASSING = (DingBellError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A PostgreSQL that is there: its address, and the embedded server where it is ours."""
+
+    dsn: str
+    server: EmbeddedServer | None
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Start or attach to the embedded server, or use the one that is given; then migrate.
+
+    Raises:
+        InputError: the address is wrong or the data directory cannot be used.
+        DatabaseError: PostgreSQL cannot be reached or started.
+    """
+    if settings.database_url is not None:
+        dsn = settings.database_url.get_secret_value()
+        if not dsn.startswith(("postgresql://", "postgres://")):
+            raise InputError(
+                Text(
+                    "DINGBELL_DATABASE_URL must start with postgresql://",
+                    "DINGBELL_DATABASE_URL 必须以 postgresql:// 开头",
+                )
+            )
+        await migrate.upgrade(dsn)
+        yield Database(dsn, None)
+        return
+    server = EmbeddedServer(settings.data_dir)
+    dsn = await server.start()
+    try:
+        await migrate.upgrade(dsn)
+        yield Database(dsn, server)
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def open_desk(
+    settings: Settings, *, database: Database | None = None, clock: Clock | None = None
+) -> AsyncIterator[Desk]:
+    """Build what operations need, over a database that is open or is opened for it."""
+    if database is None:
+        async with (
+            open_database(settings) as opened,
+            open_desk(settings, database=opened, clock=clock) as desk,
+        ):
+            yield desk
+        return
+    clock = clock or SystemClock()
+    key = settings.secret_key.get_secret_value() if settings.secret_key else None
+    vault = Vault.open(key, settings.data_dir)
+    pool = await create_pool(database.dsn, size=12)
+    clients = Clients(pool, vault, clock)
+    desk = Desk(
+        pool=pool,
+        clock=clock,
+        clients=clients,
+        vault=vault,
+        pace=Pace(settings.people_per_minute, settings.calls_per_second),
+        oapi_url=settings.oapi_url,
+        api_url=settings.api_url,
+        default_app=ENVIRONMENT_APP if settings.has_app else None,
+    )
+    try:
+        await _put_environment_app(desk, settings)
+        yield desk
+    finally:
+        await clients.close()
+        await asyncio.wait_for(pool.close(), timeout=5)
+
+
+async def _put_environment_app(desk: Desk, settings: Settings) -> None:
+    if settings.app_key and settings.app_secret and settings.agent_id:
+        spec = apps.AppSpec(
+            agent_id=settings.agent_id,
+            app_key=settings.app_key,
+            app_secret=settings.app_secret,
+        )
+        await apps.put(desk, ENVIRONMENT_APP, spec)
+
+
+async def any_node_alive(desk: Desk) -> bool:
+    """Whether some node is running on this database."""
+    async with desk.pool.acquire() as connection:
+        return await nodes.alive(connection) > 0
+
+
+class Service:
+    """A node with everything around it: engine, directory refresh, database watchdog."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        database: Database,
+        *,
+        functions: Mapping[str, MessageFunction] | None = None,
+        looks: tuple[timedelta, ...] = READ_LOOKS,
+        ticks: bool = True,
+    ) -> None:
+        self.desk = desk
+        self.metrics = Metrics()
+        self._database = database
+        self._tasks: list[asyncio.Task[None]] = []
+        self.node = Node(
+            dsn=database.dsn,
+            pool=desk.pool,
+            clock=desk.clock,
+            clients=desk.clients,
+            pace=desk.pace,
+            metrics=self.metrics,
+            version=__version__,
+            functions=functions,
+            looks=looks,
+            ticks=ticks,
+        )
+
+    async def start(self, *, sync_first: bool = False) -> None:
+        """Start; return when schedules are fired.
+
+        Args:
+            sync_first: read directories that were never read before anything is fired.
+        """
+        if sync_first:
+            await self._sync_unread()
+        await self.node.start()
+        self._tasks = [
+            asyncio.ensure_future(self._keep_directories()),
+            asyncio.ensure_future(self._watch_database()),
+        ]
+
+    async def stop(self) -> None:
+        """Drain and stop."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.node.stop()
+
+    async def _sync_unread(self) -> None:
+        """Read the directory of the environment's app for the first time."""
+        try:
+            async with self.desk.pool.acquire() as connection:
+                app = await app_rows.named(connection, ENVIRONMENT_APP)
+            if app is not None:
+                async with asyncio.timeout(_FIRST_SYNC_PATIENCE):
+                    await people.ensure(self.desk, app)
+        except (TimeoutError, DingBellError) as error:
+            log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
+
+    async def _keep_directories(self) -> None:
+        while True:
+            await self.desk.clock.sleep(_SYNC_EVERY)
+            await self._refresh_directories()
+
+    async def _refresh_directories(self) -> None:
+        """Read again the directories in use that have grown old, each with an app of its org."""
+        try:
+            async with self.desk.pool.acquire() as connection:
+                orgs = {
+                    app.org: app
+                    for app in await app_rows.all_apps(connection)
+                    if await directory.last_sync(connection, app.org) is not None
+                }
+            for app in orgs.values():
+                await people.ensure(self.desk, app, younger_than=_DIRECTORY_AGE)
+        except _PASSING as error:
+            log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
+
+    async def _watch_database(self) -> None:
+        """Start the embedded server again when it has died."""
+        while self._database.server is not None:
+            await self.desk.clock.sleep(_WATCH_EVERY)
+            if self.node.healthy:
+                continue
+            try:
+                await self._database.server.ensure()
+            except DingBellError as error:
+                log(Event.DATABASE_LOST, level=logging.ERROR, error=str(error)[:200])

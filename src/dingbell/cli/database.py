@@ -1,0 +1,133 @@
+"""`dingbell db …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dingbell.cli.frame import Json, fail, print_json, run
+from dingbell.cli.language import tr
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help=tr("upgrade, back up, restore, prune", "升级、备份、恢复、清理"), no_args_is_help=True
+)
+
+
+@app.command(help=tr("bring the database to the newest schema", "升级数据库结构"))
+def upgrade(as_json: Annotated[bool, Json] = False) -> None:
+    """Run migrations."""
+    revision = run(_upgrade())
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        typer.echo(tr(f"the schema is at {revision}", f"结构版本 {revision}"))
+
+
+async def _upgrade() -> str | None:
+    from dingbell.bootstrap import open_database
+    from dingbell.settings import Settings
+    from dingbell.store.migrate import current_revision
+
+    async with open_database(Settings.load()) as database:
+        return await current_revision(database.dsn)
+
+
+@app.command(
+    help=tr("write everything to one file, while the service runs", "备份到一个文件, 服务无需停止")
+)
+def backup(
+    file: Annotated[Path, typer.Argument(help=tr("the file to write", "写入的文件"))],
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Back up."""
+    if file.exists():
+        fail(tr(f"{file} exists already", f"{file} 已存在"))
+    run(_backup(file))
+    size = file.stat().st_size
+    if as_json:
+        print_json({"file": str(file), "bytes": size})
+    else:
+        typer.echo(f"{file}: {size} bytes")
+
+
+async def _backup(file: Path) -> None:
+    from dingbell.bootstrap import open_database
+    from dingbell.settings import Settings
+    from dingbell.store import backup
+
+    async with open_database(Settings.load()) as database:
+        await backup.write(database.dsn, file)
+
+
+@app.command(
+    help=tr("replace everything by a backup; no node may run", "用备份替换全部数据; 需先停止节点")
+)
+def restore(
+    file: Annotated[Path, typer.Argument(help=tr("the file to read", "读取的文件"))],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Restore."""
+    if not file.is_file():
+        fail(tr(f"there is no file {file}", f"没有文件 {file}"))
+    if not yes:
+        typer.confirm(tr("Replace everything?", "替换全部数据?"), abort=True, err=True)
+    run(_restore(file))
+    if as_json:
+        print_json({"restored": str(file)})
+    else:
+        typer.echo(tr("restored", "已恢复"))
+
+
+async def _restore(file: Path) -> None:
+    from dingbell.bootstrap import any_node_alive, open_database, open_desk
+    from dingbell.errors import ConflictError, Text
+    from dingbell.settings import Settings
+    from dingbell.store import backup
+
+    settings = Settings.load()
+    async with open_database(settings) as database:
+        async with open_desk(settings, database=database) as desk:
+            if await any_node_alive(desk):
+                raise ConflictError(
+                    Text("a node is running: stop it first", "有节点在运行: 请先停止")
+                )
+        await backup.read(database.dsn, file)
+
+
+@app.command(help=tr("delete the ledger of old firings", "清理旧的触发明细"))
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", help=tr("age, such as 180d", "时长, 例如 180d"))
+    ] = "180d",
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Prune."""
+    count = run(_prune(older_than))
+    if as_json:
+        print_json({"firings": count})
+    else:
+        typer.echo(tr(f"{count} firings deleted", f"已删除 {count} 次触发"))
+
+
+async def _prune(older_than: str) -> int:
+    from dingbell.bootstrap import open_desk
+    from dingbell.domain.duration import parse_duration
+    from dingbell.settings import Settings
+    from dingbell.store import firings
+    from dingbell.store.connection import transaction
+
+    age = parse_duration(older_than)
+    total = 0
+    async with open_desk(Settings.load()) as desk:
+        before = desk.clock.now() - age
+        while True:
+            async with transaction(desk.pool) as connection:
+                count = await firings.prune(connection, before)
+            total += count
+            if count == 0:
+                return total

@@ -1,0 +1,117 @@
+"""`dingbell init | plan | apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dingbell.cli.frame import Json, fail, print_json, run
+from dingbell.cli.language import tr
+
+if TYPE_CHECKING:
+    from dingbell.config.apply import Change
+
+__all__ = ["add_to"]
+
+File = Annotated[Path, typer.Option("--file", "-f", help=tr("the configuration file", "配置文件"))]
+Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune", help=tr("delete schedules that are not in the file", "删除文件中没有的日程")
+    ),
+]
+_FILE = Path("dingbell.yaml")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        help=tr(
+            "write a commented dingbell.yaml and .env.example",
+            "生成带注释的 dingbell.yaml 和 .env.example",
+        )
+    )(init)
+    app.command(help=tr("show what apply would change", "显示 apply 会改变什么"))(plan)
+    app.command(help=tr("make the database say what the file says", "使数据库与文件一致"))(apply)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help=tr("where to write", "写入的文件夹"))] = Path(),
+    force: Annotated[bool, typer.Option("--force", help=tr("overwrite", "覆盖已有文件"))] = False,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Write example files."""
+    from cryptography.fernet import Fernet
+
+    from dingbell.config.examples import ENVIRONMENT, YAML
+
+    contents = {
+        folder / "dingbell.yaml": YAML,
+        folder / ".env.example": ENVIRONMENT.format(key=Fernet.generate_key().decode()),
+    }
+    if existing := [str(path) for path in contents if path.exists() and not force]:
+        names = ", ".join(existing)
+        fail(tr(f"{names} exists already; --force overwrites", f"{names} 已存在; --force 可覆盖"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    if as_json:
+        print_json([str(path) for path in contents])
+        return
+    for path in contents:
+        typer.echo(str(path))
+
+
+def plan(file: File = _FILE, prune: Prune = False, as_json: Annotated[bool, Json] = False) -> None:
+    """Show the difference."""
+    _show(run(_work(file, prune=prune, really=False)), as_json=as_json, done=False)
+
+
+def apply(file: File = _FILE, prune: Prune = False, as_json: Annotated[bool, Json] = False) -> None:
+    """Make it so."""
+    _show(run(_work(file, prune=prune, really=True)), as_json=as_json, done=True)
+
+
+async def _work(file: Path, *, prune: bool, really: bool) -> list[Change]:
+    from dingbell.bootstrap import open_desk
+    from dingbell.config import apply as work
+    from dingbell.config.schema import load
+    from dingbell.settings import Settings
+
+    settings = Settings.load()
+    config = load(file)
+    async with open_desk(settings) as desk:
+        return await (work.apply if really else work.plan)(desk, config, prune=prune)
+
+
+_SIGNS = {"create": "+", "change": "~", "delete": "-", "keep": " "}
+
+
+def _show(changes: list[Change], *, as_json: bool, done: bool) -> None:
+    if as_json:
+        print_json([change.to_dict() for change in changes])
+        return
+    for change in changes:
+        hint = ""
+        if change.action == "keep":
+            hint = tr("  (not in the file; --prune deletes it)", "  (文件中没有; --prune 可删除)")
+        typer.echo(f"{_SIGNS[change.action]} {change.kind} {change.name}{hint}")
+        for field, (old, new) in change.fields.items():
+            typer.echo(f"    {field}: {old} → {new}")
+    real = sum(change.action != "keep" for change in changes)
+    if real == 0:
+        typer.echo(tr("nothing to change", "没有变化"))
+    elif done:
+        typer.echo(tr(f"{real} applied", f"已应用 {real} 项"))
+    else:
+        typer.echo(
+            tr(
+                f"{real} to change; `dingbell apply` does it",
+                f"将改变 {real} 项; 用 `dingbell apply` 执行",
+            )
+        )

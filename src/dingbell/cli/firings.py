@@ -1,0 +1,231 @@
+"""`dingbell firings …`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dingbell.cli.following import desk_with_engine, finish, follow
+from dingbell.cli.frame import EXIT_FAILED, EXIT_PARTLY, Json, fail, print_json, run, table, totals
+from dingbell.cli.language import tr
+
+if TYPE_CHECKING:
+    from dingbell.operations.desk import Desk
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help=tr("see, watch, cancel, recall and export firings", "查看、跟踪、取消、撤回、导出触发"),
+    no_args_is_help=True,
+)
+
+Id = Annotated[int, typer.Argument(help=tr("id of the firing", "触发的 id"), min=1)]
+
+
+async def _at_desk(operation: str, *arguments: Any, **options: Any) -> Any:
+    from dingbell.bootstrap import open_desk
+    from dingbell.operations import reports
+    from dingbell.settings import Settings
+
+    async with open_desk(Settings.load()) as desk:
+        return await getattr(reports, operation)(desk, *arguments, **options)
+
+
+@app.command("list", help=tr("the newest firings first", "最新的触发在前"))
+def list_(
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help=tr("how many", "数量"))
+    ] = 20,
+    schedule: Annotated[
+        str | None, typer.Option("--schedule", help=tr("only of this schedule", "只看此日程"))
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help=tr("only in this state", "只看此状态"))
+    ] = None,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """List firings."""
+    found = run(_at_desk("listed", limit=limit, schedule=schedule, state=state))
+    if as_json:
+        print_json(found)
+        return
+    table(
+        (
+            "id",
+            tr("schedule", "日程"),
+            tr("due", "应发时间"),
+            tr("state", "状态"),
+            tr("people", "人数"),
+            tr("reason", "原因"),
+        ),
+        (
+            (
+                one["id"],
+                one["schedule"] or one["kind"],
+                one["due_at"],
+                one["state"],
+                totals(one["totals"]),
+                one["reason"],
+            )
+            for one in found
+        ),
+    )
+
+
+@app.command(help=tr("one firing: its batches and its people", "一次触发: 批次与每个人"))
+def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
+    """Show one firing."""
+    found = run(_at_desk("show", firing_id))
+    if as_json:
+        print_json(found)
+        return
+    reason = f" ({found['reason']})" if found["reason"] else ""
+    label = found["schedule"] or found["kind"]
+    typer.echo(f"{tr('firing', '触发')} {firing_id} · {label} · {found['state']}{reason}")
+    typer.echo(f"{tr('due', '应发')} {found['due_at']} · {totals(found['totals'])}")
+    table(
+        (
+            "#",
+            tr("state", "状态"),
+            "task_id",
+            tr("slot", "时隙"),
+            tr("sent", "发出"),
+            tr("size", "人数"),
+            tr("code", "代码"),
+        ),
+        (
+            (
+                b["ordinal"],
+                b["state"],
+                b["task_id"],
+                b["slot_at"],
+                b["sent_at"],
+                b["size"],
+                _explained(b["code"]),
+            )
+            for b in found["batches"]
+        ),
+    )
+    table(
+        ("userid", tr("name", "姓名"), tr("state", "状态"), tr("code", "代码"), tr("read", "已读")),
+        (
+            (d["userid"], d["name"], d["state"], _explained(d["code"]), d["read_at"])
+            for d in found["deliveries"]
+        ),
+    )
+
+
+def _explained(code: str | None) -> str:
+    """A code with what it means."""
+    from dingbell.operations.codes import explain
+
+    meaning = explain(code) if code else None
+    return f"{code} {tr(*meaning)}" if meaning else code or ""
+
+
+@app.command(help=tr("follow a firing until it is final", "跟踪直到有最终结果"))
+def watch(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
+    """Follow one firing."""
+
+    async def follow_it() -> dict[str, Any]:
+        from dingbell.bootstrap import open_desk
+        from dingbell.settings import Settings
+
+        async with open_desk(Settings.load()) as desk:
+            return await follow(desk, firing_id, quiet=as_json)
+
+    finish(run(follow_it()), as_json=as_json)
+
+
+@app.command(help=tr("cancel what has not been sent yet", "取消尚未发出的部分"))
+def cancel(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
+    """Cancel."""
+    found = run(_at_desk("cancel", firing_id))
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"{tr('canceled', '已取消')}: {totals(found['totals'])}")
+
+
+@app.command(help=tr("take a firing off the phones, inside 24 hours", "24 小时内从手机上撤回"))
+def recall(
+    firing_id: Id,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Recall."""
+    if not yes:
+        if not sys.stdin.isatty():
+            fail(tr("confirm the recall with --yes", "请用 --yes 确认撤回"))
+        typer.confirm(
+            tr(f"Recall firing {firing_id}?", f"撤回触发 {firing_id}?"), abort=True, err=True
+        )
+    found = run(_recall(firing_id))
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"{found['state']}: {totals(found['totals'])}")
+        for batch in found["batches"]:
+            if (batch["code"] or "").startswith("recall:"):
+                typer.echo(f"  #{batch['ordinal']} {_explained(batch['code'][7:])}", err=True)
+    raise typer.Exit(_recall_code(found))
+
+
+def _recall_code(found: dict[str, Any]) -> int:
+    kept = [batch for batch in found["batches"] if (batch["code"] or "").startswith("recall:")]
+    if not kept:
+        return 0
+    return EXIT_PARTLY if found["state"] == "recalled" else EXIT_FAILED
+
+
+async def _recall(firing_id: int) -> dict[str, Any]:
+    from dingbell.operations import reports
+
+    async with desk_with_engine() as (desk, _):
+        await reports.recall(desk, firing_id)
+        await _until_recalled(desk, firing_id)
+        return await reports.show(desk, firing_id)
+
+
+async def _until_recalled(desk: Desk, firing_id: int) -> None:
+    from dingbell.errors import OutsideError, Text
+    from dingbell.operations import reports
+
+    deadline = desk.clock.monotonic() + 60
+    while not await reports.recalled(desk, firing_id):
+        if desk.clock.monotonic() > deadline:
+            raise OutsideError(Text("the recall goes on in the background", "撤回仍在后台进行"))
+        await desk.clock.sleep(0.2)
+
+
+@app.command(help=tr("write the ledger of a firing to a file", "把明细写入文件"))
+def export(
+    firing_id: Id,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help=tr("file; standard output if left out", "文件; 省略则输出到标准输出"),
+        ),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help=tr("csv or jsonl", "csv 或 jsonl"))] = "csv",
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Export the ledger."""
+    if as_json:
+        form = "jsonl"
+    if form not in ("csv", "jsonl"):
+        fail(tr("--format is csv or jsonl", "--format 只能是 csv 或 jsonl"))
+    if out is None:
+        run(_at_desk("export", firing_id, form, sys.stdout))
+        return
+    try:
+        with out.open("w", encoding="utf-8-sig" if form == "csv" else "utf-8", newline="") as file:
+            count = run(_at_desk("export", firing_id, form, file))
+    except OSError as error:
+        fail(tr(f"cannot write {out}: {error.strerror}", f"无法写入 {out}: {error.strerror}"))
+    typer.echo(f"{out}: {count}", err=True)

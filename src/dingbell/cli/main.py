@@ -1,0 +1,63 @@
+"""The commands, by noun."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dingbell.cli import database, directory, files, firings, schedules, sending, services
+from dingbell.cli.language import tr
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="dingbell",
+    help=tr(
+        "Scheduled DingTalk work notifications that arrive: once, on time, and provably.",
+        "定时钉钉工作通知: 只到一次, 准时送达, 有据可查。",
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from dingbell.version import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    lang: Annotated[
+        str | None,
+        typer.Option("--lang", help=tr("language: zh or en", "语言: zh 或 en"), metavar="zh|en"),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help=tr("print the version", "显示版本")
+        ),
+    ] = False,
+) -> None:
+    """Read the options that stand before the command; `--lang` has been read already."""
+    if lang is not None and lang.lower()[:2] not in ("zh", "en"):
+        raise typer.BadParameter(tr("--lang is zh or en", "--lang 只能是 zh 或 en"))
+
+
+services.add_to(app)
+files.add_to(app)
+sending.add_to(app)
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(firings.app, name="firings")
+app.add_typer(directory.app, name="directory")
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,190 @@
+"""`dingbell demo | sandbox | serve | doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dingbell.cli.frame import EXIT_FAILED, Json, fail, print_json, run, table
+from dingbell.cli.language import say, tr
+
+if TYPE_CHECKING:
+    from dingbell.operations.doctor import Check
+
+__all__ = ["add_to", "stop_on_signals"]
+
+Host = Annotated[str, typer.Option("--host", help=tr("address to listen on", "监听地址"))]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        help=tr(
+            "a sandbox, a service and a company: one notice from end to end",
+            "沙箱 + 服务 + 示例公司: 一条通知的全过程",
+        )
+    )(demo)
+    app.command(help=tr("run a node: scheduler and delivery", "运行节点: 调度与投递"))(serve)
+    app.command(help=tr("run the pretend DingTalk alone", "单独运行模拟钉钉"))(sandbox)
+    app.command(
+        help=tr("check credentials, clock, permissions, database", "检查凭据、时钟、权限、数据库")
+    )(doctor)
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help=tr("tell the story and exit", "演示一次后退出"))
+    ] = False,
+    people: Annotated[
+        int,
+        typer.Option("--people", min=2, max=100_000, help=tr("size of the company", "公司人数")),
+    ] = 300,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Show everything without an account."""
+    from dingbell.cli import demo as story
+    from dingbell.telemetry import configure_logging
+
+    configure_logging("error")
+    told = run(story.tell(people=people, stay=not once, quiet=as_json))
+    if as_json:
+        print_json(told.to_dict())
+    raise typer.Exit(0 if told.perfect else EXIT_FAILED)
+
+
+def sandbox(
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help=tr("0 picks a free port", "0 为自动选择")),
+    ] = 8600,
+    people: Annotated[
+        int,
+        typer.Option("--people", min=1, max=200_000, help=tr("size of the company", "公司人数")),
+    ] = 300,
+    seed: Annotated[
+        int, typer.Option("--seed", help=tr("same seed, same company", "相同种子, 相同公司"))
+    ] = 1,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", help=tr("JSON file of fault rules", "故障规则 JSON 文件")),
+    ] = None,
+    apps: Annotated[
+        int, typer.Option("--apps", min=1, max=10_000, help=tr("how many apps", "应用数量"))
+    ] = 1,
+) -> None:
+    """Run the pretend DingTalk."""
+    from dingbell.sandbox import MisuseError, Sandbox, serve
+
+    def announce(running: Sandbox) -> None:
+        for name, value in running.env().items():
+            typer.echo(f"{name}={value}")
+        typer.echo(f"# {tr('phones', '手机')}: {running.url}/")
+
+    try:
+        run(
+            serve(
+                host=host,
+                port=port,
+                people=people,
+                seed=seed,
+                faults_file=faults,
+                apps=apps,
+                announce=announce,
+            )
+        )
+    except MisuseError as error:
+        fail(str(error))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        what = error.filename or f"{host}:{port}"
+        fail(f"{what}: {reason}")
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help=tr("0 picks a free port", "0 为自动选择")),
+    ] = 8601,
+    console: Annotated[
+        bool, typer.Option("--console/--no-console", help=tr("show a page at /", "在 / 显示页面"))
+    ] = True,
+) -> None:
+    """Run a node."""
+    run(_serve(host, port, console=console))
+
+
+async def _serve(host: str, port: int, *, console: bool) -> None:
+    from dingbell.api.server import ApiServer, bind, create_app
+    from dingbell.bootstrap import Service, open_database, open_desk
+    from dingbell.settings import Settings
+    from dingbell.telemetry import configure_logging
+
+    settings = Settings.load()
+    configure_logging(settings.log)
+    bound = bind(host, port)
+    stopping = stop_on_signals()
+    async with (
+        open_database(settings) as database,
+        open_desk(settings, database=database) as desk,
+    ):
+        service = Service(desk, database)
+        api = ApiServer(
+            create_app(lambda: service.node.healthy, service.metrics, console=console), bound
+        )
+        await api.start()
+        try:
+            await service.start(sync_first=True)
+            typer.echo(f"ready {api.url}")
+            await stopping.wait()
+        finally:
+            await service.stop()
+            await api.stop()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """The first signal drains; the second one leaves at once and lets others take over."""
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(130)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, stop)
+    return stopping
+
+
+def doctor(as_json: Annotated[bool, Json] = False) -> None:
+    """Check everything that has to be right."""
+    from dingbell.telemetry import configure_logging
+
+    configure_logging("error")
+    checks = run(_examine())
+    if as_json:
+        print_json([{"check": c.name, "status": c.status, "detail": str(c.detail)} for c in checks])
+    else:
+        table(
+            (tr("check", "检查项"), tr("status", "结果"), tr("detail", "说明")),
+            ((c.name, c.status, say(c.detail)) for c in checks),
+        )
+    raise typer.Exit(EXIT_FAILED if any(c.status == "fail" for c in checks) else 0)
+
+
+async def _examine() -> list[Check]:
+    from dingbell.bootstrap import open_desk
+    from dingbell.operations import doctor as checks
+    from dingbell.settings import Settings
+
+    async with open_desk(Settings.load()) as desk:
+        return await checks.examine(desk)

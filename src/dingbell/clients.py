@@ -1,0 +1,128 @@
+"""DingTalk clients of stored apps: one HTTP session, tokens shared through the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+
+from dingbell.clock import Clock
+from dingbell.dingtalk import Client, Credentials, Token
+from dingbell.errors import NotFoundError, Text
+from dingbell.store import apps, tokens
+from dingbell.store.connection import Pool
+from dingbell.store.vault import Vault
+
+__all__ = ["CALL_TIMEOUT", "Clients"]
+
+# How long a call may take; also how long a lost call may still arrive.
+CALL_TIMEOUT = timedelta(seconds=10)
+
+
+class Clients:
+    """Gives the client of an app; an app whose credentials changed gets a new one."""
+
+    def __init__(self, pool: Pool, vault: Vault, clock: Clock, *, connections: int = 300) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._clock = clock
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        self._clients: dict[int, tuple[datetime, Client]] = {}
+        # Whoever fetches a token holds one connection and needs a second.
+        self._token_room = asyncio.Semaphore(3)
+
+    async def of(self, app_id: int) -> Client:
+        """The client of an app, as the app was last read; see `refresh`."""
+        known = self._clients.get(app_id)
+        if known:
+            return known[1]
+        await self.refresh(app_id)
+        return self._clients[app_id][1]
+
+    async def refresh(self, app_id: int) -> None:
+        """Read an app again.
+
+        Raises:
+            NotFoundError: there is no such app.
+            InputError: its secret was stored with another key.
+        """
+        async with self._pool.acquire() as connection:
+            app = await apps.by_id(connection, app_id)
+        if app is None:
+            raise NotFoundError(Text("there is no such app", "没有这个应用"))
+        known = self._clients.get(app_id)
+        if known is None or known[0] != app.updated_at:
+            self._clients[app_id] = (app.updated_at, self._client(app))
+
+    def _client(self, app: apps.App) -> Client:
+        credentials = Credentials(
+            app_key=app.app_key,
+            app_secret=self._vault.unlock(app.app_secret),
+            agent_id=app.agent_id,
+            oapi_url=app.oapi_url,
+            api_url=app.api_url,
+        )
+        return Client(
+            credentials,
+            session=self._open_session(),
+            tokens=_SharedTokens(self._pool, self._vault, app.oapi_url, self._token_room),
+            timeout=CALL_TIMEOUT.total_seconds(),
+            now=lambda: self._clock.now().timestamp(),
+        )
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "dingbell"},
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the HTTP session."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        self._clients.clear()
+
+
+class _SharedTokens:
+    """Tokens in the database, so that nodes and command lines share one."""
+
+    def __init__(self, pool: Pool, vault: Vault, oapi_url: str, room: asyncio.Semaphore) -> None:
+        self._pool = pool
+        self._vault = vault
+        self._oapi_url = oapi_url
+        self._room = room
+
+    async def get(self, app_key: str) -> Token | None:
+        async with self._pool.acquire() as connection:
+            found = await tokens.get(connection, self._oapi_url, app_key)
+        if found is None:
+            return None
+        locked, expires_at = found
+        return Token(self._vault.unlock(locked), expires_at.timestamp())
+
+    async def put(self, app_key: str, token: Token) -> None:
+        async with self._pool.acquire() as connection:
+            await tokens.put(
+                connection,
+                self._oapi_url,
+                app_key,
+                self._vault.lock(token.value),
+                datetime.fromtimestamp(token.expires_at, UTC),
+            )
+
+    @asynccontextmanager
+    async def lock(self, app_key: str) -> AsyncIterator[None]:
+        async with self._room, self._pool.acquire() as connection:
+            await tokens.lock(connection, self._oapi_url, app_key)
+            try:
+                yield
+            finally:
+                await tokens.unlock(connection, self._oapi_url, app_key)

@@ -1,0 +1,1 @@
+"""`dingbell.yaml`: read it, show what it would change, make it so."""

@@ -1,0 +1,160 @@
+"""Plan and apply: what a file would change, and making it so in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dingbell.config.schema import Config
+from dingbell.errors import InputError
+from dingbell.operations import apps, people, schedules
+from dingbell.operations.desk import Desk
+from dingbell.store import apps as app_rows
+from dingbell.store import audiences as audience_rows
+from dingbell.store import schedules as schedule_rows
+from dingbell.store.connection import Connection, transaction
+
+__all__ = ["Change", "apply", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between a file and the database.
+
+    Attributes:
+        action: `create`, `change`, `delete` or `keep` (only in the database, without --prune).
+        kind: `app`, `audience` or `schedule`.
+        fields: for a change, what stands now and what will stand; secrets are not among them.
+    """
+
+    action: str
+    kind: str
+    name: str
+    fields: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The change as JSON."""
+        return {
+            "action": self.action,
+            "kind": self.kind,
+            "name": self.name,
+            "fields": {key: {"from": a, "to": b} for key, (a, b) in self.fields.items()},
+        }
+
+
+async def plan(desk: Desk, config: Config, *, prune: bool = False) -> list[Change]:
+    """Say what `apply` would change; nothing is changed."""
+    async with desk.pool.acquire() as connection:
+        return [
+            *await _app_changes(desk, connection, config),
+            *await _audience_changes(connection, config, prune=prune),
+            *await _schedule_changes(connection, config, prune=prune),
+        ]
+
+
+async def apply(desk: Desk, config: Config, *, prune: bool = False) -> list[Change]:
+    """Make the database say what the file says; a repeat changes nothing.
+
+    Apps and audiences come first, because directories are read with them; then all schedules
+    change in one transaction.
+
+    Raises:
+        InputError: an audience names what the directory does not have; no schedule was changed.
+    """
+    changes = await plan(desk, config, prune=prune)
+    async with transaction(desk.pool) as connection:
+        for name, org in config.orgs.items():
+            await app_rows.put_org(connection, name, org.people_per_minute)
+        for name, app in config.apps.items():
+            await apps.store(desk, connection, name, app)
+        for name, audience in config.audiences.items():
+            await audience_rows.put(connection, name, audience.to_dict())
+    await _check_audiences(desk, config, changes)
+    async with transaction(desk.pool) as connection:
+        for name, spec in config.schedules.items():
+            await schedules.store(desk, connection, name, spec, source="yaml")
+        for change in changes:
+            if change.action == "delete" and change.kind == "schedule":
+                row = await schedule_rows.named(connection, change.name, lock=True)
+                if row is not None:
+                    await schedules.remove(connection, row)
+        for change in changes:
+            if change.action == "delete" and change.kind == "audience":
+                await audience_rows.delete(connection, change.name)
+    return changes
+
+
+async def _check_audiences(desk: Desk, config: Config, changes: list[Change]) -> None:
+    """Have every directory read that a new or changed schedule needs, and everybody in it found."""
+    touched = {c.name for c in changes if c.kind == "schedule" and c.action in ("create", "change")}
+    for name in sorted(touched):
+        spec = config.schedules[name]
+        if not spec.to.needs_directory():
+            continue
+        async with desk.pool.acquire() as connection:
+            app = await apps.find(desk, connection, spec.app)
+        try:
+            await people.resolve(desk, app, spec.to)
+        except InputError as error:
+            raise InputError(error.message, where=f"schedules.{name}.to") from error
+
+
+async def _app_changes(desk: Desk, connection: Connection, config: Config) -> list[Change]:
+    changes = []
+    for name, spec in config.apps.items():
+        known = await app_rows.named(connection, name)
+        if known is None:
+            changes.append(Change("create", "app", name))
+            continue
+        fields = {
+            key: (getattr(known, key), wanted)
+            for key, wanted in (
+                ("agent_id", spec.agent_id),
+                ("app_key", spec.app_key),
+                ("org", spec.org),
+                ("people_per_minute", spec.people_per_minute),
+                ("calls_per_second", spec.calls_per_second),
+            )
+            if wanted is not None and getattr(known, key) != wanted
+        }
+        if not desk.vault.holds(known.app_secret, spec.app_secret.get_secret_value()):
+            fields["app_secret"] = ("…", "…")
+        if fields:
+            changes.append(Change("change", "app", name, fields))
+    return changes
+
+
+async def _audience_changes(connection: Connection, config: Config, *, prune: bool) -> list[Change]:
+    known = await audience_rows.all_audiences(connection)
+    changes = []
+    for name, audience in config.audiences.items():
+        if name not in known:
+            changes.append(Change("create", "audience", name))
+        elif fields := _differences(known[name], audience.to_dict()):
+            changes.append(Change("change", "audience", name, fields))
+    extra = sorted(known.keys() - config.audiences.keys())
+    action = "delete" if prune else "keep"
+    return changes + [Change(action, "audience", name) for name in extra]
+
+
+async def _schedule_changes(connection: Connection, config: Config, *, prune: bool) -> list[Change]:
+    known = {row.name: row for row in await schedule_rows.all_schedules(connection)}
+    changes = []
+    for name, spec in config.schedules.items():
+        if name not in known:
+            changes.append(Change("create", "schedule", name))
+        elif fields := _differences(known[name].spec, spec.to_dict()):
+            changes.append(Change("change", "schedule", name, fields))
+    extra = [
+        name for name, row in known.items() if name not in config.schedules and row.source == "yaml"
+    ]
+    action = "delete" if prune else "keep"
+    return changes + [Change(action, "schedule", name) for name in sorted(extra)]
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {
+        key: (old.get(key), new.get(key))
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    }

@@ -1,0 +1,58 @@
+"""What `dingbell init` writes."""
+
+from __future__ import annotations
+
+__all__ = ["ENVIRONMENT", "YAML"]
+
+YAML = """\
+# DingBell 叮铃: what is sent to whom, when.  `dingbell plan` shows the difference, `dingbell apply`
+# makes it so; a repeat changes nothing.
+# 何时、给谁、发什么。`dingbell plan` 查看差异, `dingbell apply` 使其生效; 重复执行没有副作用。
+
+timezone: Asia/Shanghai
+
+# Apps: 企业内部应用. One app may also come from the environment (see .env.example).
+# apps:
+#   hr:
+#     agent_id: 781348000
+#     app_key: ${HR_APP_KEY}
+#     app_secret: ${HR_APP_SECRET}
+#     org: default                # limits are counted per org / 限额按组织计算
+
+# Saved audiences / 保存的受众
+# audiences:
+#   hangzhou:
+#     departments: [2]            # sub-departments included / 含子部门
+#     except: {users: [manager7675]}
+
+schedules:
+  off-work:
+    when: {daily: "16:00"}        # or cron: "0 16 * * 1-5", every: 30m, once: "2026-12-31 18:00"
+    to: {users: [manager4220]}    # or departments, roles, mobiles, everyone, audience
+    message: {text: "Hello! 下午好!下班奥里给666!"}
+    # misfire: {grace: 30m, catch_up: latest}   # late occurrences: latest | all | none
+    # overlap: skip               # while the last one is still being sent: skip | queue | allow
+
+  # morning:
+  #   when: {cron: "0 9 * * 1-5"}
+  #   to: {departments: [1]}
+  #   message:
+  #     markdown:
+  #       title: 早上好
+  #       text: "**{{ person.name }}**, 今天是 {{ due|date('%m月%d日') }}。"
+"""
+
+ENVIRONMENT = """\
+# DingTalk developer console → your app → credentials / 钉钉开发者后台 → 应用 → 凭证
+DINGBELL_APP_KEY=
+DINGBELL_APP_SECRET=
+DINGBELL_AGENT_ID=
+
+# Encrypts app secrets in the database; the same on every node / 加密数据库中的应用密钥, 各节点相同
+DINGBELL_SECRET_KEY={key}
+
+# A cluster shares one PostgreSQL; without it DingBell runs its own / 多节点共用一个 PostgreSQL
+# DINGBELL_DATABASE_URL=postgresql://dingbell:password@db.example.com/dingbell
+# DINGBELL_DATA_DIR=
+# DINGBELL_LOG=info
+"""

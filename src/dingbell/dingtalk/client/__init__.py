@@ -1,0 +1,101 @@
+"""The client: every endpoint as a method, over one aiohttp session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import aiohttp
+
+from dingbell.dingtalk import errors
+from dingbell.dingtalk.client.directory import Directory
+from dingbell.dingtalk.client.identity import Identity
+from dingbell.dingtalk.client.media import Uploads
+from dingbell.dingtalk.client.notifications import Notifications
+from dingbell.dingtalk.client.transport import Transport
+from dingbell.dingtalk.credentials import Credentials
+from dingbell.dingtalk.token import MemoryTokenStore, Token, TokenKeeper, TokenStore
+from dingbell.dingtalk.wire import Call
+from dingbell.dingtalk.wire import tokens as token_wire
+from dingbell.dingtalk.wire.tokens import Fetched, TokenEndpoint
+
+__all__ = ["Client"]
+
+T = TypeVar("T")
+
+_system_clock: Callable[[], float] = time.time  # noqa: TID251  the client can be lifted out alone
+
+
+class Client(Notifications, Identity, Directory, Uploads):
+    """One app's calls to DingTalk.
+
+    A call is made once. Only a rejected token is replaced, once, and the call repeated, which is
+    safe: DingTalk refuses a token before it does anything. Every other trouble is the caller's to
+    judge, by the families of `errors`. Safe to share between tasks of one event loop.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        session: aiohttp.ClientSession,
+        tokens: TokenStore | None = None,
+        timeout: float = 10.0,
+        now: Callable[[], float] = _system_clock,
+        token_endpoint: TokenEndpoint = "old",  # noqa: S107  a name, not a secret
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            credentials: the app.
+            session: belongs to the caller, who closes it.
+            tokens: where tokens are kept; in memory by default.
+            timeout: seconds for one request, from its start to its whole answer; half of it for
+                the connection. A call that first needs a token takes up to as long again.
+            now: epoch seconds.
+            token_endpoint: where tokens are fetched: `old` (gettoken) or `new`.
+        """
+        self.credentials = credentials
+        self._now = now
+        self._transport = Transport(session, timeout, now)
+        self._token_endpoint: TokenEndpoint = token_endpoint
+        self._tokens = TokenKeeper(
+            credentials.app_key, tokens or MemoryTokenStore(), self._fetch_token, now
+        )
+
+    def __repr__(self) -> str:
+        return f"Client({self.credentials.app_key!r})"
+
+    async def token(self) -> str:
+        """The app's access token, fetched or renewed where needed; call it to warm up.
+
+        Raises:
+            BadCredentials: app key or app secret is wrong.
+            DingTalkError: see `errors`; never `Ambiguous`.
+        """
+        return (await self._tokens.current()).value
+
+    async def _fetch_token(self) -> Fetched:
+        return await self._exchange(token_wire.fetch(self.credentials, self._token_endpoint))
+
+    async def _ask(self, call: Call[T]) -> T:
+        """Make a call with a token; replace a rejected one once, then give up."""
+        if not call.needs_token:
+            return await self._exchange(call)
+        token = await self._tokens.current()
+        try:
+            return await self._exchange(call, token)
+        except errors.DingTalkError as error:
+            if not error.renews_token:
+                raise
+        token = await self._tokens.replace(token)
+        try:
+            return await self._exchange(call, token)
+        except errors.TokenRejected as error:
+            final = errors.BadCredentials(*error.args)
+        raise final
+
+    async def _exchange(self, call: Call[T], token: Token | None = None) -> T:
+        request = call.request(self.credentials, token.value if token else None)
+        return call.read(await self._transport.exchange(request))

@@ -1,0 +1,102 @@
+"""The I/O: a request value goes out over aiohttp, an answer value comes back.
+
+aiohttp's exceptions print addresses, and addresses carry tokens; so each becomes one of ours,
+raised after its `except` block is left, which keeps it out of `__cause__` and `__context__`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import aiohttp
+
+from dingbell.dingtalk import errors
+from dingbell.dingtalk.wire import Answer, Part, Request
+
+__all__ = ["Transport"]
+
+_CONNECT_SHARE = 0.5
+"""The part of a timeout that may pass until connected. What times out later may have gone out."""
+
+_UNREACHABLE = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+)
+_BROKEN = (aiohttp.ClientError, OSError)
+
+
+class Transport:
+    """Sends requests through one aiohttp session, which it does not own."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, timeout: float, now: Callable[[], float]
+    ) -> None:
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout * _CONNECT_SHARE)
+        self._now = now
+
+    async def exchange(self, request: Request) -> Answer:
+        """Send a request once and take its answer, whatever it says.
+
+        Raises:
+            NotSent: there was no connection.
+            Ambiguous: there was one, and it broke or stayed silent.
+        """
+        try:
+            return await self._send(request)
+        except _UNREACHABLE as error:
+            trouble: errors.DingTalkError = errors.NotSent(
+                "unreachable", _reason(error), request.endpoint
+            )
+        except TimeoutError:
+            trouble = errors.Ambiguous("timeout", "", request.endpoint)
+        except _BROKEN as error:
+            trouble = errors.Ambiguous("disconnected", type(error).__name__, request.endpoint)
+        raise trouble
+
+    async def _send(self, request: Request) -> Answer:
+        async with self._session.request(
+            request.method,
+            request.url,
+            params=dict(request.query),
+            headers=dict(request.headers),
+            data=_form(request.parts) if request.parts else request.body,
+            timeout=self._timeout,
+            allow_redirects=False,
+        ) as response:
+            body = await response.read()
+            return Answer(
+                request.endpoint,
+                response.status,
+                {name.lower(): value for name, value in response.headers.items()},
+                body,
+                self._now(),
+                request.secrets,
+            )
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no connection: host and cause, without the address that was asked for."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error.strerror or type(error.os_error).__name__
+        return f"{error.host}:{error.port} {cause}"
+    return type(error).__name__
+
+
+def _form(parts: tuple[Part, ...]) -> aiohttp.FormData:
+    """A multipart body; file names go out as UTF-8, the way browsers send them."""
+    form = aiohttp.FormData(quote_fields=False)
+    for part in parts:
+        if part.filename is None:
+            form.add_field(part.name, part.data.decode())
+        else:
+            form.add_field(
+                part.name,
+                io.BytesIO(part.data),
+                filename=part.filename,
+                content_type=part.content_type,
+            )
+    return form

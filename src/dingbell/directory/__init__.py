@@ -1,0 +1,1 @@
+"""People and departments: read from DingTalk, kept in the database."""

@@ -1,0 +1,123 @@
+"""An expression that names people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from dingbell.errors import InputError, Text
+
+__all__ = ["Audience", "parse_targets"]
+
+
+def _listed(value: object) -> object:
+    """One value where a list is meant; numbers where ids are strings."""
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple | set) else [value]
+
+
+def _words(value: object) -> object:
+    listed = _listed(value)
+    if not isinstance(listed, list | tuple | set):
+        return listed
+    return [str(item) if isinstance(item, int) else item for item in listed]
+
+
+_Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s,|]+$")]
+_Ids = Annotated[tuple[_Id, ...], BeforeValidator(_words)]
+_Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_listed)]
+
+
+class Audience(BaseModel):
+    """Everybody named by any part, minus those named by `except`.
+
+    Attributes:
+        users: userids.
+        departments: department ids; sub-departments are included.
+        roles: role ids or role names.
+        mobiles: mobile numbers, looked up in the directory.
+        everyone: everybody in the directory.
+        audience: names of saved audiences.
+        except_: who to leave out, written `except`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    users: _Ids = ()
+    departments: _Numbers = ()
+    roles: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    mobiles: _Ids = ()
+    everyone: bool = False
+    audience: _Ids = ()
+    except_: Audience | None = Field(default=None, alias="except")
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if not self.parts():
+            raise InputError(
+                Text(
+                    "the audience names nobody: write users, departments, roles, mobiles, "
+                    "everyone or audience",
+                    "受众里没有人: 请写 users、departments、roles、mobiles、everyone 或 audience",
+                )
+            )
+        return self
+
+    def parts(self) -> dict[str, Any]:
+        """What is said, without the exception."""
+        return {
+            name: value for name, value in self if name != "except_" and value not in ((), False)
+        }
+
+    def needs_directory(self) -> bool:
+        """Whether userids alone are not enough to know who is meant."""
+        return self.parts().keys() != {"users"} or bool(
+            self.except_ and self.except_.needs_directory()
+        )
+
+    def saved(self) -> set[str]:
+        """Names of the saved audiences this one is built from."""
+        return set(self.audience) | (self.except_.saved() if self.except_ else set())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form it is stored and compared in."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+_KINDS = ("users", "departments", "roles", "mobiles", "audience")
+
+
+def parse_targets(targets: Iterable[str]) -> Audience:
+    """Read `users:a,b`, `departments:1,2`, `roles:…`, `mobiles:…`, `audience:…`, `everyone`.
+
+    Raises:
+        InputError: a target is not of that form, or there is none.
+    """
+    parts: dict[str, list[str]] = {}
+    everyone = False
+    for target in targets:
+        kind, _, rest = target.strip().partition(":")
+        values = [value.strip() for value in rest.split(",") if value.strip()]
+        if kind == "everyone" and not rest:
+            everyone = True
+        elif kind in _KINDS and values:
+            parts.setdefault(kind, []).extend(values)
+        else:
+            raise InputError(_not_a_target(target))
+    if any(not value.isdigit() for value in parts.get("departments", ())):
+        raise InputError(
+            Text("departments are numbers: departments:1,2", "部门是数字: departments:1,2")
+        )
+    return Audience.model_validate({**parts, "everyone": everyone})
+
+
+def _not_a_target(target: str) -> Text:
+    return Text(
+        "{target!r} is not a target: write users:a,b, departments:1,2, roles:…, mobiles:…, "
+        "audience:NAME or everyone",
+        "{target!r} 不是收件目标: 请写 users:a,b、departments:1,2、roles:…、mobiles:…、"
+        "audience:名称 或 everyone",
+    ).format(target=target)

@@ -1,0 +1,52 @@
+"""Grouping: bodies rendered per person, people with identical bodies cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+__all__ = ["Draft", "body_hash", "cut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A batch before it has a slot.
+
+    Attributes:
+        body: the exact bytes that go out.
+        userids: who receives them; empty for a coarse target.
+        target: `{"departments": […]}` or `{"everyone": true}` for a coarse send.
+        size: how many people the batch reaches.
+    """
+
+    body: bytes = field(repr=False)
+    userids: tuple[str, ...]
+    size: int
+    target: dict[str, Any] | None = None
+
+
+def body_hash(body: bytes) -> bytes:
+    """Identify a body: equal bytes, equal hash."""
+    return blake2b(body, digest_size=16).digest()
+
+
+def cut(bodies: Iterable[tuple[str, bytes]], most: int) -> list[Draft]:
+    """Group people by identical bytes, at most `most` a batch.
+
+    The order is that of each body's first person, and of people within a body: the same input
+    always gives the same batches.
+    """
+    groups: dict[bytes, list[str]] = {}
+    for userid, body in bodies:
+        groups.setdefault(body, []).append(userid)
+    return [
+        Draft(body, tuple(part), len(part))
+        for body, userids in groups.items()
+        for part in _parts(userids, most)
+    ]
+
+
+def _parts(userids: Sequence[str], most: int) -> Iterable[Sequence[str]]:
+    return (userids[start : start + most] for start in range(0, len(userids), most))

@@ -1,0 +1,158 @@
+"""States and the moves between them: the one table that code, constraints and diagrams obey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+__all__ = [
+    "BATCH_MOVES",
+    "DELIVERY_MOVES",
+    "FIRING_MOVES",
+    "Batch",
+    "Delivery",
+    "Firing",
+    "mermaid",
+    "origins",
+]
+
+
+_S = TypeVar("_S", bound=StrEnum)
+
+
+class Firing(StrEnum):
+    """Where one occurrence of a schedule, or one manual send, stands."""
+
+    DUE = "due"
+    PLANNED = "planned"
+    SENDING = "sending"
+    SETTLED = "settled"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    RECALLED = "recalled"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will be sent; receipts may still arrive."""
+        return self not in (Firing.DUE, Firing.PLANNED, Firing.SENDING)
+
+
+class Batch(StrEnum):
+    """Where up to 100 people with one body stand."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    SETTLED = "settled"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELED = "canceled"
+    RECALLED = "recalled"
+
+    @property
+    def final(self) -> bool:
+        """Whether the batch has its first complete result, or will never have one."""
+        return self not in (Batch.QUEUED, Batch.SENDING, Batch.ACCEPTED)
+
+
+class Delivery(StrEnum):
+    """Where one person of one firing stands."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    UNREAD = "unread"
+    READ = "read"
+    DROPPED = "dropped"
+    INVALID = "invalid"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELED = "canceled"
+    RECALLED = "recalled"
+    UNTRACKED = "untracked"
+
+    @property
+    def final(self) -> bool:
+        """Whether the person is accounted for: `planned` alone is not."""
+        return self not in (Delivery.PLANNED, Delivery.SENT)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the notice is known to have reached the person."""
+        return self in (Delivery.UNREAD, Delivery.READ)
+
+
+FIRING_MOVES: dict[Firing, frozenset[Firing]] = {
+    Firing.DUE: frozenset({Firing.PLANNED, Firing.SKIPPED, Firing.FAILED, Firing.CANCELED}),
+    Firing.PLANNED: frozenset(
+        {Firing.SENDING, Firing.SKIPPED, Firing.FAILED, Firing.CANCELED, Firing.SETTLED}
+    ),
+    Firing.SENDING: frozenset({Firing.SETTLED, Firing.CANCELED, Firing.RECALLED}),
+    Firing.SETTLED: frozenset({Firing.RECALLED}),
+    Firing.CANCELED: frozenset({Firing.RECALLED}),
+    Firing.SKIPPED: frozenset(),
+    Firing.FAILED: frozenset(),
+    Firing.RECALLED: frozenset(),
+}
+
+BATCH_MOVES: dict[Batch, frozenset[Batch]] = {
+    Batch.QUEUED: frozenset(
+        {Batch.SENDING, Batch.ACCEPTED, Batch.CANCELED, Batch.FAILED, Batch.UNKNOWN}
+    ),
+    Batch.SENDING: frozenset({Batch.QUEUED, Batch.ACCEPTED, Batch.FAILED, Batch.UNKNOWN}),
+    Batch.ACCEPTED: frozenset({Batch.SETTLED, Batch.UNKNOWN, Batch.RECALLED}),
+    Batch.SETTLED: frozenset({Batch.RECALLED}),
+    Batch.UNKNOWN: frozenset({Batch.ACCEPTED}),
+    Batch.CANCELED: frozenset({Batch.ACCEPTED}),
+    Batch.FAILED: frozenset(),
+    Batch.RECALLED: frozenset(),
+}
+
+_RECEIPTS = frozenset(
+    {
+        Delivery.UNREAD,
+        Delivery.READ,
+        Delivery.DROPPED,
+        Delivery.INVALID,
+        Delivery.FAILED,
+        Delivery.UNKNOWN,
+    }
+)
+
+DELIVERY_MOVES: dict[Delivery, frozenset[Delivery]] = {
+    Delivery.PLANNED: frozenset(
+        {
+            Delivery.SENT,
+            Delivery.FAILED,
+            Delivery.UNKNOWN,
+            Delivery.CANCELED,
+            Delivery.UNTRACKED,
+        }
+    ),
+    Delivery.SENT: _RECEIPTS | {Delivery.RECALLED},
+    Delivery.UNREAD: frozenset({Delivery.READ, Delivery.RECALLED}),
+    Delivery.READ: frozenset({Delivery.RECALLED}),
+    Delivery.UNKNOWN: _RECEIPTS - {Delivery.UNKNOWN} | {Delivery.SENT, Delivery.RECALLED},
+    Delivery.CANCELED: frozenset({Delivery.SENT}),
+    Delivery.DROPPED: frozenset({Delivery.PLANNED}),
+    Delivery.FAILED: frozenset({Delivery.PLANNED}),
+    Delivery.INVALID: frozenset(),
+    Delivery.RECALLED: frozenset(),
+    Delivery.UNTRACKED: frozenset({Delivery.RECALLED}),
+}
+
+
+def origins(moves: Mapping[_S, frozenset[_S]], target: _S) -> list[str]:
+    """The states from which a row may move to `target`: what `where state = any(…)` names."""
+    return [origin.value for origin, targets in moves.items() if target in targets]
+
+
+def mermaid(moves: Mapping[_S, frozenset[_S]]) -> str:
+    """Draw a table of moves as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(moves))}"]
+    for origin, targets in moves.items():
+        lines += [f"    {origin} --> {target}" for target in sorted(targets)]
+        if not targets:
+            lines.append(f"    {origin} --> [*]")
+    return "\n".join(lines)

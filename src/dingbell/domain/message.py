@@ -1,0 +1,179 @@
+"""A message of one of DingTalk's eight types, possibly a template with variables.
+
+Text between `{{ }}` or `{% %}` is a Jinja template, rendered per person in a sandbox. A message
+without templates is checked against DingTalk's limits when it is written; one with templates when
+it is rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from functools import cached_property, lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+from dingbell.dingtalk import messages
+from dingbell.errors import InputError, Text, sentence
+
+__all__ = ["Message", "TemplateVariables"]
+
+TemplateVariables = Mapping[str, Any]
+
+
+def _date(value: date | None, form: str = "%Y-%m-%d") -> str:
+    return value.strftime(form) if value else ""
+
+
+def _time(value: datetime | None, form: str = "%H:%M") -> str:
+    return value.strftime(form) if value else ""
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment.filters.update(date=_date, time=_time)
+    return environment
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+
+
+def _is_template(value: str) -> bool:
+    return "{{" in value or "{%" in value
+
+
+class Message:
+    """What is sent: `{"text": "…"}`, `{"markdown": {"title": …, "text": …}}`, and so on.
+
+    Raises:
+        InputError: a field is unknown, missing or over its limit, or a template does not parse.
+    """
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = dict(content)
+        try:
+            if self.is_template:
+                self._check_templates()
+            else:
+                self.body({})
+        except messages.MessageError as error:
+            raise InputError(Text(error.en, error.zh)) from error
+
+    @cached_property
+    def is_template(self) -> bool:
+        """Whether any field has variables."""
+        return any(_is_template(text) for text in _strings(self.content))
+
+    @cached_property
+    def is_personal(self) -> bool:
+        """Whether the body depends on who receives it."""
+        return "person" in self._variables()
+
+    @cached_property
+    def people_per_call(self) -> int:
+        """100, or 5 where a status bar is shown."""
+        oa = self.content.get("oa")
+        return 5 if isinstance(oa, Mapping) and oa.get("status_bar") else 100
+
+    def body(self, variables: TemplateVariables) -> bytes:
+        """Render the exact bytes that go out.
+
+        Raises:
+            InputError: the template failed, or the result breaks one of DingTalk's limits.
+        """
+        try:
+            body = messages.canonical(messages.parse(self._render(self.content, variables)))
+            messages.check_size(body)
+        except messages.MessageError as error:
+            raise InputError(Text(error.en, error.zh)) from error
+        except TemplateError as error:
+            raise InputError(_template_error(error)) from error
+        return body
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content as it was written."""
+        return self.content
+
+    def _variables(self) -> set[str]:
+        environment = _environment()
+        found: set[str] = set()
+        for text in filter(_is_template, _strings(self.content)):
+            found |= meta.find_undeclared_variables(environment.parse(text))
+        return found
+
+    def _check_templates(self) -> None:
+        try:
+            unknown = self._variables() - {"person", "due", "schedule"}
+        except TemplateError as error:
+            raise InputError(_template_error(error)) from error
+        if unknown:
+            raise InputError(
+                Text(
+                    "unknown template variable {names}: there are person, due, schedule",
+                    "未知的模板变量 {names}: 可用 person、due、schedule",
+                ).format(names=", ".join(sorted(unknown)))
+            )
+
+    def _render(self, value: Any, variables: TemplateVariables) -> Any:
+        if isinstance(value, str):
+            if not _is_template(value):
+                return value
+            return _environment().from_string(value).render(variables)
+        if isinstance(value, Mapping):
+            return {key: self._render(item, variables) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._render(item, variables) for item in value]
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and self.content == other.content
+
+    def __hash__(self) -> int:
+        return hash(repr(self.content))
+
+    def __repr__(self) -> str:
+        return f"Message({self.content!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Let pydantic read a mapping and write it back."""
+
+        def read(value: object) -> Message:
+            if isinstance(value, cls):
+                return value
+            if isinstance(value, str):
+                return cls({"text": value})
+            if isinstance(value, Mapping):
+                return cls(value)
+            raise InputError(
+                Text(
+                    'a message is a mapping such as {"text": "…"}',
+                    '消息要写成映射, 例如 {"text": "…"}',
+                )
+            )
+
+        return core_schema.no_info_plain_validator_function(
+            read,
+            serialization=core_schema.plain_serializer_function_ser_schema(cls.to_dict),
+        )
+
+
+def _template_error(error: TemplateError) -> Text:
+    return Text("the template does not work: {error}", "模板有误: {error}").format(
+        error=sentence(str(error.message or error))
+    )

@@ -1,0 +1,88 @@
+"""A schedule: app + trigger + audience + message + policies, as its author wrote it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dingbell.domain.audience import Audience
+from dingbell.domain.duration import Duration
+from dingbell.domain.message import Message
+from dingbell.domain.misfire import Misfire
+from dingbell.domain.trigger import Trigger, parse_trigger, parse_zone
+
+__all__ = ["NAME_PATTERN", "Policies", "ScheduleSpec"]
+
+NAME_PATTERN = r"^[\w][\w.\-]{0,99}$"
+# `every` counts from here unless it says so itself, so that a repeated apply changes nothing.
+_EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+08:00")
+
+
+class Policies(BaseModel):
+    """What a schedule and a manual send have in common beside audience and message.
+
+    Attributes:
+        tracking: `people` expands departments to userids so that each person is accounted for,
+            `coarse` sends to departments as they are, `auto` is `people`.
+        on_ambiguous: when nobody knows whether a call arrived, `resend` the same bytes (DingTalk
+            drops what it has seen that day) or `hold` for a person.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tracking: Literal["people", "coarse", "auto"] = "auto"
+    on_ambiguous: Literal["resend", "hold"] = "resend"
+
+
+class ScheduleSpec(Policies):
+    """One schedule.
+
+    Attributes:
+        app: the app's name; None where there is one app only.
+        when: the trigger, as `parse_trigger` reads it.
+        timezone: IANA name of the zone of the trigger and of dates in templates.
+        to: the audience.
+        message: what is sent; None when `function` makes it.
+        function: `module:qualname` of the Python function that makes the message.
+        misfire: what becomes of missed occurrences.
+        overlap: what an occurrence does while an earlier one is still being sent.
+        useless_after: an occurrence later than this is never sent, whatever the grace.
+        prepare_ahead: how long before the due instant the work is prepared.
+    """
+
+    app: str | None = None
+    when: dict[str, Any]
+    timezone: str = "Asia/Shanghai"
+    to: Audience
+    message: Message | None = None
+    function: str | None = None
+    misfire: Misfire = Misfire()
+    overlap: Literal["skip", "queue", "allow"] = "skip"
+    useless_after: Duration | None = None
+    prepare_ahead: Annotated[Duration, Field(le=timedelta(days=1))] = timedelta(seconds=60)
+
+    @model_validator(mode="after")
+    def _trigger_is_valid(self) -> Self:
+        self.trigger()
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.message is None) == (self.function is None):
+            raise ValueError("write a message")
+        return self
+
+    def trigger(self) -> Trigger:
+        """The rule that gives the next instant."""
+        return parse_trigger(self.when, zone=parse_zone(self.timezone), anchor=_EPOCH)
+
+    def grace(self) -> timedelta:
+        """How late an occurrence may still be sent."""
+        grace = self.misfire.grace
+        return min(grace, self.useless_after) if self.useless_after is not None else grace
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form it is stored and compared in: what differs from the defaults."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)

@@ -1,0 +1,90 @@
+"""Ambiguous calls: nobody knows whether DingTalk took the batch.
+
+DingTalk has no idempotency key, but it drops an identical body to the same person on the same
+Beijing day (143106, send and result pages, read 2026-08). So the same bytes may be sent again that
+day; who was reached by the lost call comes back as a duplicate and is attributed by the tracker.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dingbell.clients import CALL_TIMEOUT
+from dingbell.clock import SHANGHAI
+from dingbell.domain.lifecycle import Batch, Delivery
+from dingbell.engine.context import report_job, send_job
+from dingbell.store import batches, deliveries, jobs
+from dingbell.store.connection import Connection
+from dingbell.telemetry import Event, log
+
+__all__ = ["Lost", "beijing_midnight", "may_resend", "recover"]
+
+# Room for clocks that differ and for DingTalk's own delay.
+_MARGIN = timedelta(seconds=30)
+_BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A batch whose call went out and never came back."""
+
+    id: int
+    firing_id: int
+    attempt: int
+    coarse: bool
+    on_ambiguous: str
+
+
+def beijing_midnight(instant: datetime) -> datetime:
+    """The end of the Beijing day of an instant."""
+    day = instant.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day + timedelta(days=1)
+
+
+def may_resend(slot_at: datetime, lost_at: datetime) -> bool:
+    """Whether a resend at a slot certainly arrives on the day of the lost call."""
+    return slot_at + CALL_TIMEOUT + _MARGIN < beijing_midnight(lost_at)
+
+
+async def recover(connection: Connection, batch: Lost, now: datetime, *, code: str | None) -> bool:
+    """Queue a lost batch again with the same bytes, or leave it to a person as `unknown`.
+
+    Returns:
+        Whether the batch was still this attempt's.
+    """
+    slot_at = now + timedelta(seconds=_BACKOFF[min(batch.attempt, len(_BACKOFF)) - 1])
+    resend = (
+        batch.on_ambiguous == "resend"
+        and not batch.coarse
+        and batch.attempt <= len(_BACKOFF)
+        and may_resend(slot_at, now)
+    )
+    if not resend:
+        return await _give_up(connection, batch, code)
+    (wave,) = await batches.next_waves(connection, 1)
+    ours = await batches.requeue(
+        connection,
+        batch.id,
+        attempt=batch.attempt,
+        slot_at=slot_at,
+        wave=wave,
+        code=code,
+        lost_at=now,
+    )
+    if ours:
+        await jobs.enqueue(connection, [send_job(wave, slot_at)])
+        log(Event.BATCH_LOST, level=logging.WARNING, batch=batch.id, code=code)
+    return ours
+
+
+async def _give_up(connection: Connection, batch: Lost, code: str | None) -> bool:
+    ours = await batches.give_up(
+        connection, batch.id, attempt=batch.attempt, target=Batch.UNKNOWN, code=code
+    )
+    if ours:
+        await deliveries.move_batches(connection, [batch.id], Delivery.UNKNOWN, code)
+        await jobs.enqueue(connection, [report_job([batch.firing_id])])
+        log(Event.BATCH_UNKNOWN, level=logging.ERROR, batch=batch.id, code=code)
+    return ours

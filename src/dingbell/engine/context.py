@@ -1,0 +1,69 @@
+"""What every room of the engine needs, and the names of the jobs that wake them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from dingbell.clients import Clients
+from dingbell.clock import Clock
+from dingbell.domain.slots import Pace
+from dingbell.engine.lease import Lease
+from dingbell.store.connection import Pool
+from dingbell.store.jobs import Job
+from dingbell.telemetry import Metrics
+
+__all__ = ["Context", "MessageFunction", "plan_job", "report_job", "send_job", "track_job"]
+
+# A Python function that makes a message when its schedule is prepared; it may be a coroutine.
+MessageFunction = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of the rooms of one node.
+
+    Attributes:
+        pace: what an app or org may send that has no pace of its own.
+        functions: Python schedules this process knows, by `module:qualname`.
+        looks: when results are looked at after they are complete, counted from the call.
+    """
+
+    pool: Pool
+    clock: Clock
+    clients: Clients
+    lease: Lease
+    pace: Pace
+    metrics: Metrics
+    looks: tuple[timedelta, ...]
+    functions: Mapping[str, MessageFunction] = field(default_factory=dict)
+
+
+# A send job is run this long before its slot; the handler then waits on its own timer.
+SEND_LEAD = timedelta(seconds=1)
+
+
+def plan_job(firing_ids: list[int], function: str | None, *, alone: bool = False) -> Job:
+    """Wake the planner for a chunk of firings; those of a function go where it is known."""
+    return Job(
+        f"plan:{function}" if function else "plan",
+        firing_ids,
+        dedupe=f"plan:{firing_ids[0]}:{'alone' if alone else len(firing_ids)}",
+    )
+
+
+def send_job(wave: int, slot_at: Any) -> Job:
+    """Wake the sender for a wave, a little before its first slot."""
+    return Job("send", wave, at=slot_at - SEND_LEAD, dedupe=f"send:{wave}")
+
+
+def track_job(batch_ids: list[int], at: Any) -> Job:
+    """Wake the tracker for batches whose look comes at an instant."""
+    return Job("track", batch_ids, at=at)
+
+
+def report_job(firing_ids: list[int]) -> Job:
+    """Wake the reporter for firings of which a batch has become final."""
+    return Job("report", firing_ids)

@@ -1,0 +1,140 @@
+"""Drafting: a due firing → its batches in memory; audience resolved, bodies rendered."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dingbell.domain.audience import Audience
+from dingbell.domain.batching import Draft, cut
+from dingbell.domain.message import Message
+from dingbell.domain.trigger import parse_zone
+from dingbell.engine.context import Context, MessageFunction
+from dingbell.errors import InputError, Text
+from dingbell.store import directory
+from dingbell.store.connection import Connection
+from dingbell.store.firings import FiringRow
+
+__all__ = ["draft"]
+
+
+async def draft(context: Context, firing: FiringRow) -> list[Draft]:
+    """Make the batches of a firing.
+
+    Raises:
+        InputError: the audience or the message does not work; the text is the firing's reason.
+        Exception: whatever the author's Python function raised.
+    """
+    message = await _message(context.functions, firing)
+    if message is None:
+        return []
+    audience = Audience.model_validate(firing.spec["to"])
+    async with context.pool.acquire() as connection:
+        if firing.spec.get("tracking") == "coarse":
+            return await _coarse(connection, context, firing, audience, message)
+        userids = await _userids(connection, firing.org, audience)
+        bodies = await _bodies(connection, firing, message, userids)
+    return cut(bodies, min(message.people_per_call, context.pace.people_per_minute))
+
+
+async def _message(functions: Mapping[str, MessageFunction], firing: FiringRow) -> Message | None:
+    if firing.function is None or "message" in firing.spec:
+        return Message(firing.spec["message"])
+    function = functions[firing.function]
+    if inspect.iscoroutinefunction(function):
+        made = await function()
+    else:
+        made = await asyncio.to_thread(function)
+    if made is None:
+        return None
+    if isinstance(made, Mapping):
+        return Message(made)
+    return Message(made.to_wire()) if hasattr(made, "to_wire") else Message({"text": str(made)})
+
+
+async def _userids(connection: Connection, org: str, audience: Audience) -> list[str]:
+    if not audience.needs_directory():
+        left_out = set(audience.except_.users) if audience.except_ else set()
+        return sorted(set(audience.users) - left_out)
+    if await directory.last_sync(connection, org) is None:
+        raise InputError(
+            Text(
+                "the directory of org {org} has not been read yet: run `dingbell directory sync`",
+                "组织 {org} 的通讯录尚未同步: 请运行 `dingbell directory sync`",
+            ).format(org=org)
+        )
+    try:
+        return await directory.resolve(connection, org, audience)
+    except LookupError as error:
+        raise InputError(
+            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
+                name=error.args[0]
+            )
+        ) from None
+
+
+async def _bodies(
+    connection: Connection, firing: FiringRow, message: Message, userids: Sequence[str]
+) -> list[tuple[str, bytes]]:
+    variables = _variables(firing)
+    if not message.is_personal:
+        body = message.body(variables)
+        return [(userid, body) for userid in userids]
+    people = await directory.people(connection, firing.org, userids)
+    return [
+        (userid, message.body({**variables, "person": people.get(userid, {"userid": userid})}))
+        for userid in userids
+    ]
+
+
+def _variables(firing: FiringRow) -> dict[str, Any]:
+    zone = parse_zone(firing.spec.get("timezone", "Asia/Shanghai"))
+    return {"due": firing.due_at.astimezone(zone), "schedule": firing.schedule}
+
+
+async def _coarse(
+    connection: Connection,
+    context: Context,
+    firing: FiringRow,
+    audience: Audience,
+    message: Message,
+) -> list[Draft]:
+    """Departments as they are: DingTalk expands them, so nobody can be told apart afterwards."""
+    named = audience.parts().keys()
+    if named - {"departments", "everyone", "users"} or audience.except_ or message.is_personal:
+        raise InputError(
+            Text(
+                "tracking: coarse takes departments, everyone and users only, without except and "
+                "without {{ person }}: use tracking: people",
+                "tracking: coarse 只支持 departments、everyone 和 users, 不支持 except 和 "
+                "{{ person }}: 请用 tracking: people",
+            )
+        )
+    body = message.body(_variables(firing))
+    if audience.everyone:
+        size = await directory.size(connection, firing.org)
+        drafts = [Draft(body, (), max(size, 1), {"everyone": True})]
+    else:
+        drafts = [
+            Draft(
+                body,
+                (),
+                max(await directory.subtree_size(connection, firing.org, dept_id), 1),
+                {"departments": [dept_id]},
+            )
+            for dept_id in audience.departments
+        ]
+        drafts += cut([(userid, body) for userid in audience.users], message.people_per_call)
+    limit = context.pace.people_per_minute
+    if any(entry.size > limit for entry in drafts):
+        raise InputError(
+            Text(
+                "a department of more than {limit} people cannot be sent to as a whole: DingTalk "
+                "drops the rest in silence. Use tracking: people, or name its sub-departments",
+                "超过 {limit} 人的部门不能整体发送: 钉钉会静默丢弃其余的人。"
+                "请用 tracking: people, 或列出其子部门",
+            ).format(limit=limit)
+        )
+    return drafts

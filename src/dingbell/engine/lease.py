@@ -1,0 +1,82 @@
+"""The lease of a node: who may make calls, and who counts as dead."""
+
+from __future__ import annotations
+
+import logging
+
+import asyncpg
+
+from dingbell.clock import Clock, SystemClock
+from dingbell.store import nodes
+from dingbell.store.connection import Pool
+from dingbell.telemetry import Event, log
+
+__all__ = ["Lease"]
+
+_RENEW_EVERY = 3.0
+# A node that could not renew for this long makes no calls: others may judge it dead at 15 s.
+_VALID_FOR = 10.0
+
+
+class Lease:
+    """Enters a node, renews its lease, and knows for how long it may act on it."""
+
+    def __init__(self, pool: Pool, clock: Clock, *, name: str, version: str) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._name = name
+        self._version = version
+        self._renewed = float("-inf")
+        self._held_since = float("inf")
+        self.node_id = 0
+
+    async def acquire(self) -> None:
+        """Enter the node."""
+        began = self._clock.monotonic()
+        async with self._pool.acquire() as connection:
+            self.node_id = await nodes.register(connection, name=self._name, version=self._version)
+        self._renewed = self._held_since = began
+
+    @property
+    def valid(self) -> bool:
+        """Whether this node may make calls."""
+        return self._clock.monotonic() - self._renewed < _VALID_FOR
+
+    @property
+    def judges(self) -> bool:
+        """Whether this node has been connected for a whole lease, so that it may judge others."""
+        held = self._clock.monotonic() - self._held_since
+        return self.valid and held >= nodes.LEASE.total_seconds()
+
+    async def keep(self) -> None:
+        """Renew for ever; while the database is away the lease simply runs out."""
+        while True:
+            await self._clock.sleep(_RENEW_EVERY)
+            try:
+                await self.renew()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
+
+    async def renew(self) -> None:
+        """Renew once, and learn the database's time on the way."""
+        began = self._clock.monotonic()
+        wall = self._clock.now()
+        was_valid = self.valid
+        async with self._pool.acquire() as connection:
+            now = await nodes.renew(connection, self.node_id)
+            if now is None:
+                # The row was pruned while this host was away: enter again under a new id.
+                self.node_id = await nodes.register(
+                    connection, name=self._name, version=self._version
+                )
+        self._renewed = began
+        if not was_valid or now is None:
+            self._held_since = began
+        if now is not None and isinstance(self._clock, SystemClock):
+            self._clock.learn(now, asked=wall, answered=self._clock.now())
+
+    async def release(self) -> None:
+        """Sign the node off; it has nothing in flight any more."""
+        self._renewed = float("-inf")
+        async with self._pool.acquire() as connection:
+            await nodes.delete(connection, self.node_id)

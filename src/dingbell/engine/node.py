@@ -1,0 +1,164 @@
+"""A node: enters its lease, runs the rooms, and drains on the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import asyncpg
+
+from dingbell.clients import Clients
+from dingbell.clock import Clock
+from dingbell.domain.slots import Pace
+from dingbell.engine.context import Context, MessageFunction
+from dingbell.engine.lease import Lease
+from dingbell.engine.outcomes import Outcomes
+from dingbell.engine.planner import Planner
+from dingbell.engine.queue import Handler, Worker
+from dingbell.engine.recaller import Recaller
+from dingbell.engine.reporter import Reporter
+from dingbell.engine.sender import Sender
+from dingbell.engine.sweeper import Sweeper
+from dingbell.engine.ticker import Ticker
+from dingbell.engine.tracker import READ_LOOKS, Tracker
+from dingbell.errors import DingBellError
+from dingbell.store import schedules
+from dingbell.store.connection import Pool, connect
+from dingbell.telemetry import Event, Metrics, log
+
+__all__ = ["Node"]
+
+_DRAIN_SECONDS = 9.0
+_BROKEN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, DingBellError)
+
+
+class Node:
+    """One running engine."""
+
+    def __init__(
+        self,
+        *,
+        dsn: str,
+        pool: Pool,
+        clock: Clock,
+        clients: Clients,
+        pace: Pace,
+        metrics: Metrics,
+        version: str,
+        functions: Mapping[str, MessageFunction] | None = None,
+        looks: tuple[timedelta, ...] = READ_LOOKS,
+        ticks: bool = True,
+    ) -> None:
+        self._dsn = dsn
+        self._clock = clock
+        self.lease = Lease(
+            pool, clock, name=f"{socket.gethostname()}:{os.getpid()}", version=version
+        )
+        context = Context(
+            pool=pool,
+            clock=clock,
+            clients=clients,
+            lease=self.lease,
+            pace=pace,
+            metrics=metrics,
+            looks=looks,
+            functions=functions or {},
+        )
+        self._ticks = ticks
+        self._ticker = Ticker(context)
+        self._outcomes = Outcomes(context)
+        self._sender = Sender(context, self._outcomes)
+        self._sweeper = Sweeper(context)
+        self._workers = self._make_workers(context)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _make_workers(self, context: Context) -> tuple[Worker, Worker]:
+        planner = Planner(context)
+        rest: dict[str, Handler] = {
+            "plan": planner.plan,
+            "track": Tracker(context).track,
+            "report": Reporter(context).report,
+            "recall": Recaller(context).recall,
+        }
+        rest |= {f"plan:{function}": planner.plan for function in context.functions}
+        return (
+            Worker(self._dsn, self._clock, {"send": self._sender.send}),
+            Worker(self._dsn, self._clock, rest),
+        )
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the node holds its lease and both workers are connected."""
+        return self.lease.valid and all(worker.connected.is_set() for worker in self._workers)
+
+    async def start(self) -> None:
+        """Enter the node and start its rooms; return when it fires schedules."""
+        await self.lease.acquire()
+        runs: list[Callable[[], Awaitable[None]]] = [
+            self.lease.keep,
+            self._outcomes.run,
+            self._sweeper.run,
+            *(worker.run for worker in self._workers),
+        ]
+        if self._ticks:
+            runs += [self._keep_ticking, self._listen]
+        self._tasks = [asyncio.ensure_future(run()) for run in runs]
+        for task in self._tasks:
+            task.add_done_callback(_report_death)
+        await asyncio.gather(*(worker.connected.wait() for worker in self._workers))
+        log(Event.NODE_STARTED, node=self.lease.node_id)
+
+    async def stop(self) -> None:
+        """Drain: take nothing new, let the calls in flight end, sign off."""
+        log(Event.NODE_DRAINING, node=self.lease.node_id)
+        self._sender.draining = True
+        for worker in self._workers:
+            worker.stop()
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._sender.drain()
+                await self.lease.release()
+        except _BROKEN as error:
+            # The lease runs out by itself and others take over.
+            log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        log(Event.NODE_STOPPED, node=self.lease.node_id)
+
+    async def _keep_ticking(self) -> None:
+        while True:
+            try:
+                await self._ticker.run()
+            except _BROKEN as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                await self._clock.sleep(0.5)
+
+    async def _listen(self) -> None:
+        """Wake the ticker when a schedule changes, and after every reconnect."""
+        while True:
+            try:
+                connection = await connect(self._dsn)
+                lost = asyncio.Event()
+                connection.add_termination_listener(lambda _: lost.set())  # noqa: B023
+                await connection.add_listener(
+                    schedules.CHANNEL, lambda *_: self._ticker.changed.set()
+                )
+                self._ticker.changed.set()
+                try:
+                    await lost.wait()
+                finally:
+                    connection.terminate()
+            except _BROKEN as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+            await self._clock.sleep(0.5)
+
+
+def _report_death(task: asyncio.Task[None]) -> None:
+    """A room that ends with an error is a bug: say so loudly."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log(Event.JOB_FAILED, level=logging.CRITICAL, room=str(task.get_name()), error=repr(error))

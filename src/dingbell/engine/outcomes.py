@@ -1,0 +1,214 @@
+"""Outcomes: verdicts of calls → rows, many in one transaction.
+
+Everything that waits goes into one transaction. While the database is away, verdicts wait here and
+are written when it is back: an answer that was received is never forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from dingbell.domain.lifecycle import Batch, Delivery
+from dingbell.engine.ambiguity import Lost, recover
+from dingbell.engine.calling import Next, Verdict
+from dingbell.engine.context import Context, report_job, send_job, track_job
+from dingbell.store import apps, batches, calls, deliveries, jobs
+from dingbell.store.batches import Claimed
+from dingbell.store.connection import Connection, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["LOOKS_PER_SECOND", "LOOK_AFTER", "Outcome", "Outcomes"]
+
+# DingTalk publishes no figure; clients in the field see results after about a second.
+LOOK_AFTER = timedelta(seconds=1.5)
+# Looks of one app are spaced, so that progress and result each stay below 20 calls/s.
+LOOKS_PER_SECOND = 15
+_MOST = 300
+_LINGER = 0.005
+_MOST_ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A claimed batch and how its call ended."""
+
+    batch: Claimed
+    verdict: Verdict
+
+
+class Outcomes:
+    """Writes outcomes, coalesced."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._waiting: list[Outcome] = []
+        self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def add(self, outcome: Outcome) -> None:
+        """Have an outcome written."""
+        self._waiting.append(outcome)
+        self._idle.clear()
+        self._arrived.set()
+
+    async def drain(self) -> None:
+        """Wait until everything is written."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Write for ever."""
+        while True:
+            await self._arrived.wait()
+            await self._context.clock.sleep(_LINGER)
+            part, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            if not self._waiting:
+                self._arrived.clear()
+            await self._write_surely(part)
+            if not self._waiting:
+                self._idle.set()
+
+    async def _write_surely(self, part: list[Outcome]) -> None:
+        pause = 0.1
+        while True:
+            try:
+                await self.write(part)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                await self._context.clock.sleep(pause)
+                pause = min(pause * 2, 2.0)
+            else:
+                return
+
+    async def write(self, part: Sequence[Outcome]) -> None:
+        """Write outcomes in one transaction; a repeat changes nothing."""
+        part = sorted(part, key=lambda outcome: outcome.batch.id)
+        accepted = [o for o in part if o.verdict.next is Next.ACCEPTED]
+        async with transaction(self._context.pool) as connection:
+            await calls.complete(connection, [_answer(outcome) for outcome in part])
+            if accepted:
+                await self._accept(connection, accepted)
+            for outcome in part:
+                if outcome.verdict.next is not Next.ACCEPTED:
+                    await self._not_accepted(connection, outcome)
+        for outcome in part:
+            self._context.metrics.calls.labels(outcome.verdict.outcome).inc()
+
+    async def _accept(self, connection: Connection, accepted: list[Outcome]) -> None:
+        looks = await _first_looks(connection, accepted)
+        moved = set(
+            await batches.accept(
+                connection,
+                [
+                    (o.batch.id, o.verdict.task_id or 0, o.batch.sent_at, looks[o.batch.id])
+                    for o in accepted
+                ],
+            )
+        )
+        await deliveries.sent(
+            connection, [(o.batch.id, o.batch.sent_at) for o in accepted if o.batch.id in moved]
+        )
+        if moved:
+            due = sorted((looks[batch_id], batch_id) for batch_id in moved)
+            await jobs.enqueue(connection, [*_track_jobs(due)])
+
+    async def _not_accepted(self, connection: Connection, outcome: Outcome) -> None:
+        batch, verdict = outcome.batch, outcome.verdict
+        now = self._context.clock.now()
+        await _pause(connection, batch.app_id, verdict, now)
+        if verdict.next is Next.LOST:
+            lost = Lost(
+                batch.id,
+                batch.firing_id,
+                batch.attempt,
+                batch.target is not None,
+                batch.on_ambiguous,
+            )
+            await recover(connection, lost, now, code=verdict.code)
+        elif verdict.next is Next.LATER and batch.attempt < _MOST_ATTEMPTS:
+            (wave,) = await batches.next_waves(connection, 1)
+            slot_at = now + verdict.after
+            if await batches.requeue(
+                connection,
+                batch.id,
+                attempt=batch.attempt,
+                slot_at=slot_at,
+                wave=wave,
+                code=verdict.code,
+                lost_at=None,
+            ):
+                await jobs.enqueue(connection, [send_job(wave, slot_at)])
+                log(Event.BATCH_GIVEN_BACK, batch=batch.id, code=verdict.code)
+        else:
+            await _fail(connection, batch, verdict.code)
+
+
+def _answer(outcome: Outcome) -> calls.Answer:
+    verdict = outcome.verdict
+    return calls.Answer(
+        outcome.batch.call_id,
+        verdict.outcome,
+        verdict.answered_at,
+        verdict.task_id,
+        verdict.code,
+    )
+
+
+async def _first_looks(connection: Connection, accepted: list[Outcome]) -> dict[int, datetime]:
+    """When each batch is looked at first, spaced per app."""
+    by_app: dict[int, list[Outcome]] = {}
+    for outcome in accepted:
+        by_app.setdefault(outcome.batch.app_id, []).append(outcome)
+    first = await apps.reserve_looks(
+        connection,
+        [(app_id, len(own)) for app_id, own in sorted(by_app.items())],
+        not_before=max(o.verdict.answered_at for o in accepted) + LOOK_AFTER,
+        per_second=LOOKS_PER_SECOND,
+    )
+    return {
+        outcome.batch.id: first[app_id] + timedelta(seconds=place / LOOKS_PER_SECOND)
+        for app_id, own in by_app.items()
+        for place, outcome in enumerate(own)
+    }
+
+
+def _track_jobs(due: list[tuple[datetime, int]]) -> list[jobs.Job]:
+    """One job for the looks of each second."""
+    groups: dict[int, list[tuple[datetime, int]]] = {}
+    for at, batch_id in due:
+        groups.setdefault(int(at.timestamp()), []).append((at, batch_id))
+    return [
+        track_job([batch_id for _, batch_id in group], max(at for at, _ in group))
+        for group in groups.values()
+    ]
+
+
+async def _pause(connection: Connection, app_id: int, verdict: Verdict, now: datetime) -> None:
+    if verdict.pause is None:
+        return
+    app = await apps.by_id(connection, app_id)
+    await apps.pause(
+        connection,
+        until=now + verdict.pause,
+        reason=verdict.code or "",
+        app_id=app_id,
+        oapi_url=app.oapi_url if app and verdict.pause_address else None,
+    )
+    log(Event.APP_PAUSED, level=logging.ERROR, app=app_id, code=verdict.code)
+
+
+async def _fail(connection: Connection, batch: Claimed, code: str | None) -> None:
+    """Give a batch up; where an earlier call was lost nobody knows who was reached."""
+    unsure = bool(await calls.lost(connection, [batch.id]))
+    target = Batch.UNKNOWN if unsure else Batch.FAILED
+    if await batches.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
+        state = Delivery.UNKNOWN if unsure else Delivery.FAILED
+        await deliveries.move_batches(connection, [batch.id], state, code)
+        await jobs.enqueue(connection, [report_job([batch.firing_id])])
+        log(Event.BATCH_FAILED, level=logging.ERROR, batch=batch.id, code=code)

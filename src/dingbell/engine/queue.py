@@ -1,0 +1,120 @@
+"""PgQueuer's wiring: a worker with a connection of its own, rebuilt whenever it breaks.
+
+Handlers never let an exception out: PgQueuer would delete the job. What went wrong is logged, the
+rows are unchanged, and the sweeper wakes them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.models import Job
+from pgqueuer.types import Channel
+
+from dingbell.clock import Clock
+from dingbell.errors import DingBellError
+from dingbell.store import jobs
+from dingbell.store.connection import connect
+from dingbell.telemetry import Event, log
+
+__all__ = ["Handler", "Worker"]
+
+Handler = Callable[[Any], Awaitable[None]]
+
+_POLL = timedelta(milliseconds=20)
+_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+_DEQUEUE_TIMEOUT = timedelta(seconds=2)
+_BATCH_SIZE = 4
+_AT_ONCE = 8
+
+
+class Worker:
+    """Runs handlers for jobs until it is stopped."""
+
+    def __init__(self, dsn: str, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+        self._dsn = dsn
+        self._clock = clock
+        self._handlers = handlers
+        self._stopping = False
+        self._queue: PgQueuer | None = None
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `stop`; connection and queue are rebuilt when they break."""
+        pause = 0.2
+        while not self._stopping:
+            try:
+                await self._work()
+                pause = 0.2
+            except (
+                OSError,
+                TimeoutError,
+                RuntimeError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                DingBellError,
+            ) as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+            self.connected.clear()
+            if not self._stopping:
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    def stop(self) -> None:
+        """Take no more jobs; `run` returns when the handlers have ended."""
+        self._stopping = True
+        if self._queue is not None:
+            self._queue.shutdown.set()
+
+    async def _work(self) -> None:
+        connection = await connect(self._dsn)
+        try:
+            queries = jobs.queries(connection)
+            queue = PgQueuer(
+                connection=queries.driver, channel=Channel(jobs.CHANNEL), queries=queries
+            )
+            queue.qm.min_dequeue_poll_interval = _POLL
+            for entrypoint, handler in self._handlers.items():
+                queue.entrypoint(entrypoint, accepts_context=False)(self._guarded(handler))
+            self._queue = queue
+            if self._stopping:
+                return
+            self.connected.set()
+            await queue.qm.run(
+                batch_size=_BATCH_SIZE,
+                max_concurrent_tasks=_AT_ONCE,
+                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+                dequeue_timeout=_DEQUEUE_TIMEOUT,
+                log_aggregation_interval=timedelta(0),
+            )
+        finally:
+            self._queue = None
+            await _close(connection)
+
+    def _guarded(self, handler: Handler) -> Callable[[Job], Awaitable[None]]:
+        async def run(job: Job) -> None:
+            try:
+                await handler(json.loads(job.payload or b"null"))
+            except Exception as error:  # noqa: BLE001  see the module's first lines
+                log(
+                    Event.JOB_FAILED,
+                    level=logging.ERROR,
+                    job=job.entrypoint,
+                    error=f"{type(error).__name__}: {error}"[:300],
+                )
+
+        return run
+
+
+async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    try:
+        await connection.close(timeout=2)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()

@@ -1,0 +1,88 @@
+"""Recaller: firings a person wants back → every batch taken off the phones, inside 24 h."""
+
+from __future__ import annotations
+
+import logging
+
+from dingbell.dingtalk import errors
+from dingbell.domain.lifecycle import Batch, Delivery, Firing
+from dingbell.engine.context import Context, report_job
+from dingbell.store import batches, calls, deliveries, firings, jobs
+from dingbell.store.connection import transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Recaller"]
+
+# A call may be in flight while the recall is asked for; its batch is recalled on the next round.
+_ROUNDS = 15
+_RETRY = 1.0
+
+
+class Recaller:
+    """Recalls firings."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def recall(self, firing_id: int) -> None:
+        """Recall every batch of a firing that DingTalk took; a repeat recalls what is left."""
+        for _ in range(_ROUNDS):
+            async with self._context.pool.acquire() as connection:
+                rows = await batches.of_firing(connection, firing_id)
+                summary = await firings.summary(connection, firing_id)
+            if summary is None:
+                return
+            for row in rows:
+                if row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["code"] is None:
+                    await self._recall(firing_id, summary.app, row["id"])
+            if not any(row["state"] in (Batch.SENDING, Batch.QUEUED) for row in rows):
+                break
+            await self._context.clock.sleep(_RETRY)
+        await self._finish(firing_id)
+
+    async def _recall(self, firing_id: int, app: str | None, batch_id: int) -> None:
+        async with self._context.pool.acquire() as connection:
+            app_id = await batches.app_of(connection, batch_id)
+            tasks = (await calls.tasks(connection, [batch_id])).get(batch_id, [])
+        client = await self._context.clients.of(app_id)
+        failure = None
+        for task_id in tasks:
+            for attempt in range(_ROUNDS):
+                try:
+                    await client.recall(task_id)
+                except (errors.RetryLater, errors.NotSent, errors.Ambiguous) as error:
+                    failure = error.code
+                    await self._context.clock.sleep(_RETRY * min(attempt + 1, 5))
+                except errors.DingTalkError as error:
+                    failure = error.code
+                    log(
+                        Event.RECALL_FAILED,
+                        level=logging.ERROR,
+                        firing=firing_id,
+                        app=app,
+                        batch=batch_id,
+                        code=error.code,
+                    )
+                    break
+                else:
+                    failure = None
+                    break
+        await self._write(batch_id, failure)
+
+    async def _write(self, batch_id: int, failure: str | None) -> None:
+        async with transaction(self._context.pool) as connection:
+            if failure:
+                await batches.set_code(connection, batch_id, f"recall:{failure}")
+                return
+            await batches.move(connection, [batch_id], Batch.RECALLED)
+            await deliveries.move_batches(connection, [batch_id], Delivery.RECALLED)
+
+    async def _finish(self, firing_id: int) -> None:
+        """A firing is recalled when one of its batches was; what could not be says so itself."""
+        now = self._context.clock.now()
+        async with transaction(self._context.pool) as connection:
+            rows = await batches.of_firing(connection, firing_id)
+            if any(row["state"] == Batch.RECALLED for row in rows):
+                await firings.move(connection, [firing_id], Firing.RECALLED, now)
+            else:
+                await jobs.enqueue(connection, [report_job([firing_id])])

@@ -1,0 +1,27 @@
+"""Reporter: firings of which every batch is final → settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dingbell.engine.context import Context
+from dingbell.store import firings
+from dingbell.store.connection import transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """Settles firings."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def report(self, firing_ids: Sequence[int]) -> None:
+        """Settle what has come to its end; folded again it comes to the same."""
+        async with transaction(self._context.pool) as connection:
+            settled = await firings.settle(connection, firing_ids, self._context.clock.now())
+        for firing_id in settled:
+            self._context.metrics.firings.labels("settled").inc()
+            log(Event.FIRING_SETTLED, firing=firing_id)

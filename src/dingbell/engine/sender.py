@@ -1,0 +1,238 @@
+"""Sender: waves of queued batches → calls.
+
+1. The job comes a second early; the handler waits for the first slot on its own timer.
+2. It claims no more batches than there are free call slots, in one transaction that starts their
+   firings, checks the pace against the calls really made, and writes the intent of every call.
+3. It calls. Outcomes are written by `Outcomes`, coalesced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import floor
+
+from dingbell.clock import SHANGHAI
+from dingbell.domain.lifecycle import Batch, Delivery, Firing
+from dingbell.domain.misfire import too_late
+from dingbell.domain.schedule import ScheduleSpec
+from dingbell.engine import pace
+from dingbell.engine.ambiguity import may_resend
+from dingbell.engine.calling import call, not_made
+from dingbell.engine.context import Context, report_job, send_job
+from dingbell.engine.outcomes import Outcome, Outcomes
+from dingbell.store import batches, calls, deliveries, firings, jobs
+from dingbell.store.batches import Claimed, Queued
+from dingbell.store.connection import Connection, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Sender"]
+
+# Claims commit this long before the slot, so that only the call is left when it strikes.
+CLAIM_LEAD = timedelta(milliseconds=200)
+_CLAIM = 50
+# A call that did not leave this long after its slot is given back: this host was frozen.
+_STALE = 3.0
+# Sends of the same words to the same person wait while an earlier call is ambiguous.
+_WAIT_FOR_LOST = timedelta(seconds=5)
+_QUEUE_RETRY = timedelta(seconds=1)
+
+
+class Sender:
+    """Sends waves."""
+
+    def __init__(self, context: Context, outcomes: Outcomes, *, most_calls: int = 300) -> None:
+        self._context = context
+        self._outcomes = outcomes
+        self._free = asyncio.Semaphore(most_calls)
+        self._calls: set[asyncio.Task[None]] = set()
+        self.draining = False
+
+    async def send(self, wave: int) -> None:
+        """Send what still waits in a wave; a repeat finds nothing."""
+        async with self._context.pool.acquire() as connection:
+            queued = await batches.of_wave(connection, wave)
+        while queued and not self.draining and self._context.lease.valid:
+            await self._context.clock.sleep_until(queued[0].slot_at - CLAIM_LEAD)
+            horizon = self._context.clock.now() + CLAIM_LEAD
+            ready = sum(batch.slot_at <= horizon for batch in queued[:_CLAIM]) or 1
+            room = await self._take_room(ready)
+            part, queued = queued[:room], queued[room:]
+            await self._claim_and_call(part)
+
+    async def drain(self) -> None:
+        """Let the calls in flight end, and their outcomes be written."""
+        self.draining = True
+        if self._calls:
+            await asyncio.wait(self._calls)
+        await self._outcomes.drain()
+
+    async def _take_room(self, most: int) -> int:
+        """Take at least one free call slot, and as many as there are up to `most`."""
+        await self._free.acquire()
+        taken = 1
+        while taken < most and not self._free.locked():
+            await self._free.acquire()
+            taken += 1
+        return taken
+
+    async def _claim_and_call(self, part: Sequence[Queued]) -> None:
+        claimed: list[Claimed] = []
+        try:
+            claimed = await self.claim(part)
+        finally:
+            for _ in range(len(part) - len(claimed)):
+                self._free.release()
+        for batch in claimed:
+            task = asyncio.create_task(self._call(batch))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+
+    async def _call(self, batch: Claimed) -> None:
+        context = self._context
+        lead = max((batch.sent_at - context.clock.now()).total_seconds(), 0.0)
+        latest = context.clock.monotonic() + lead + _STALE
+        try:
+            client = await context.clients.of(batch.app_id)
+            await context.clock.sleep_until(batch.sent_at)
+            if context.clock.monotonic() > latest or not context.lease.valid:
+                verdict = not_made(context.clock, "stale")
+            else:
+                late = (context.clock.now() - batch.slot_at).total_seconds()
+                context.metrics.lateness.observe(max(late, 0.0))
+                with context.metrics.in_flight.track_inprogress():
+                    verdict = await call(client, batch, context.clock)
+        except Exception as error:  # noqa: BLE001  whatever it was, the batch is not left behind
+            log(Event.JOB_FAILED, level=logging.ERROR, batch=batch.id, error=type(error).__name__)
+            verdict = replace(
+                not_made(context.clock, type(error).__name__), after=timedelta(seconds=5)
+            )
+        finally:
+            self._free.release()
+        self._outcomes.add(Outcome(batch, verdict))
+
+    async def claim(self, wanted: Sequence[Queued]) -> list[Claimed]:
+        """Claim batches in one transaction; what may not go yet is moved back."""
+        context = self._context
+        async with transaction(context.pool) as connection:
+            paces = await pace.lock_orgs(
+                connection, sorted({batch.app_id for batch in wanted}), context.pace
+            )
+            now = context.clock.now()
+            await self._start_firings(connection, sorted({b.firing_id for b in wanted}), now)
+            queued = await batches.still_queued(connection, [batch.id for batch in wanted])
+            queued = await self._without_doubtful(connection, queued, now)
+            admitted, early = await pace.admit(connection, queued, paces, now=now)
+            await self._move_back(connection, early, paces, now)
+            node_id = context.lease.node_id
+            claimed = await batches.claim(
+                connection, [batch.id for batch in admitted], node_id=node_id, now=now
+            )
+            call_ids = await calls.insert(connection, claimed, node_id)
+        return [
+            replace(batch, call_id=call_id)
+            for batch, call_id in zip(claimed, call_ids, strict=True)
+        ]
+
+    async def _start_firings(
+        self, connection: Connection, firing_ids: list[int], now: datetime
+    ) -> None:
+        """Start the firings whose first batches these are; judge each once more."""
+        fresh = await firings.lock(connection, firing_ids, Firing.PLANNED)
+        if not fresh:
+            return
+        blocked = await firings.blocked_by_earlier(connection, [firing.id for firing in fresh])
+        start: list[int] = []
+        for firing in fresh:
+            reason, waits = _judged(firing, now, blocked=firing.id in blocked)
+            if reason:
+                await _skip(connection, firing, reason, now)
+            elif waits:
+                own = await batches.queued_of(connection, firing.id)
+                await _reslot(connection, [(batch, now + _QUEUE_RETRY) for batch in own])
+            else:
+                start.append(firing.id)
+        await firings.move(connection, start, Firing.SENDING, now)
+
+    async def _without_doubtful(
+        self, connection: Connection, queued: list[Queued], now: datetime
+    ) -> list[Queued]:
+        """Keep back what must wait for a lost call, and give up what may not be resent any more."""
+        app_ids = sorted({batch.app_id for batch in queued})
+        today = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+        if not await batches.has_lost(connection, app_ids, today - timedelta(days=1)):
+            return queued
+        expired = {
+            batch.id
+            for batch in queued
+            if batch.lost_at and not may_resend(max(batch.slot_at, now), batch.lost_at)
+        }
+        if expired:
+            await batches.move(connection, sorted(expired), Batch.UNKNOWN)
+            await deliveries.move_batches(connection, sorted(expired), Delivery.UNKNOWN)
+            firing_ids = sorted({b.firing_id for b in queued if b.id in expired})
+            await jobs.enqueue(connection, [report_job(firing_ids)])
+        waiting = await batches.lost_elsewhere(connection, queued, today)
+        later = now + _WAIT_FOR_LOST
+        await _reslot(connection, [(b, later) for b in queued if b.id in waiting])
+        return [batch for batch in queued if batch.id not in expired | waiting]
+
+    async def _move_back(
+        self,
+        connection: Connection,
+        early: list[Queued],
+        paces: dict[int, pace.AppPace],
+        now: datetime,
+    ) -> None:
+        """Give batches that would overfill a window the next slots that do not."""
+        if not early:
+            return
+        wanted = [pace.Wanted(batch.app_id, batch.slot_at, (batch.size,)) for batch in early]
+        slots = await pace.reserve_slots(
+            connection, wanted, paces, now=now, without=[batch.id for batch in early]
+        )
+        await _reslot(
+            connection, [(batch, slot) for batch, (slot,) in zip(early, slots, strict=True)]
+        )
+        log(Event.BATCH_MOVED_BACK, level=logging.DEBUG, batches=len(early))
+
+
+def _judged(firing: firings.FiringRow, now: datetime, *, blocked: bool) -> tuple[str | None, bool]:
+    """Why a firing is skipped after all, or whether it waits for an earlier one."""
+    if firing.kind != "occurrence":
+        return None, False
+    spec = ScheduleSpec.model_validate(firing.spec)
+    if too_late(firing.due_at, now, spec.grace()):
+        return "misfire: later than the grace", False
+    if blocked and spec.overlap == "skip":
+        return "overlap: an earlier occurrence is still being sent", False
+    return None, blocked and spec.overlap == "queue"
+
+
+async def _skip(
+    connection: Connection, firing: firings.FiringRow, reason: str, now: datetime
+) -> None:
+    await firings.move(connection, [firing.id], Firing.SKIPPED, now, reason=reason)
+    canceled = await batches.cancel_queued(connection, [firing.id])
+    await deliveries.move_batches(connection, canceled, Delivery.CANCELED)
+    log(Event.FIRING_SKIPPED, firing=firing.id, schedule=firing.schedule, reason=reason)
+
+
+async def _reslot(connection: Connection, slots: list[tuple[Queued, datetime]]) -> None:
+    """Move batches to later slots; those of one second share a wave."""
+    seconds: dict[int, list[tuple[int, datetime]]] = {}
+    for batch, slot_at in slots:
+        seconds.setdefault(floor(slot_at.timestamp()), []).append((batch.id, slot_at))
+    waves = await batches.next_waves(connection, len(seconds))
+    for wave, part in zip(waves, seconds.values(), strict=True):
+        await batches.reslot(connection, part, wave)
+    await jobs.enqueue(
+        connection,
+        [
+            send_job(wave, min(slot_at for _, slot_at in part))
+            for wave, part in zip(waves, seconds.values(), strict=True)
+        ],
+    )

@@ -1,0 +1,113 @@
+"""Sweeper: rows that nobody has moved for too long → a fresh wake-up, or the ambiguous path.
+
+Jobs are only wake-ups and can be lost; nodes can die with calls in flight. Every few seconds one
+node (by advisory lock) looks for rows that should have moved.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import asyncpg
+
+from dingbell.clients import CALL_TIMEOUT
+from dingbell.domain.lifecycle import Firing
+from dingbell.engine.ambiguity import Lost, recover
+from dingbell.engine.context import Context, plan_job, report_job, track_job
+from dingbell.store import batches, calls, firings, jobs, nodes
+from dingbell.store.connection import Connection, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Sweeper"]
+
+_EVERY = 5.0
+_LOCK = 7_466_315_240_002
+_PLAN_LATE = timedelta(seconds=10)
+_SEND_LATE = timedelta(seconds=5)
+_LOOK_LATE = timedelta(seconds=20)
+# A firing whose planning ended this often without a word is set aside.
+_MOST_TRIES = 4
+_LOG_KEPT = timedelta(hours=6)
+
+
+class Sweeper:
+    """Wakes what was forgotten."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        while True:
+            await self._context.clock.sleep(_EVERY)
+            try:
+                await self.sweep()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+
+    async def sweep(self) -> None:
+        """Sweep once, unless another node is at it."""
+        async with transaction(self._context.pool) as connection:
+            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
+                return
+            woken = await self._wake(connection)
+            if self._context.lease.judges and await nodes.leases_can_be_judged(connection):
+                woken += await self._bury(connection)
+            await jobs.prune_log(connection, self._context.clock.now() - _LOG_KEPT)
+        if woken:
+            log(Event.ROWS_WOKEN, level=logging.WARNING, rows=woken)
+
+    async def _wake(self, connection: Connection) -> int:
+        now = self._context.clock.now()
+        waves = await batches.late_waves(connection, now - _SEND_LATE)
+        looks = await batches.late_looks(connection, now - _LOOK_LATE)
+        settling = await firings.settling_lost(connection)
+        await jobs.enqueue(
+            connection,
+            [
+                *(jobs.Job("send", wave, dedupe=f"send:{wave}") for wave in waves),
+                *([track_job(looks, now)] if looks else []),
+                *([report_job(settling)] if settling else []),
+            ],
+        )
+        return len(waves) + len(looks) + len(settling) + await self._replan(connection)
+
+    async def _replan(self, connection: Connection) -> int:
+        """Plan lost firings again, one by one; quarantine the one that dies alone."""
+        now = self._context.clock.now()
+        lost = await firings.planning_lost(
+            connection, before=now - _PLAN_LATE, functions=list(self._context.functions)
+        )
+        poison = [firing_id for firing_id, _, tries in lost if tries >= _MOST_TRIES]
+        if poison:
+            await firings.move(
+                connection, poison, Firing.FAILED, now, reason="quarantined: planning never ends"
+            )
+            log(Event.FIRING_FAILED, level=logging.ERROR, firings=poison, reason="quarantined")
+        await jobs.enqueue(
+            connection,
+            [
+                plan_job([firing_id], function, alone=True)
+                for firing_id, function, tries in lost
+                if tries < _MOST_TRIES
+            ],
+        )
+        return len(lost)
+
+    async def _bury(self, connection: Connection) -> int:
+        """Take over what dead nodes were sending: nobody knows what of it arrived."""
+        dead = await nodes.dead(connection)
+        orphans = await batches.orphans(connection, dead)
+        await calls.lose(connection, [row["id"] for row in orphans], arrives_within=CALL_TIMEOUT)
+        for row in orphans:
+            lost = Lost(
+                row["id"],
+                row["firing_id"],
+                row["attempt"],
+                row["target"] is not None,
+                row["on_ambiguous"],
+            )
+            await recover(connection, lost, self._context.clock.now(), code="node_died")
+        await nodes.prune(connection, dead)
+        return len(orphans)

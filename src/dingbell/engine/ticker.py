@@ -1,0 +1,181 @@
+"""Ticker: schedules whose time to prepare has come → firings, each exactly once.
+
+Sleeps until the next schedule has to be prepared and is woken when one changes. Many due schedules
+are taken in one transaction: firings inserted, schedules moved on, plan jobs enqueued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.misfire import judge
+from dingbell.domain.schedule import ScheduleSpec
+from dingbell.domain.trigger import Trigger
+from dingbell.engine.context import Context, plan_job
+from dingbell.store import firings, jobs, schedules
+from dingbell.store.connection import Connection, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Ticker"]
+
+_CHUNK = 1_000
+_PLAN_CHUNK = 200
+# How many missed occurrences of one schedule get a row each; older ones share one.
+_MOST_ROWS = 50
+_LONGEST_SLEEP = 30.0
+
+
+class Ticker:
+    """Makes firings of due schedules."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Tick for ever."""
+        while True:
+            self.changed.clear()
+            if await self.tick() < _CHUNK:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        clock = self._context.clock
+        async with self._context.pool.acquire() as connection:
+            wake = await schedules.next_wake(connection, list(self._context.functions))
+        rest = (wake - clock.now()).total_seconds() if wake else _LONGEST_SLEEP
+        sleep = asyncio.ensure_future(clock.sleep(min(max(rest, 0.0), _LONGEST_SLEEP)))
+        change = asyncio.ensure_future(self.changed.wait())
+        try:
+            await asyncio.wait({sleep, change}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            change.cancel()
+
+    async def tick(self) -> int:
+        """Make the firings that have come due; return how many schedules were taken."""
+        now = self._context.clock.now()
+        async with transaction(self._context.pool) as connection:
+            due = await schedules.claim_due(
+                connection, now=now, functions=list(self._context.functions), limit=_CHUNK
+            )
+            if not due:
+                return 0
+            made: list[firings.NewFiring] = []
+            steps: list[tuple[int, datetime | None, datetime | None]] = []
+            for schedule in due:
+                try:
+                    step, occurrences = _occurrences(schedule, now)
+                except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
+                    await _set_aside(connection, schedule, error)
+                    continue
+                steps.append(step)
+                made += occurrences
+            await schedules.advance(connection, steps)
+            await self._create(connection, made, now)
+        return len(due)
+
+    async def _create(
+        self, connection: Connection, made: list[firings.NewFiring], now: datetime
+    ) -> None:
+        created = await firings.create(connection, made, now)
+        to_plan: dict[str | None, list[int]] = {}
+        for firing_id, firing in created:
+            if firing.state is Firing.DUE:
+                to_plan.setdefault(firing.function, []).append(firing_id)
+                log(Event.FIRING_CREATED, level=logging.DEBUG, firing=firing_id)
+            else:
+                log(
+                    Event.FIRING_SKIPPED,
+                    firing=firing_id,
+                    schedule=firing.schedule,
+                    reason=firing.reason,
+                )
+        await jobs.enqueue(
+            connection,
+            [
+                plan_job(chunk, function)
+                for function, ids in to_plan.items()
+                for chunk in _chunks(ids, _PLAN_CHUNK)
+            ],
+        )
+
+
+async def _set_aside(connection: Connection, schedule: schedules.Due, error: Exception) -> None:
+    log(Event.SCHEDULE_BROKEN, level=logging.ERROR, schedule=schedule.name, error=repr(error)[:200])
+    await schedules.mark_problem(connection, schedule.id, f"trigger: {error}")
+
+
+def _occurrences(
+    schedule: schedules.Due, now: datetime
+) -> tuple[tuple[int, datetime | None, datetime | None], list[firings.NewFiring]]:
+    """What a schedule has to fire now, and where it moves on to."""
+    spec = ScheduleSpec.model_validate(schedule.spec)
+    trigger = spec.trigger()
+    horizon = now + spec.prepare_ahead
+    due, folded, last_folded = _due(trigger, schedule.next_due_at, horizon, now - spec.grace())
+    following = trigger.next_after(due[-1]) if due else None
+    made = [
+        _firing(schedule, verdict.due, verdict.skip)
+        for verdict in judge(due, now, spec.misfire.model_copy(update={"grace": spec.grace()}))
+    ]
+    if folded and last_folded:
+        made.insert(0, _firing(schedule, last_folded, "misfire: later than the grace", folded))
+    wake = following - spec.prepare_ahead if following else None
+    return (schedule.id, following, wake), made
+
+
+def _due(
+    trigger: Trigger, first: datetime, horizon: datetime, oldest: datetime
+) -> tuple[list[datetime], int, datetime | None]:
+    """The occurrences from `first` to the horizon; of a long outage only the newest rows.
+
+    Returns:
+        The occurrences, how many older ones were folded into one, and the last of those.
+    """
+    found: list[datetime] = []
+    folded, last_folded = 0, None
+    for occurrence in _until(trigger, first, horizon):
+        found.append(occurrence)
+        if len(found) > _MOST_ROWS and found[0] < oldest:
+            last_folded = found.pop(0)
+            folded += 1
+    return found, folded, last_folded
+
+
+def _until(trigger: Trigger, first: datetime, horizon: datetime) -> Iterator[datetime]:
+    occurrence: datetime | None = first
+    while occurrence is not None and occurrence <= horizon:
+        yield occurrence
+        occurrence = trigger.next_after(occurrence)
+
+
+def _firing(
+    schedule: schedules.Due, due: datetime, skip: str | None, occurrences: int = 1
+) -> firings.NewFiring:
+    return firings.NewFiring(
+        schedule_id=schedule.id,
+        schedule=schedule.name,
+        revision=schedule.revision,
+        kind="occurrence",
+        key=due.isoformat(),
+        app_id=schedule.app_id,
+        org=schedule.org,
+        function=schedule.function,
+        spec=schedule.spec,
+        due_at=due,
+        state=Firing.SKIPPED if skip else Firing.DUE,
+        reason=skip,
+        occurrences=occurrences,
+    )
+
+
+def _chunks(ids: list[int], size: int) -> Iterator[list[int]]:
+    source = iter(ids)
+    while chunk := list(islice(source, size)):
+        yield chunk

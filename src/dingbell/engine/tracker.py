@@ -1,0 +1,193 @@
+"""Tracker: accepted batches → receipts per person.
+
+A look asks for the progress until DingTalk is done, then for the result. The first result that
+names everybody settles the batch; later looks, on a widening interval inside the 24 h window, move
+`unread` to `read` until everybody has read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dingbell.clock import SHANGHAI
+from dingbell.dingtalk import Client, SendResult, errors
+from dingbell.domain.lifecycle import Batch, Delivery
+from dingbell.domain.receipts import DUPLICATE, Finding, attribute, merge
+from dingbell.engine.context import Context, report_job, track_job
+from dingbell.store import batches, calls, deliveries, jobs
+from dingbell.store.batches import Tracked
+from dingbell.store.connection import Connection, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["READ_LOOKS", "RESULT_WINDOW", "Tracker"]
+
+# `getsendresult` answers for 24 h (result page, read 2026-08); the last look falls inside.
+RESULT_WINDOW = timedelta(hours=24)
+READ_LOOKS = tuple(
+    timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600, 43_200, 84_600)
+)
+_LEASE = timedelta(seconds=60)
+_NOT_DONE = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0, 900.0)
+# DingTalk is done but does not name somebody: after this many looks nobody knows.
+_PATIENCE = 5
+_AT_ONCE = 8
+_EARLY = timedelta(milliseconds=500)
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one look at a batch found."""
+
+    batch: Tracked
+    done: bool = False
+    findings: dict[str, Finding] = field(default_factory=dict)
+    next_at: datetime | None = None
+
+
+class Tracker:
+    """Looks at batches."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._room = asyncio.Semaphore(_AT_ONCE)
+
+    async def track(self, batch_ids: Sequence[int]) -> None:
+        """Look at those of the batches whose look has come; a repeat finds none."""
+        now = self._context.clock.now()
+        async with self._context.pool.acquire() as connection:
+            taken = await batches.begin_look(
+                connection, batch_ids, now=now + _EARLY, lease_until=now + _LEASE
+            )
+            tasks = await calls.tasks(connection, [batch.id for batch in taken])
+        looks = await asyncio.gather(
+            *(self._look(batch, tasks.get(batch.id, [])) for batch in taken)
+        )
+        if looks:
+            await self._write(list(looks))
+
+    async def _look(self, batch: Tracked, tasks: list[int]) -> _Look:
+        look = _Look(batch)
+        client = await self._context.clients.of(batch.app_id)
+        try:
+            async with self._room:
+                await self._ask(client, tasks, look)
+        except errors.RetryLater as error:
+            look.next_at = self._context.clock.now() + timedelta(seconds=error.after)
+        except errors.DingTalkError as error:
+            log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, code=error.code)
+        return look
+
+    async def _ask(self, client: Client, tasks: list[int], look: _Look) -> None:
+        if look.batch.state == Batch.ACCEPTED:
+            progress = [await client.progress(task_id) for task_id in tasks]
+            if not all(one.done for one in progress):
+                return
+        look.done = True
+        if look.batch.target is None:
+            results = [await client.result(task_id) for task_id in tasks]
+            look.findings = merge(_findings(result) for result in results)
+
+    async def _write(self, looks: list[_Look]) -> None:
+        now = self._context.clock.now()
+        async with transaction(self._context.pool) as connection:
+            known = await deliveries.states(connection, [look.batch.id for look in looks])
+            lost = await calls.lost(connection, [look.batch.id for look in looks])
+            receipts: list[deliveries.Receipt] = []
+            settled: list[_Look] = []
+            for look in looks:
+                people = known[look.batch.id]
+                await _attribute(connection, look, lost=look.batch.id in lost)
+                own = _receipts(look, people, now)
+                receipts += own
+                after = people | {receipt.userid: receipt.state.value for receipt in own}
+                if look.batch.state == Batch.ACCEPTED and _complete(look, after):
+                    settled.append(look)
+                self._plan_next(look, after, now, settled=look in settled)
+            await deliveries.receive(connection, receipts, now)
+            await batches.move(connection, [look.batch.id for look in settled], Batch.SETTLED)
+            await batches.set_looks(connection, [(look.batch.id, look.next_at) for look in looks])
+            await jobs.enqueue(connection, _jobs(looks, settled))
+
+    def _plan_next(
+        self, look: _Look, people: dict[str, str], now: datetime, *, settled: bool
+    ) -> None:
+        """Decide when to look again; None is never."""
+        batch = look.batch
+        if batch.state == Batch.ACCEPTED and not settled:
+            pause = _NOT_DONE[min(batch.looks, len(_NOT_DONE)) - 1]
+            look.next_at = look.next_at or now + timedelta(seconds=pause)
+            return
+        if Delivery.UNREAD not in people.values() and Delivery.UNKNOWN not in people.values():
+            look.next_at = None
+            return
+        ahead = (batch.sent_at + after for after in self._context.looks)
+        planned = min((at for at in ahead if at > now), default=None)
+        look.next_at = max(look.next_at, planned) if look.next_at and planned else planned
+
+
+async def _attribute(connection: Connection, look: _Look, *, lost: bool) -> None:
+    """Find out what duplicates mean; only a batch with a lost call leaves a doubt."""
+    duplicates = [userid for userid, finding in look.findings.items() if finding.code == DUPLICATE]
+    if not duplicates or not lost:
+        return
+    day = look.batch.sent_at.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    elsewhere = await deliveries.same_words(connection, look.batch.id, duplicates, day_start=day)
+    for userid in duplicates:
+        look.findings[userid] = attribute(elsewhere.get(userid, ()), lost=lost)
+
+
+def _findings(result: SendResult) -> dict[str, Finding]:
+    """Sort the lists of a result by person."""
+    found = {userid: Finding(Delivery.UNREAD) for userid in result.unread}
+    found |= {userid: Finding(Delivery.READ) for userid in result.read}
+    found |= {userid: Finding(Delivery.INVALID) for userid in result.invalid_userids}
+    found |= {userid: Finding(Delivery.FAILED) for userid in result.failed}
+    found |= {one.userid: Finding(Delivery.DROPPED, one.code or None) for one in result.forbidden}
+    return found
+
+
+def _receipts(look: _Look, people: dict[str, str], now: datetime) -> list[deliveries.Receipt]:
+    """What changes for the people of a batch."""
+    batch = look.batch
+    found = {userid: f for userid, f in look.findings.items() if userid in people}
+    gone = now - batch.sent_at > RESULT_WINDOW
+    if batch.state == Batch.ACCEPTED and (gone or (look.done and batch.looks >= _PATIENCE)):
+        for userid, state in people.items():
+            if state == Delivery.SENT and userid not in found:
+                found[userid] = Finding(Delivery.UNKNOWN, "no_receipt")
+    return [
+        deliveries.Receipt(batch.firing_id, userid, finding.state, finding.code)
+        for userid, finding in found.items()
+        if people[userid] != finding.state or finding.code == DUPLICATE
+    ]
+
+
+def _complete(look: _Look, people: dict[str, str]) -> bool:
+    """Whether everybody of the batch is accounted for."""
+    if look.batch.target is not None:
+        return look.done
+    named = look.findings.keys()
+    return all(
+        userid in named or state != Delivery.SENT
+        for userid, state in people.items()
+        if state != Delivery.PLANNED
+    )
+
+
+def _jobs(looks: list[_Look], settled: list[_Look]) -> list[jobs.Job]:
+    firing_ids = sorted({look.batch.firing_id for look in settled})
+    report = [report_job(firing_ids)] if firing_ids else []
+    again: dict[int, list[_Look]] = {}
+    for look in looks:
+        if look.next_at is not None:
+            again.setdefault(int(look.next_at.timestamp()), []).append(look)
+    return report + [
+        track_job(
+            [look.batch.id for look in group], max(look.next_at for look in group if look.next_at)
+        )
+        for group in again.values()
+    ]

@@ -1,0 +1,124 @@
+"""Operations on apps: make them known, find the one that is meant."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from dingbell.errors import InputError, NotFoundError, Text
+from dingbell.operations.desk import Desk
+from dingbell.store import apps
+from dingbell.store.connection import Connection, transaction
+
+__all__ = ["AppSpec", "find", "put"]
+
+
+class AppSpec(BaseModel):
+    """An app as a person gives it.
+
+    Attributes:
+        agent_id: the app's AgentId.
+        app_key: its AppKey (Client ID).
+        app_secret: its AppSecret (Client Secret).
+        org: the DingTalk organisation it belongs to; limits are counted per org.
+        oapi_url: another edition's address.
+        api_url: likewise for the new API.
+        people_per_minute: its pace, where it differs.
+        calls_per_second: likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent_id: int = Field(ge=1)
+    app_key: str = Field(min_length=1)
+    app_secret: SecretStr = Field(min_length=1)
+    org: str = Field(default="default", pattern=r"^[\w][\w.\-]{0,63}$")
+    oapi_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    api_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    people_per_minute: int | None = Field(default=None, ge=1)
+    calls_per_second: int | None = Field(default=None, ge=1)
+
+
+def _new(desk: Desk, name: str, spec: AppSpec) -> apps.NewApp:
+    oapi_url = spec.oapi_url or desk.oapi_url
+    api_url = spec.api_url or (desk.api_url if spec.oapi_url is None else spec.oapi_url)
+    return apps.NewApp(
+        name=name,
+        org=spec.org,
+        oapi_url=oapi_url.rstrip("/"),
+        api_url=api_url.rstrip("/"),
+        agent_id=spec.agent_id,
+        app_key=spec.app_key,
+        app_secret=desk.vault.lock(spec.app_secret.get_secret_value()),
+        people_per_minute=spec.people_per_minute,
+        calls_per_second=spec.calls_per_second,
+    )
+
+
+async def put(desk: Desk, name: str, spec: AppSpec) -> None:
+    """Make an app known under a name; a repeat refreshes it."""
+    async with transaction(desk.pool) as connection:
+        await store(desk, connection, name, spec)
+
+
+async def store(desk: Desk, connection: Connection, name: str, spec: AppSpec) -> None:
+    """Make an app known inside a transaction of the caller's; unchanged ones are not touched."""
+    new = _new(desk, name, spec)
+    known = await apps.named(connection, name)
+    secret = spec.app_secret.get_secret_value()
+    if known is None or not _same(known, new) or not desk.vault.holds(known.app_secret, secret):
+        await apps.put(connection, new, desk.clock.now())
+
+
+def _same(known: apps.App, new: apps.NewApp) -> bool:
+    """Whether everything but the secret stands as it is given; an unset pace leaves the old one."""
+    names = ("org", "oapi_url", "api_url", "agent_id", "app_key")
+    paces = ("people_per_minute", "calls_per_second")
+    return all(getattr(known, name) == getattr(new, name) for name in names) and all(
+        getattr(new, name) in (None, getattr(known, name)) for name in paces
+    )
+
+
+async def find(desk: Desk, connection: Connection, name: str | None) -> apps.App:
+    """The app of a name; without a name, the only one or the one the environment gives.
+
+    Raises:
+        NotFoundError: there is no such app.
+        InputError: no name was given and there are none, or several.
+    """
+    if name is not None:
+        app = await apps.named(connection, name)
+        if app is None:
+            raise NotFoundError(_unknown(name, await apps.all_apps(connection)))
+        return app
+    known = await apps.all_apps(connection)
+    if len(known) == 1:
+        return known[0]
+    if desk.default_app is not None:
+        app = await apps.named(connection, desk.default_app)
+        if app is not None:
+            return app
+    raise InputError(_which(known))
+
+
+def _unknown(name: str, known: list[apps.App]) -> Text:
+    return Text(
+        "there is no app {name!r} (known: {known})", "没有应用 {name!r} (已有: {known})"
+    ).format(name=name, known=_names(known))
+
+
+def _which(known: list[apps.App]) -> Text:
+    if not known:
+        return Text(
+            "no app is known: set DINGBELL_APP_KEY, DINGBELL_APP_SECRET and DINGBELL_AGENT_ID, or "
+            "apply a dingbell.yaml with apps",
+            "还没有应用: 请设置 DINGBELL_APP_KEY、DINGBELL_APP_SECRET、DINGBELL_AGENT_ID, 或 apply "
+            "含有 apps 的 dingbell.yaml",
+        )
+    return Text(
+        "several apps are known ({known}): say which with --app or app:",
+        "有多个应用 ({known}): 请用 --app 或 app: 指明",
+    ).format(known=_names(known))
+
+
+def _names(known: list[apps.App]) -> str:
+    return ", ".join(name for app in known for name in app.names) or "-"

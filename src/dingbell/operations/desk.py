@@ -1,0 +1,33 @@
+"""The desk: what every operation needs at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dingbell.clients import Clients
+from dingbell.clock import Clock
+from dingbell.domain.slots import Pace
+from dingbell.store.connection import Pool
+from dingbell.store.vault import Vault
+
+__all__ = ["Desk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The surroundings of operations.
+
+    Attributes:
+        default_app: the name of the app the environment gives, if it gives one.
+        oapi_url: where apps live that do not say so themselves.
+        api_url: likewise for DingTalk's new API.
+    """
+
+    pool: Pool
+    clock: Clock
+    clients: Clients
+    vault: Vault
+    pace: Pace
+    oapi_url: str
+    api_url: str
+    default_app: str | None = None

@@ -1,0 +1,125 @@
+"""Doctor: everything that has to be right before a notice can arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from dingbell.dingtalk import errors
+from dingbell.errors import DingBellError, Text
+from dingbell.operations.desk import Desk
+from dingbell.store import apps, directory, nodes
+from dingbell.store.apps import App
+
+__all__ = ["Check", "examine"]
+
+_OLD_DIRECTORY = timedelta(days=1)
+_SKEW = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: `ok`, `warn` or `fail`."""
+
+    name: str
+    status: str
+    detail: Text
+
+
+async def examine(desk: Desk) -> list[Check]:
+    """Look at everything; a failed check does not stop the others."""
+    checks = [await _database(desk), await _nodes(desk)]
+    async with desk.pool.acquire() as connection:
+        known = await apps.all_apps(connection)
+    if not known:
+        checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
+    for app in known:
+        checks += [await _credentials(desk, app), await _directory(desk, app), _pause(desk, app)]
+    return checks
+
+
+async def _database(desk: Desk) -> Check:
+    async with desk.pool.acquire() as connection:
+        version = await connection.fetchval("show server_version")
+        theirs = await connection.fetchval("select clock_timestamp()")
+    skew = abs(theirs - desk.clock.now())
+    if skew > _SKEW:
+        return Check(
+            "database",
+            "warn",
+            Text(
+                "PostgreSQL {version}; its clock differs from this host's by {seconds:.1f} s",
+                "PostgreSQL {version}; 时钟与本机相差 {seconds:.1f} 秒",
+            ).format(version=version, seconds=skew.total_seconds()),
+        )
+    return Check("database", "ok", Text("PostgreSQL {v}", "PostgreSQL {v}").format(v=version))
+
+
+async def _nodes(desk: Desk) -> Check:
+    async with desk.pool.acquire() as connection:
+        count = await nodes.alive(connection)
+    if count == 0:
+        return Check(
+            "nodes",
+            "warn",
+            Text(
+                "no node is alive: nothing fires until `dingbell serve` runs",
+                "没有运行中的节点: 运行 `dingbell serve` 后才会触发",
+            ),
+        )
+    return Check("nodes", "ok", Text("{n} alive", "{n} 个运行中").format(n=count))
+
+
+async def _credentials(desk: Desk, app: App) -> Check:
+    name = f"app {'/'.join(app.names)}"
+    try:
+        client = await desk.clients.of(app.id)
+        scopes = await client.scopes()
+    except errors.DingTalkError as error:
+        return Check(name, "fail", Text(error.en, error.zh))
+    except DingBellError as error:
+        return Check(name, "fail", error.message)
+    return Check(
+        name,
+        "ok",
+        Text(
+            "agent {agent}: may see {departments} departments and {people} single people",
+            "agent {agent}: 可见 {departments} 个部门和 {people} 个单独人员",
+        ).format(agent=app.agent_id, departments=len(scopes.dept_ids), people=len(scopes.userids)),
+    )
+
+
+async def _directory(desk: Desk, app: App) -> Check:
+    name = f"directory {app.org}"
+    async with desk.pool.acquire() as connection:
+        last = await directory.last_sync(connection, app.org)
+    if last is None:
+        return Check(
+            name,
+            "warn",
+            Text(
+                "never read: run `dingbell directory sync`",
+                "从未同步: 请运行 `dingbell directory sync`",
+            ),
+        )
+    age = desk.clock.now() - last.synced_at
+    return Check(
+        name,
+        "warn" if age > _OLD_DIRECTORY else "ok",
+        Text(
+            "{people} people, read {minutes:.0f} min ago", "{people} 人, {minutes:.0f} 分钟前同步"
+        ).format(people=last.people, minutes=age.total_seconds() / 60),
+    )
+
+
+def _pause(desk: Desk, app: App) -> Check:
+    name = f"calls {'/'.join(app.names)}"
+    if app.paused_until is None or app.paused_until <= desk.clock.now():
+        return Check(name, "ok", Text("not paused", "未暂停"))
+    return Check(
+        name,
+        "fail",
+        Text("paused until {until} (code {code})", "暂停至 {until} (代码 {code})").format(
+            until=app.paused_until.isoformat(), code=app.paused_reason
+        ),
+    )

@@ -1,0 +1,232 @@
+"""Operations on firings: list, show, wait, cancel, recall, export."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any, TextIO
+
+from dingbell.clock import SHANGHAI
+from dingbell.domain.lifecycle import Batch, Delivery, Firing
+from dingbell.errors import ConflictError, NotFoundError, Text
+from dingbell.operations.desk import Desk
+from dingbell.store import batches, deliveries, firings, jobs
+from dingbell.store.connection import Connection, transaction
+from dingbell.store.firings import Summary
+
+__all__ = ["cancel", "export", "listed", "recall", "show", "watch"]
+
+# `recall` works for 24 h (recall page, read 2026-08).
+RECALL_WINDOW = timedelta(hours=24)
+_LOOK_EVERY = 0.3
+
+
+def _instant(value: datetime | None) -> str | None:
+    return value.astimezone(SHANGHAI).isoformat() if value else None
+
+
+def present(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
+    """A firing as JSON."""
+    return {
+        "id": summary.id,
+        "schedule": summary.schedule,
+        "kind": summary.kind,
+        "app": summary.app,
+        "due_at": _instant(summary.due_at),
+        "state": summary.state,
+        "reason": summary.reason,
+        "occurrences": summary.occurrences,
+        "totals": totals,
+        "created_at": _instant(summary.created_at),
+        "planned_at": _instant(summary.planned_at),
+        "started_at": _instant(summary.started_at),
+        "settled_at": _instant(summary.settled_at),
+    }
+
+
+async def listed(
+    desk: Desk, *, limit: int = 20, schedule: str | None = None, state: str | None = None
+) -> list[dict[str, Any]]:
+    """The newest firings first."""
+    async with desk.pool.acquire() as connection:
+        found = await firings.summaries(connection, limit=limit, schedule=schedule, state=state)
+        totals = await deliveries.totals(connection, [one.id for one in found])
+    return [present(one, totals[one.id]) for one in found]
+
+
+async def _summary(connection: Connection, firing_id: int) -> Summary:
+    found = await firings.summary(connection, firing_id)
+    if found is None:
+        raise NotFoundError(
+            Text(
+                "there is no firing {id}: see `dingbell firings list`",
+                "没有触发 {id}: 见 `dingbell firings list`",
+            ).format(id=firing_id)
+        )
+    return found
+
+
+async def overview(desk: Desk, firing_id: int) -> dict[str, Any]:
+    """A firing with its totals, without its people."""
+    async with desk.pool.acquire() as connection:
+        summary = await _summary(connection, firing_id)
+        totals = await deliveries.totals(connection, [firing_id])
+    return present(summary, totals[firing_id])
+
+
+async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
+    """A firing with its batches and its people.
+
+    Raises:
+        NotFoundError: there is no such firing.
+    """
+    async with (
+        desk.pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read"),
+    ):
+        summary = await _summary(connection, firing_id)
+        totals = await deliveries.totals(connection, [firing_id])
+        own = await batches.of_firing(connection, firing_id)
+        people = await deliveries.of_firing(connection, firing_id)
+    return {
+        **present(summary, totals[firing_id]),
+        "batches": [
+            {
+                "ordinal": row["ordinal"],
+                "state": row["state"],
+                "task_id": row["task_id"],
+                "slot_at": _instant(row["slot_at"]),
+                "sent_at": _instant(row["sent_at"]),
+                "size": row["size"],
+                "attempts": row["attempt"],
+                "code": row["code"],
+            }
+            for row in own
+        ],
+        "deliveries": [_delivery(dict(row)) for row in people],
+    }
+
+
+def _delivery(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "userid": row["userid"],
+        "name": row["name"],
+        "state": row["state"],
+        "code": row["code"],
+        "task_id": row["task_id"],
+        "sent_at": _instant(row["sent_at"]),
+        "read_at": _instant(row["read_at"]),
+    }
+
+
+async def watch(desk: Desk, firing_id: int) -> AsyncIterator[dict[str, Any]]:
+    """Follow a firing: yield it whenever it changed, until it is final."""
+    last: dict[str, Any] | None = None
+    while True:
+        found = await overview(desk, firing_id)
+        if found != last:
+            yield found
+        if Firing(found["state"]).final and not await _open_batches(desk, firing_id):
+            return
+        last = found
+        await desk.clock.sleep(_LOOK_EVERY)
+
+
+async def _open_batches(desk: Desk, firing_id: int) -> bool:
+    async with desk.pool.acquire() as connection:
+        rows = await batches.of_firing(connection, firing_id)
+    return any(not Batch(row["state"]).final for row in rows)
+
+
+async def cancel(desk: Desk, firing_id: int) -> dict[str, Any]:
+    """Cancel what has not been claimed yet; what is claimed counts as sent.
+
+    Raises:
+        NotFoundError: there is no such firing.
+        ConflictError: there is nothing left to cancel.
+    """
+    async with transaction(desk.pool) as connection:
+        summary = await _summary(connection, firing_id)
+        moved = await firings.move(
+            connection,
+            [firing_id],
+            Firing.CANCELED,
+            desk.clock.now(),
+            reason="canceled by a person",
+        )
+        if not moved:
+            raise ConflictError(
+                Text(
+                    "firing {id} is {state}: there is nothing left to cancel",
+                    "触发 {id} 已是 {state}: 没有可取消的内容",
+                ).format(id=firing_id, state=summary.state)
+            )
+        canceled = await batches.cancel_queued(connection, [firing_id])
+        await deliveries.move_batches(connection, canceled, Delivery.CANCELED)
+    return await overview(desk, firing_id)
+
+
+async def recall(desk: Desk, firing_id: int) -> None:
+    """Have every batch of a firing taken off the phones; the engine does it.
+
+    Raises:
+        NotFoundError: there is no such firing.
+        ConflictError: nothing was sent, or it was more than 24 h ago.
+    """
+    now = desk.clock.now()
+    async with transaction(desk.pool) as connection:
+        summary = await _summary(connection, firing_id)
+        rows = await batches.of_firing(connection, firing_id)
+        sent = [
+            row for row in rows if row["state"] in (Batch.ACCEPTED, Batch.SETTLED, Batch.SENDING)
+        ]
+        if not any(row["sent_at"] and now - row["sent_at"] < RECALL_WINDOW for row in sent):
+            raise ConflictError(
+                Text(
+                    "firing {id} ({state}) has nothing to recall: DingTalk recalls what was sent "
+                    "in the last 24 hours",
+                    "触发 {id} ({state}) 没有可撤回的内容: 钉钉只能撤回 24 小时内发送的通知",
+                ).format(id=firing_id, state=summary.state)
+            )
+        await firings.move(connection, [firing_id], Firing.CANCELED, now, reason="recalled")
+        canceled = await batches.cancel_queued(connection, [firing_id])
+        await deliveries.move_batches(connection, canceled, Delivery.CANCELED)
+        await batches.clear_recall_codes(connection, firing_id)
+        await jobs.enqueue(
+            connection, [jobs.Job("recall", firing_id, dedupe=f"recall:{firing_id}", priority=1)]
+        )
+
+
+async def recalled(desk: Desk, firing_id: int) -> bool:
+    """Whether a recall has been carried out: every batch is recalled or says why not."""
+    async with desk.pool.acquire() as connection:
+        rows = await batches.of_firing(connection, firing_id)
+    return all(
+        row["state"] in (Batch.RECALLED, Batch.CANCELED, Batch.FAILED, Batch.UNKNOWN)
+        or (row["code"] or "").startswith("recall:")
+        for row in rows
+    )
+
+
+_FIELDS = ("userid", "name", "state", "code", "task_id", "sent_at", "read_at")
+
+
+async def export(desk: Desk, firing_id: int, form: str, out: TextIO) -> int:
+    """Write the ledger of a firing as `csv` or `jsonl`; return how many rows."""
+    count = 0
+    async with transaction(desk.pool) as connection:
+        await _summary(connection, firing_id)
+        rows = deliveries.stream(connection, firing_id)
+        writer = csv.DictWriter(out, _FIELDS)
+        if form == "csv":
+            writer.writeheader()
+        async for row in rows:
+            delivery = _delivery(row)
+            if form == "csv":
+                writer.writerow(delivery)
+            else:
+                out.write(json.dumps(delivery, ensure_ascii=False) + "\n")
+            count += 1
+    return count

@@ -1,0 +1,233 @@
+"""Operations on schedules: put, list, show, preview, pause, resume, run, delete."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from dingbell.domain.schedule import ScheduleSpec
+from dingbell.domain.trigger import Once, instants, parse_zone
+from dingbell.errors import ConflictError, InputError, NotFoundError, Text
+from dingbell.operations import apps
+from dingbell.operations.desk import Desk
+from dingbell.store import firings, jobs, schedules
+from dingbell.store.connection import Connection, transaction
+from dingbell.store.schedules import Schedule
+
+__all__ = ["delete", "listed", "pause", "preview", "put", "resume", "run", "show", "store"]
+
+_TINY = timedelta(microseconds=1)
+
+
+def present(schedule: Schedule) -> dict[str, Any]:
+    """A schedule as JSON: instants in the schedule's own zone."""
+    zone = parse_zone(schedule.spec.get("timezone", "Asia/Shanghai"))
+    due = schedule.next_due_at
+    return {
+        "name": schedule.name,
+        "app": schedule.app,
+        "state": "broken" if schedule.problem else schedule.state,
+        "problem": schedule.problem,
+        "source": schedule.source,
+        "revision": schedule.revision,
+        "next_due_at": due.astimezone(zone).isoformat() if due else None,
+        "spec": schedule.spec,
+        "created_at": schedule.created_at.isoformat(),
+        "updated_at": schedule.updated_at.isoformat(),
+    }
+
+
+async def listed(desk: Desk) -> list[dict[str, Any]]:
+    """Every schedule."""
+    async with desk.pool.acquire() as connection:
+        return [present(one) for one in await schedules.all_schedules(connection)]
+
+
+async def show(desk: Desk, name: str) -> dict[str, Any]:
+    """One schedule.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+    """
+    async with desk.pool.acquire() as connection:
+        return present(await _named(connection, name))
+
+
+async def preview(desk: Desk, name: str, count: int) -> dict[str, Any]:
+    """The next instants of a schedule, in its own zone."""
+    async with desk.pool.acquire() as connection:
+        schedule = await _named(connection, name)
+    spec = schedule.parsed()
+    zone = parse_zone(spec.timezone)
+    upcoming = instants(spec.trigger(), desk.clock.now(), count)
+    return {
+        "name": name,
+        "timezone": spec.timezone,
+        "state": schedule.state,
+        "instants": [instant.astimezone(zone).isoformat() for instant in upcoming],
+    }
+
+
+async def _named(connection: Connection, name: str, *, lock: bool = False) -> Schedule:
+    schedule = await schedules.named(connection, name, lock=lock)
+    if schedule is None:
+        raise NotFoundError(
+            Text(
+                "there is no schedule {name!r}: see `dingbell schedules list`",
+                "没有日程 {name!r}: 见 `dingbell schedules list`",
+            ).format(name=name)
+        )
+    return schedule
+
+
+async def put(desk: Desk, name: str, spec: ScheduleSpec, *, source: str) -> str:
+    """Create or change a schedule; return `created`, `changed` or `unchanged`."""
+    async with transaction(desk.pool) as connection:
+        return await store(desk, connection, name, spec, source=source)
+
+
+async def store(
+    desk: Desk, connection: Connection, name: str, spec: ScheduleSpec, *, source: str
+) -> str:
+    """Create or change a schedule inside the caller's transaction.
+
+    What had been prepared under the old words and was not called yet is taken back, and prepared
+    again under the new ones.
+    """
+    app = await apps.find(desk, connection, spec.app)
+    known = await schedules.named(connection, name, lock=True)
+    if known and known.app_id == app.id and known.spec == spec.to_dict():
+        return "unchanged"
+    now = desk.clock.now()
+    if known is None:
+        await schedules.insert(
+            connection,
+            name=name,
+            app_id=app.id,
+            source=source,
+            spec=spec,
+            next_due_at=_first_due(name, spec, now),
+            now=now,
+        )
+        return "created"
+    taken_back = await firings.unprepare(connection, known.id)
+    next_due = _next_due(spec, now, taken_back) if known.state == "active" else None
+    await schedules.update(
+        connection, known.id, app_id=app.id, spec=spec, next_due_at=next_due, now=now
+    )
+    return "changed"
+
+
+def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
+    trigger = spec.trigger()
+    if isinstance(trigger, Once) and now - trigger.at <= spec.grace():
+        return trigger.at
+    due = trigger.next_after(now)
+    if due is None:
+        raise InputError(
+            Text(
+                "schedule {name!r} would never fire: its instant has passed",
+                "日程 {name!r} 永远不会触发: 时刻已过",
+            ).format(name=name)
+        )
+    return due
+
+
+def _next_due(spec: ScheduleSpec, now: datetime, taken_back: datetime | None) -> datetime | None:
+    """The next occurrence, counting from what was taken back where something was."""
+    after = min(taken_back - _TINY, now) if taken_back else now
+    trigger = spec.trigger()
+    if taken_back is None and isinstance(trigger, Once) and trigger.at > now - spec.grace():
+        return trigger.at
+    return trigger.next_after(after) if taken_back is None else _not_missed(spec, after, now)
+
+
+def _not_missed(spec: ScheduleSpec, after: datetime, now: datetime) -> datetime | None:
+    """The first occurrence after an instant that a changed rule really meant."""
+    due = spec.trigger().next_after(after)
+    return due if due is None or due >= now - spec.grace() else spec.trigger().next_after(now)
+
+
+async def pause(desk: Desk, name: str) -> None:
+    """Let a schedule rest; what was prepared and not called yet is taken back."""
+    async with transaction(desk.pool) as connection:
+        schedule = await _named(connection, name, lock=True)
+        if schedule.state == "paused":
+            return
+        await firings.unprepare(connection, schedule.id)
+        await schedules.set_state(
+            connection,
+            schedule.id,
+            "paused",
+            next_due_at=None,
+            prepare_ahead=schedule.parsed().prepare_ahead,
+            now=desk.clock.now(),
+        )
+
+
+async def resume(desk: Desk, name: str) -> None:
+    """Let a paused or broken schedule fire again, from now on."""
+    async with transaction(desk.pool) as connection:
+        schedule = await _named(connection, name, lock=True)
+        if schedule.state == "active" and not schedule.problem:
+            return
+        now = desk.clock.now()
+        spec = schedule.parsed()
+        await schedules.set_state(
+            connection,
+            schedule.id,
+            "active",
+            next_due_at=spec.trigger().next_after(now),
+            prepare_ahead=spec.prepare_ahead,
+            now=now,
+        )
+
+
+async def delete(desk: Desk, name: str) -> None:
+    """Remove a schedule; its firings stay in the ledger."""
+    async with transaction(desk.pool) as connection:
+        schedule = await _named(connection, name, lock=True)
+        await remove(connection, schedule)
+
+
+async def remove(connection: Connection, schedule: Schedule) -> None:
+    """Remove a schedule inside the caller's transaction."""
+    await firings.unprepare(connection, schedule.id)
+    await schedules.delete(connection, schedule.id)
+
+
+async def run(desk: Desk, name: str, *, request_id: str | None = None) -> int:
+    """Fire a schedule now, beside its own instants; the same request id fires once.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+        ConflictError: this request was made before.
+    """
+    now = desk.clock.now()
+    async with transaction(desk.pool) as connection:
+        schedule = await _named(connection, name)
+        created = await firings.create(
+            connection,
+            [
+                firings.NewFiring(
+                    schedule_id=schedule.id,
+                    schedule=schedule.name,
+                    revision=schedule.revision,
+                    kind="run",
+                    key=request_id or uuid4().hex,
+                    app_id=schedule.app_id,
+                    org=schedule.org,
+                    function=schedule.function,
+                    spec=schedule.spec,
+                    due_at=now,
+                )
+            ],
+            now,
+        )
+        if not created:
+            raise ConflictError(Text("this request was made before", "该请求已提交过"))
+        firing_id = created[0][0]
+        entrypoint = f"plan:{schedule.function}" if schedule.function else "plan"
+        await jobs.enqueue(connection, [jobs.Job(entrypoint, [firing_id], priority=1)])
+    return firing_id

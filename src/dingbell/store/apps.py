@@ -1,0 +1,191 @@
+"""Table `apps`: DingTalk apps, their names, their orgs, their pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import asyncpg
+
+from dingbell.store.connection import Connection
+
+__all__ = ["App", "NewApp", "all_apps", "named", "pause", "put", "put_org", "reserve_looks"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """An app as it is given; unique by (oapi_url, agent_id)."""
+
+    name: str
+    org: str
+    oapi_url: str
+    api_url: str
+    agent_id: int
+    app_key: str
+    app_secret: bytes = field(repr=False)
+    people_per_minute: int | None = None
+    calls_per_second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app as it is stored; the secret is encrypted."""
+
+    id: int
+    org: str
+    oapi_url: str
+    api_url: str
+    agent_id: int
+    app_key: str
+    app_secret: bytes = field(repr=False)
+    people_per_minute: int | None
+    calls_per_second: int | None
+    org_people_per_minute: int | None
+    paused_until: datetime | None
+    paused_reason: str | None
+    updated_at: datetime
+    names: tuple[str, ...]
+
+
+_SELECT = """
+    select a.id, a.org, a.oapi_url, a.api_url, a.agent_id, a.app_key, a.app_secret,
+           a.people_per_minute, a.calls_per_second,
+           o.people_per_minute as org_people_per_minute,
+           a.paused_until, a.paused_reason, a.updated_at,
+           array(select n.name from app_names n where n.app_id = a.id order by n.name) as names
+    from apps a join orgs o on o.name = a.org
+"""
+
+
+def _app(row: asyncpg.Record) -> App:
+    values = dict(row)
+    return App(**{**values, "names": tuple(values["names"])})
+
+
+async def put_org(connection: Connection, name: str, people_per_minute: int | None = None) -> None:
+    """Make an org known; a pace that is given replaces the one it had."""
+    await connection.execute(
+        """
+        insert into orgs (name, people_per_minute) values ($1, $2)
+        on conflict (name) do update
+        set people_per_minute = coalesce(excluded.people_per_minute, orgs.people_per_minute)
+        """,
+        name,
+        people_per_minute,
+    )
+
+
+async def put(connection: Connection, app: NewApp, now: datetime) -> int:
+    """Store an app and its name; the same agent under another name is the same app."""
+    await put_org(connection, app.org)
+    app_id: int = await connection.fetchval(
+        """
+        insert into apps (org, oapi_url, api_url, agent_id, app_key, app_secret,
+                          people_per_minute, calls_per_second, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        on conflict (oapi_url, agent_id) do update
+        set org = excluded.org, api_url = excluded.api_url, app_key = excluded.app_key,
+            app_secret = excluded.app_secret,
+            people_per_minute = coalesce(excluded.people_per_minute, apps.people_per_minute),
+            calls_per_second = coalesce(excluded.calls_per_second, apps.calls_per_second),
+            updated_at = excluded.updated_at
+        returning id
+        """,
+        app.org,
+        app.oapi_url,
+        app.api_url,
+        app.agent_id,
+        app.app_key,
+        app.app_secret,
+        app.people_per_minute,
+        app.calls_per_second,
+        now,
+    )
+    await connection.execute(
+        """
+        insert into app_names (name, app_id) values ($1, $2)
+        on conflict (name) do update set app_id = excluded.app_id
+        """,
+        app.name,
+        app_id,
+    )
+    return app_id
+
+
+async def all_apps(connection: Connection) -> list[App]:
+    """Every app, in order of id."""
+    return [_app(row) for row in await connection.fetch(f"{_SELECT} order by a.id")]
+
+
+async def named(connection: Connection, name: str) -> App | None:
+    """The app of a name."""
+    row = await connection.fetchrow(
+        f"{_SELECT} where a.id = (select app_id from app_names where name = $1)", name
+    )
+    return _app(row) if row else None
+
+
+async def by_id(connection: Connection, app_id: int) -> App | None:
+    """The app of an id."""
+    row = await connection.fetchrow(f"{_SELECT} where a.id = $1", app_id)
+    return _app(row) if row else None
+
+
+async def pause(
+    connection: Connection,
+    *,
+    until: datetime,
+    reason: str,
+    app_id: int | None = None,
+    oapi_url: str | None = None,
+) -> None:
+    """Let an app, or all apps behind one address, make no calls until an instant."""
+    await connection.execute(
+        """
+        update apps set paused_until = $1, paused_reason = $2
+        where (id = $3 or oapi_url = $4) and coalesce(paused_until, '-infinity') < $1
+        """,
+        until,
+        reason,
+        app_id,
+        oapi_url,
+    )
+
+
+async def reserve_looks(
+    connection: Connection,
+    counts: Sequence[tuple[int, int]],
+    *,
+    not_before: datetime,
+    per_second: int,
+) -> dict[int, datetime]:
+    """Reserve instants for looks at results, spaced so that no app asks too fast.
+
+    Args:
+        connection: where the looks are written in the same transaction.
+        counts: (app id, how many looks).
+        not_before: the first instant allowed.
+        per_second: how many looks an app may take.
+
+    Returns:
+        The first instant for each app; the others follow at `1 / per_second`.
+    """
+    rows = await connection.fetch(
+        """
+        with wanted as (
+            select * from unnest($1::bigint[], $2::int[]) as w (app_id, looks)
+        ), locked as (
+            select a.id, greatest(a.next_look_at, $3) as first, w.looks
+            from apps a join wanted w on w.app_id = a.id order by a.id for update of a
+        )
+        update apps a set next_look_at = l.first + make_interval(secs => l.looks::float8 / $4)
+        from locked l where a.id = l.id
+        returning a.id, l.first
+        """,
+        [app_id for app_id, _ in counts],
+        [count for _, count in counts],
+        not_before,
+        float(per_second),
+    )
+    return {row["id"]: row["first"] for row in rows}

@@ -1,0 +1,100 @@
+"""Connections to PostgreSQL, set up the way all SQL of the product expects them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from dingbell.errors import DatabaseError, InputError, Text
+
+__all__ = ["SCHEMA", "Connection", "Pool", "connect", "create_pool", "transaction"]
+
+SCHEMA = "dingbell"
+# A silent network ends a statement instead of a node.
+_COMMAND_TIMEOUT = 30.0
+_SETTINGS = {
+    "search_path": SCHEMA,
+    "application_name": "dingbell",
+    "timezone": "UTC",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+if TYPE_CHECKING:  # generic in the stubs only
+    Connection = (
+        asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    )
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+
+async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: json.dumps(value, ensure_ascii=False),
+        decoder=json.loads,
+        schema="pg_catalog",
+    )
+
+
+async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Open one connection.
+
+    Raises:
+        InputError: the address or the credentials are wrong.
+        DatabaseError: PostgreSQL cannot be reached.
+    """
+    try:
+        connection = await asyncpg.connect(
+            dsn, timeout=10, command_timeout=_COMMAND_TIMEOUT, server_settings=_SETTINGS
+        )
+    except (asyncpg.InvalidAuthorizationSpecificationError, ValueError) as error:
+        raise InputError(_not_accepted(error)) from None
+    except asyncpg.InvalidCatalogNameError as error:
+        raise InputError(_not_accepted(error)) from None
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseError(_unreachable(error)) from None
+    await _prepare(connection)
+    return connection
+
+
+async def create_pool(dsn: str, *, size: int = 10) -> Pool:
+    """Open a pool of connections; the address has been tried with `connect` before."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        timeout=10,
+        command_timeout=_COMMAND_TIMEOUT,
+        server_settings=_SETTINGS,
+        init=_prepare,
+        max_inactive_connection_lifetime=300,
+    )
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection inside a transaction."""
+    async with pool.acquire() as connection, connection.transaction():
+        yield connection
+
+
+def _not_accepted(error: Exception) -> Text:
+    return Text(
+        "PostgreSQL refused DINGBELL_DATABASE_URL: {error}. Check user, password and database",
+        "PostgreSQL 拒绝了 DINGBELL_DATABASE_URL: {error}。请检查用户、密码和数据库名",
+    ).format(error=str(error).strip() or type(error).__name__)
+
+
+def _unreachable(error: Exception) -> Text:
+    return Text(
+        "PostgreSQL cannot be reached ({error}). Is it running? Is DINGBELL_DATABASE_URL right?",
+        "无法连接 PostgreSQL ({error})。它在运行吗? DINGBELL_DATABASE_URL 对吗?",
+    ).format(error=str(error).strip() or type(error).__name__)

@@ -1,0 +1,165 @@
+"""Table `deliveries`: one person in one firing, always in a named state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from dingbell.domain.lifecycle import DELIVERY_MOVES, Delivery, origins
+from dingbell.store.connection import Connection
+
+__all__ = ["Receipt", "copy", "move_batches", "receive", "totals"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one person of one batch."""
+
+    firing_id: int
+    userid: str
+    state: Delivery
+    code: str | None = None
+
+
+async def copy(connection: Connection, rows: Iterable[tuple[int, str, int, int, str]]) -> None:
+    """Write planned deliveries: (firing id, userid, batch id, people, state)."""
+    await connection.copy_records_to_table(
+        "deliveries",
+        columns=["firing_id", "userid", "batch_id", "people", "state"],
+        records=rows,
+    )
+
+
+async def sent(connection: Connection, batches: Sequence[tuple[int, datetime]]) -> None:
+    """Move everybody of accepted batches to `sent`; coarse targets to `untracked`."""
+    await connection.execute(
+        """
+        update deliveries d set state = case when t.target is null then 'sent' else 'untracked' end,
+            sent_at = b.sent_at, code = null
+        from unnest($1::bigint[], $2::timestamptz[]) as b (id, sent_at)
+        join batches t on t.id = b.id
+        where d.batch_id = b.id and d.state = any($3::text[])
+        """,
+        [batch_id for batch_id, _ in batches],
+        [sent_at for _, sent_at in batches],
+        origins(DELIVERY_MOVES, Delivery.SENT),
+    )
+
+
+async def move_batches(
+    connection: Connection, batch_ids: Sequence[int], target: Delivery, code: str | None = None
+) -> None:
+    """Compare and swap everybody of some batches."""
+    await connection.execute(
+        """
+        update deliveries set state = $2, code = coalesce($4, code)
+        where batch_id = any($1::bigint[]) and state = any($3::text[])
+        """,
+        list(batch_ids),
+        target.value,
+        origins(DELIVERY_MOVES, target),
+        code,
+    )
+
+
+_ALLOWED = [
+    (origin.value, target.value) for origin, targets in DELIVERY_MOVES.items() for target in targets
+]
+
+
+async def receive(connection: Connection, receipts: Sequence[Receipt], now: datetime) -> None:
+    """Write what DingTalk says of people; only moves that the table of moves allows are made."""
+    await connection.execute(
+        """
+        update deliveries d set state = r.state, code = r.code,
+            read_at = case when r.state = 'read' then coalesce(d.read_at, $5::timestamptz) end
+        from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
+             as r (firing_id, userid, state, code)
+        where d.firing_id = r.firing_id and d.userid = r.userid
+          and (d.state = r.state
+               or (d.state, r.state) in (select * from unnest($6::text[], $7::text[])))
+        """,
+        [receipt.firing_id for receipt in receipts],
+        [receipt.userid for receipt in receipts],
+        [receipt.state.value for receipt in receipts],
+        [receipt.code for receipt in receipts],
+        now,
+        [origin for origin, _ in _ALLOWED],
+        [target for _, target in _ALLOWED],
+    )
+
+
+async def states(connection: Connection, batch_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Where everybody of some batches stands: batch id → userid → state."""
+    rows = await connection.fetch(
+        "select batch_id, userid, state from deliveries where batch_id = any($1::bigint[])",
+        list(batch_ids),
+    )
+    found: dict[int, dict[str, str]] = {batch_id: {} for batch_id in batch_ids}
+    for row in rows:
+        found[row["batch_id"]][row["userid"]] = row["state"]
+    return found
+
+
+async def same_words(
+    connection: Connection, batch_id: int, userids: Sequence[str], *, day_start: datetime
+) -> dict[str, set[str]]:
+    """States of other deliveries of the same app, body and day to these people.
+
+    Returns:
+        userid → states of that person in other batches that were called today.
+    """
+    rows = await connection.fetch(
+        """
+        select d.userid, d.state from batches mine
+        join batches b on b.app_id = mine.app_id and b.body_hash = mine.body_hash
+             and b.id <> mine.id and b.sent_at >= $3
+        join deliveries d on d.batch_id = b.id and d.userid = any($2::text[])
+        where mine.id = $1
+        """,
+        batch_id,
+        list(userids),
+        day_start,
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["userid"], set()).add(row["state"])
+    return found
+
+
+async def totals(connection: Connection, firing_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """How many people of each firing are in which state."""
+    rows = await connection.fetch(
+        """
+        select firing_id, state, sum(people)::int as people from deliveries
+        where firing_id = any($1::bigint[]) group by firing_id, state order by firing_id, state
+        """,
+        list(firing_ids),
+    )
+    found: dict[int, dict[str, int]] = {firing_id: {} for firing_id in firing_ids}
+    for row in rows:
+        found[row["firing_id"]][row["state"]] = row["people"]
+    return found
+
+
+_LEDGER = """
+    select d.userid, d.state, d.code, b.task_id, d.sent_at, d.read_at, d.people, p.name
+    from deliveries d join batches b on b.id = d.batch_id
+    left join people p on p.org = b.org and p.userid = d.userid
+    where d.firing_id = $1 order by b.ordinal, d.userid
+"""
+
+
+async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
+    """The ledger of a firing, by batch and userid."""
+    return await connection.fetch(_LEDGER, firing_id)
+
+
+async def stream(connection: Connection, firing_id: int) -> AsyncIterator[dict[str, Any]]:
+    """The ledger of a firing, row by row, inside a transaction."""
+    async for row in connection.cursor(_LEDGER, firing_id, prefetch=1000):
+        yield dict(row)

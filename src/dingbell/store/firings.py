@@ -1,0 +1,326 @@
+"""Table `firings`: one occurrence of a schedule, a run-now, or a manual send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from dingbell.domain.lifecycle import FIRING_MOVES, Firing, origins
+from dingbell.store.connection import Connection
+
+__all__ = ["FiringRow", "NewFiring", "Summary", "create", "lock", "move"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewFiring:
+    """A firing to be; unique by (schedule, kind, key)."""
+
+    schedule_id: int | None
+    schedule: str | None
+    revision: int
+    kind: str
+    key: str
+    app_id: int
+    org: str
+    function: str | None
+    spec: dict[str, Any]
+    due_at: datetime
+    state: Firing = Firing.DUE
+    reason: str | None = None
+    occurrences: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FiringRow:
+    """A firing as the engine works on it."""
+
+    id: int
+    schedule_id: int | None
+    schedule: str | None
+    kind: str
+    app_id: int
+    org: str
+    function: str | None
+    spec: dict[str, Any]
+    due_at: datetime
+    state: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A firing as a person sees it."""
+
+    id: int
+    schedule: str | None
+    kind: str
+    app: str | None
+    due_at: datetime
+    created_at: datetime
+    planned_at: datetime | None
+    started_at: datetime | None
+    settled_at: datetime | None
+    state: str
+    reason: str | None
+    occurrences: int
+
+
+_COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at, state, tries"""
+
+
+# When a firing enters a state is kept; all final states share `settled_at`.
+_STAMPS = {Firing.PLANNED: "planned_at", Firing.SENDING: "started_at"}
+
+
+def _row(row: asyncpg.Record) -> FiringRow:
+    return FiringRow(**dict(row))
+
+
+async def create(
+    connection: Connection, firings: Sequence[NewFiring], now: datetime
+) -> list[tuple[int, NewFiring]]:
+    """Insert firings; those whose identity exists already are left as they are.
+
+    Returns:
+        The new ones with their ids, in the order given.
+    """
+    rows = await connection.fetch(
+        """
+        insert into firings (schedule_id, schedule, revision, kind, key, app_id, org, function,
+                             spec, due_at, created_at, state, reason, occurrences)
+        select f.schedule_id, f.schedule, f.revision, f.kind, f.key, f.app_id, f.org, f.function,
+               f.spec, f.due_at, $14, f.state, f.reason, f.occurrences
+        from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[],
+                    $7::text[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::text[],
+                    $12::text[], $13::int[])
+             with ordinality as f (schedule_id, schedule, revision, kind, key, app_id, org,
+                                   function, spec, due_at, state, reason, occurrences, place)
+        order by f.place
+        on conflict (coalesce(schedule_id, 0), kind, key) do nothing
+        returning id, coalesce(schedule_id, 0) as schedule_id, kind, key
+        """,
+        [f.schedule_id for f in firings],
+        [f.schedule for f in firings],
+        [f.revision for f in firings],
+        [f.kind for f in firings],
+        [f.key for f in firings],
+        [f.app_id for f in firings],
+        [f.org for f in firings],
+        [f.function for f in firings],
+        [f.spec for f in firings],
+        [f.due_at for f in firings],
+        [f.state.value for f in firings],
+        [f.reason for f in firings],
+        [f.occurrences for f in firings],
+        now,
+    )
+    ids = {(row["schedule_id"], row["kind"], row["key"]): row["id"] for row in rows}
+    identified = ((ids.pop((f.schedule_id or 0, f.kind, f.key), None), f) for f in firings)
+    return [(firing_id, f) for firing_id, f in identified if firing_id is not None]
+
+
+async def begin_planning(connection: Connection, ids: Sequence[int]) -> list[FiringRow]:
+    """Count one more try for each firing that is still due, before anything can go wrong."""
+    rows = await connection.fetch(
+        f"""
+        update firings set tries = tries + 1 where id in (
+            select id from firings where id = any($1::bigint[]) and state = 'due'
+            order by id for update skip locked)
+        returning {_COLUMNS}
+        """,
+        list(ids),
+    )
+    return sorted((_row(row) for row in rows), key=lambda firing: firing.id)
+
+
+async def lock(connection: Connection, ids: Sequence[int], state: Firing) -> list[FiringRow]:
+    """Lock the firings that are in a state, in order of id."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from firings where id = any($1::bigint[]) and state = $2
+        order by id for update
+        """,
+        list(ids),
+        state.value,
+    )
+    return [_row(row) for row in rows]
+
+
+async def move(
+    connection: Connection,
+    ids: Sequence[int],
+    target: Firing,
+    now: datetime,
+    *,
+    reason: str | None = None,
+) -> list[int]:
+    """Compare and swap the state of firings; return those that moved."""
+    stamp = _STAMPS.get(target, "settled_at")
+    rows = await connection.fetch(
+        f"""
+        update firings set state = $2, reason = coalesce($5, reason), tries = 0, {stamp} = $4
+        where id = any($1::bigint[]) and state = any($3::text[]) returning id
+        """,
+        list(ids),
+        target.value,
+        origins(FIRING_MOVES, target),
+        now,
+        reason,
+    )
+    return [row["id"] for row in rows]
+
+
+async def unprepare(connection: Connection, schedule_id: int) -> datetime | None:
+    """Take back the occurrences of a schedule for which no call was made.
+
+    Returns:
+        The earliest due instant taken back, to be made again under the new rule.
+    """
+    rows = await connection.fetch(
+        """
+        select f.id, f.due_at from firings f
+        where f.schedule_id = $1 and f.kind = 'occurrence' and f.state in ('due', 'planned')
+        order by f.id for update
+        """,
+        schedule_id,
+    )
+    ids = [row["id"] for row in rows]
+    for statement in (
+        "delete from deliveries where firing_id = any($1::bigint[])",
+        "delete from batches where firing_id = any($1::bigint[])",
+        "delete from firings where id = any($1::bigint[])",
+    ):
+        await connection.execute(statement, ids)
+    return min((row["due_at"] for row in rows), default=None)
+
+
+async def last_due(connection: Connection, schedule_id: int) -> datetime | None:
+    """The due instant of a schedule's newest occurrence."""
+    due: datetime | None = await connection.fetchval(
+        "select max(due_at) from firings where schedule_id = $1 and kind = 'occurrence'",
+        schedule_id,
+    )
+    return due
+
+
+async def settle(connection: Connection, ids: Sequence[int], now: datetime) -> list[int]:
+    """Settle the firings of which every batch is final; return those that moved."""
+    await connection.execute(
+        "select from firings where id = any($1::bigint[]) order by id for update", list(ids)
+    )
+    rows = await connection.fetch(
+        """
+        update firings f set state = 'settled', settled_at = $2
+        where id = any($1::bigint[]) and state in ('sending', 'planned') and not exists (
+            select from batches b where b.firing_id = f.id
+            and b.state in ('queued', 'sending', 'accepted'))
+        returning id
+        """,
+        list(ids),
+        now,
+    )
+    return [row["id"] for row in rows]
+
+
+async def blocked_by_earlier(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those firings of which an earlier one of the same schedule is still being sent."""
+    rows = await connection.fetch(
+        """
+        select f.id from firings f where f.id = any($1::bigint[]) and exists (
+            select from firings o join batches b on b.firing_id = o.id
+            where o.schedule_id = f.schedule_id and o.id <> f.id and o.due_at < f.due_at
+              and o.state in ('planned', 'sending') and b.state in ('queued', 'sending'))
+        """,
+        list(ids),
+    )
+    return {row["id"] for row in rows}
+
+
+_SUMMARY = """
+    select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
+           f.settled_at, f.state, f.reason, f.occurrences,
+           (select min(n.name) from app_names n where n.app_id = f.app_id) as app
+    from firings f
+"""
+
+
+async def summaries(
+    connection: Connection, *, limit: int, schedule: str | None = None, state: str | None = None
+) -> list[Summary]:
+    """The newest firings first: created last."""
+    rows = await connection.fetch(
+        f"""
+        {_SUMMARY}
+        where ($2::text is null or f.schedule = $2) and ($3::text is null or f.state = $3)
+        order by f.id desc limit $1
+        """,
+        limit,
+        schedule,
+        state,
+    )
+    return [Summary(**dict(row)) for row in rows]
+
+
+async def summary(connection: Connection, firing_id: int) -> Summary | None:
+    """One firing."""
+    row = await connection.fetchrow(f"{_SUMMARY} where f.id = $1", firing_id)
+    return Summary(**dict(row)) if row else None
+
+
+async def planning_lost(
+    connection: Connection, *, before: datetime, functions: Sequence[str]
+) -> list[tuple[int, str | None, int]]:
+    """Firings due since long that nobody plans: (id, function, tries)."""
+    rows = await connection.fetch(
+        """
+        select id, function, tries from firings
+        where state = 'due' and created_at < $1
+          and (function is null or function = any($2::text[]))
+        order by id limit 200
+        """,
+        before,
+        list(functions),
+    )
+    return [(row["id"], row["function"], row["tries"]) for row in rows]
+
+
+async def settling_lost(connection: Connection) -> list[int]:
+    """Firings on their way of which every batch is final."""
+    rows = await connection.fetch(
+        """
+        select f.id from firings f where f.state in ('planned', 'sending')
+        and not exists (select from batches b where b.firing_id = f.id
+                        and b.state in ('queued', 'sending', 'accepted'))
+        limit 200
+        """
+    )
+    return [row["id"] for row in rows]
+
+
+async def prune(connection: Connection, before: datetime) -> int:
+    """Delete up to 1,000 firings that ended before an instant, with all that belongs to them."""
+    ids = await connection.fetchval(
+        """
+        select coalesce(array_agg(id), '{}') from (
+            select id from firings
+            where settled_at < $1 and state not in ('due', 'planned', 'sending') limit 1000
+        ) as old
+        """,
+        before,
+    )
+    await connection.execute(
+        "delete from calls where batch_id in "
+        "(select id from batches where firing_id = any($1::bigint[]))",
+        ids,
+    )
+    for table in ("deliveries", "batches"):
+        await connection.execute(
+            f"delete from {table} where firing_id = any($1::bigint[])",
+            ids,
+        )
+    await connection.execute("delete from firings where id = any($1::bigint[])", ids)
+    return len(ids)

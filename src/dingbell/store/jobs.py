@@ -1,0 +1,112 @@
+"""Enqueueing on PgQueuer, in the transaction that writes the rows it wakes.
+
+A job is only a wake-up; the rows are the truth. Every handler compares and swaps, so a job that
+runs twice or never does no harm (a sweeper wakes rows that nobody moves).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import asyncpg
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence import qb
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.adapters.persistence.schema_ddl import render_install
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.types import Channel
+
+from dingbell.store.connection import Connection
+
+__all__ = ["CHANNEL", "Job", "enqueue", "prune_log", "queries", "queue_tables"]
+
+CHANNEL = "dingbell_queue"
+_QUEUE_SCHEMA = "dingbell_queue"
+_PRUNE_STEP = 10_000
+
+
+def _settings() -> DBSettings:
+    """PgQueuer's names, all given, so that no stray environment variable renames a table."""
+    return DBSettings(
+        prefix="",
+        db_schema=_QUEUE_SCHEMA,
+        channel=Channel(CHANNEL),
+        function="changed",
+        statistics_table="statistics",
+        queue_status_type="status",
+        queue_table="jobs",
+        queue_table_log="log",
+        trigger="changed",
+        schedules_table="schedules",
+    )
+
+
+_SETTINGS = _settings()
+
+
+def queue_tables() -> str:
+    """The SQL that creates PgQueuer's tables."""
+    return render_install(_SETTINGS)
+
+
+def queries(connection: Connection) -> Queries:
+    """PgQueuer's queries over one connection."""
+    return Queries(
+        AsyncpgDriver(cast("asyncpg.Connection", connection)),
+        qbe=qb.QueryBuilderEnvironment(_SETTINGS),
+        qbq=qb.QueryQueueBuilder(_SETTINGS),
+        qbs=qb.QuerySchedulerBuilder(_SETTINGS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A wake-up.
+
+    Attributes:
+        entrypoint: which handler runs.
+        payload: what it is told, as JSON.
+        at: when, by the database's clock; None is at once.
+        dedupe: while a job with this key waits or runs, no second one is made.
+        priority: higher ones are taken first.
+    """
+
+    entrypoint: str
+    payload: Any
+    at: datetime | None = None
+    dedupe: str | None = None
+    priority: int = 0
+
+
+async def enqueue(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Enqueue jobs in the transaction that is open on this connection."""
+    if not connection.is_in_transaction():
+        raise RuntimeError("enqueue belongs into the transaction that writes the rows")
+    if not jobs:
+        return
+    # PgQueuer adds the delay to the start of the transaction, so it is taken from there.
+    start = await connection.fetchval("select now()")
+    await queries(connection).enqueue(
+        [job.entrypoint for job in jobs],
+        [json.dumps(job.payload).encode() for job in jobs],
+        [job.priority for job in jobs],
+        [job.at - start if job.at else None for job in jobs],
+        [job.dedupe for job in jobs],
+        on_conflict="skip",
+    )
+
+
+async def prune_log(connection: Connection, before: datetime) -> int:
+    """Delete one step of PgQueuer's log, which it never deletes itself; return the count."""
+    status = await connection.execute(
+        f"""
+        delete from {_QUEUE_SCHEMA}.log where ctid = any(array(
+            select ctid from {_QUEUE_SCHEMA}.log where created < $1 limit {_PRUNE_STEP}))
+        """,
+        before,
+    )
+    return int(status.rpartition(" ")[2])

@@ -1,0 +1,77 @@
+"""Table `nodes`: running services, each with a lease that says it is alive."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from dingbell.store.connection import Connection
+
+__all__ = ["LEASE", "alive", "dead", "delete", "prune", "register", "renew"]
+
+# How long a node counts as alive after it was last heard of.
+LEASE = timedelta(seconds=15)
+
+
+async def register(connection: Connection, *, name: str, version: str) -> int:
+    """Enter a node; its lease begins now, by the database's clock."""
+    node_id: int = await connection.fetchval(
+        """
+        insert into nodes (name, version, started_at, lease_until)
+        values ($1, $2, clock_timestamp(), clock_timestamp() + $3) returning id
+        """,
+        name,
+        version,
+        LEASE,
+    )
+    return node_id
+
+
+async def renew(connection: Connection, node_id: int) -> datetime | None:
+    """Prolong a lease; return the database's time, or None when the node is not entered."""
+    now: datetime | None = await connection.fetchval(
+        """
+        update nodes set lease_until = clock_timestamp() + $2 where id = $1
+        returning clock_timestamp()
+        """,
+        node_id,
+        LEASE,
+    )
+    return now
+
+
+async def delete(connection: Connection, node_id: int) -> None:
+    """Sign a node off; nothing of it is in flight any more."""
+    await connection.execute("delete from nodes where id = $1", node_id)
+
+
+async def alive(connection: Connection) -> int:
+    """How many nodes have a valid lease."""
+    count: int = await connection.fetchval(
+        "select count(*) from nodes where lease_until > clock_timestamp()"
+    )
+    return count
+
+
+async def leases_can_be_judged(connection: Connection) -> bool:
+    """Whether PostgreSQL has been up for a whole lease, so that the living could renew theirs."""
+    judged: bool = await connection.fetchval(
+        "select pg_postmaster_start_time() < clock_timestamp() - $1::interval", LEASE
+    )
+    return judged
+
+
+async def dead(connection: Connection) -> list[int]:
+    """Nodes whose lease has run out."""
+    rows = await connection.fetch("select id from nodes where lease_until < clock_timestamp()")
+    return [row["id"] for row in rows]
+
+
+async def prune(connection: Connection, node_ids: list[int]) -> None:
+    """Forget dead nodes that have nothing in flight."""
+    await connection.execute(
+        """
+        delete from nodes n where id = any($1::bigint[]) and lease_until < clock_timestamp()
+          and not exists (select from batches b where b.owner = n.id and b.state = 'sending')
+        """,
+        node_ids,
+    )

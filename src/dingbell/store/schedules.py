@@ -1,0 +1,231 @@
+"""Table `schedules`: what is to be sent when, and the next instant of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from dingbell.domain.schedule import ScheduleSpec
+from dingbell.store.connection import Connection
+
+__all__ = ["CHANNEL", "Due", "Schedule", "advance", "claim_due", "next_wake"]
+
+# Notified whenever a schedule changes, so that tickers need not ask.
+CHANNEL = "dingbell_schedules"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule as it is stored."""
+
+    id: int
+    name: str
+    app_id: int
+    app: str
+    org: str
+    state: str
+    source: str
+    revision: int
+    spec: dict[str, Any]
+    function: str | None
+    next_due_at: datetime | None
+    problem: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    def parsed(self) -> ScheduleSpec:
+        """The specification as a value."""
+        return ScheduleSpec.model_validate(self.spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A schedule whose time to prepare has come."""
+
+    id: int
+    name: str
+    app_id: int
+    org: str
+    revision: int
+    spec: dict[str, Any]
+    function: str | None
+    next_due_at: datetime
+
+
+_SELECT = """
+    select s.id, s.name, s.app_id, a.org, s.state, s.source, s.revision, s.spec, s.function,
+           s.next_due_at, s.problem, s.created_at, s.updated_at,
+           (select min(n.name) from app_names n where n.app_id = s.app_id) as app
+    from schedules s join apps a on a.id = s.app_id
+"""
+
+
+def _schedule(row: asyncpg.Record) -> Schedule:
+    return Schedule(**dict(row))
+
+
+async def all_schedules(connection: Connection) -> list[Schedule]:
+    """Every schedule, by name."""
+    return [_schedule(row) for row in await connection.fetch(f"{_SELECT} order by s.name")]
+
+
+async def named(connection: Connection, name: str, *, lock: bool = False) -> Schedule | None:
+    """The schedule of a name, locked against other changes where that is asked for."""
+    suffix = " for update of s" if lock else ""
+    row = await connection.fetchrow(f"{_SELECT} where s.name = $1{suffix}", name)
+    return _schedule(row) if row else None
+
+
+async def insert(
+    connection: Connection,
+    *,
+    name: str,
+    app_id: int,
+    source: str,
+    spec: ScheduleSpec,
+    next_due_at: datetime | None,
+    now: datetime,
+) -> int:
+    """Add a schedule and wake the tickers."""
+    schedule_id: int = await connection.fetchval(
+        """
+        insert into schedules (name, app_id, state, source, spec, function, next_due_at, wake_at,
+                               created_at, updated_at)
+        values ($1, $2, 'active', $3, $4, $5, $6, $6::timestamptz - $7::interval, $8, $8)
+        returning id
+        """,
+        name,
+        app_id,
+        source,
+        spec.to_dict(),
+        spec.function,
+        next_due_at,
+        spec.prepare_ahead,
+        now,
+    )
+    await _notify(connection)
+    return schedule_id
+
+
+async def update(
+    connection: Connection,
+    schedule_id: int,
+    *,
+    app_id: int,
+    spec: ScheduleSpec,
+    next_due_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Replace what a schedule says; its revision grows, a problem is forgotten."""
+    await connection.execute(
+        """
+        update schedules set app_id = $2, spec = $3, function = $4, next_due_at = $5,
+            wake_at = $5::timestamptz - $6::interval, revision = revision + 1, problem = null,
+            updated_at = $7
+        where id = $1
+        """,
+        schedule_id,
+        app_id,
+        spec.to_dict(),
+        spec.function,
+        next_due_at,
+        spec.prepare_ahead,
+        now,
+    )
+    await _notify(connection)
+
+
+async def set_state(
+    connection: Connection,
+    schedule_id: int,
+    state: str,
+    *,
+    next_due_at: datetime | None,
+    prepare_ahead: timedelta,
+    now: datetime,
+) -> None:
+    """Pause or resume a schedule."""
+    await connection.execute(
+        """
+        update schedules set state = $2, next_due_at = $3,
+            wake_at = $3::timestamptz - $4::interval, problem = null, updated_at = $5
+        where id = $1
+        """,
+        schedule_id,
+        state,
+        next_due_at,
+        prepare_ahead,
+        now,
+    )
+    await _notify(connection)
+
+
+async def delete(connection: Connection, schedule_id: int) -> None:
+    """Remove a schedule; its firings stay."""
+    await connection.execute("delete from schedules where id = $1", schedule_id)
+    await _notify(connection)
+
+
+async def _notify(connection: Connection) -> None:
+    await connection.execute(f"select pg_notify('{CHANNEL}', '')")
+
+
+_MINE = "(function is null or function = any($1::text[]))"
+
+
+async def next_wake(connection: Connection, functions: Sequence[str]) -> datetime | None:
+    """When the next schedule has to be prepared by a process that knows these functions."""
+    wake: datetime | None = await connection.fetchval(
+        f"""
+        select min(wake_at) from schedules
+        where state = 'active' and problem is null and {_MINE}
+        """,
+        list(functions),
+    )
+    return wake
+
+
+async def claim_due(
+    connection: Connection, *, now: datetime, functions: Sequence[str], limit: int
+) -> list[Due]:
+    """Lock the schedules whose time to prepare has come; those locked elsewhere are passed over."""
+    rows = await connection.fetch(
+        f"""
+        select s.id, s.name, s.app_id, a.org, s.revision, s.spec, s.function, s.next_due_at
+        from schedules s join apps a on a.id = s.app_id
+        where s.state = 'active' and s.problem is null and s.wake_at <= $2 and {_MINE}
+        order by s.wake_at limit $3
+        for update of s skip locked
+        """,
+        list(functions),
+        now,
+        limit,
+    )
+    return [Due(**dict(row)) for row in rows]
+
+
+async def advance(
+    connection: Connection, steps: Sequence[tuple[int, datetime | None, datetime | None]]
+) -> None:
+    """Move schedules on: (schedule id, next due instant, when to prepare it)."""
+    await connection.execute(
+        """
+        update schedules s set next_due_at = n.due, wake_at = n.wake
+        from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) as n (id, due, wake)
+        where s.id = n.id
+        """,
+        [schedule_id for schedule_id, _, _ in steps],
+        [due for _, due, _ in steps],
+        [wake for _, _, wake in steps],
+    )
+
+
+async def mark_problem(connection: Connection, schedule_id: int, problem: str) -> None:
+    """Set a schedule aside because its rule raised; an edit or resume clears it."""
+    await connection.execute(
+        "update schedules set problem = $2 where id = $1", schedule_id, problem[:500]
+    )

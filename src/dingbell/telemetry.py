@@ -1,0 +1,95 @@
+"""What a running DingBell says of itself: a closed catalogue of log events, and metrics."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["Event", "Metrics", "configure_logging", "log"]
+
+
+class Event(StrEnum):
+    """Every event that is logged; the value is what a machine matches."""
+
+    BATCH_FAILED = "batch_failed"
+    BATCH_GIVEN_BACK = "batch_given_back"
+    BATCH_LOST = "batch_lost"
+    BATCH_MOVED_BACK = "batch_moved_back"
+    BATCH_UNKNOWN = "batch_unknown"
+    APP_PAUSED = "app_paused"
+    DATABASE_LOST = "database_lost"
+    DATABASE_RESTARTED = "database_restarted"
+    DIRECTORY_SYNCED = "directory_synced"
+    DIRECTORY_SYNC_FAILED = "directory_sync_failed"
+    FIRING_CREATED = "firing_created"
+    FIRING_FAILED = "firing_failed"
+    FIRING_PLANNED = "firing_planned"
+    FIRING_SETTLED = "firing_settled"
+    FIRING_SKIPPED = "firing_skipped"
+    JOB_FAILED = "job_failed"
+    LEASE_LOST = "lease_lost"
+    LOOK_FAILED = "look_failed"
+    NODE_DRAINING = "node_draining"
+    NODE_STARTED = "node_started"
+    NODE_STOPPED = "node_stopped"
+    RECALL_FAILED = "recall_failed"
+    ROWS_WOKEN = "rows_woken"
+    SCHEDULE_BROKEN = "schedule_broken"
+    TOKEN_FAILED = "token_failed"  # noqa: S105  an event, not a secret
+
+
+def log(event: Event, *, level: int = logging.INFO, **bound: Any) -> None:
+    """Write one event; never hand it a secret."""
+    structlog.get_logger("dingbell").log(level, event.value, **bound)
+
+
+def configure_logging(level: str) -> None:
+    """Send the log to standard error: lines for people on a terminal, JSON elsewhere."""
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
+
+
+class Metrics:
+    """Counters of one node, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.calls = Counter(
+            "dingbell_calls_total", "Send calls by outcome", ["outcome"], registry=self.registry
+        )
+        self.firings = Counter(
+            "dingbell_firings_total", "Firings by final state", ["state"], registry=self.registry
+        )
+        self.lateness = Histogram(
+            "dingbell_call_lateness_seconds",
+            "From the slot to the moment the call left",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "dingbell_calls_in_flight", "Send calls without an answer", registry=self.registry
+        )
+
+    def exposition(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,129 @@
+"""What all tests share: PostgreSQL from the wheel, a database per module, sandboxes, desks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from dingbell.bootstrap import Database, open_desk
+from dingbell.operations.desk import Desk
+from dingbell.sandbox import Sandbox
+from dingbell.settings import Settings
+from dingbell.store import migrate
+from dingbell.store.embedded import EmbeddedServer
+
+for _name in [name for name in os.environ if name.startswith("DINGBELL_")]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def server_dir() -> Iterator[Path]:
+    """The data directory of the session's PostgreSQL."""
+    folder = Path(tempfile.mkdtemp(prefix="dingbell-tests-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_dsn(server_dir: Path) -> Iterator[str]:
+    """A running PostgreSQL for this session."""
+    import asyncio
+
+    server = EmbeddedServer(server_dir)
+    yield asyncio.run(server.start())
+    asyncio.run(server.stop())
+
+
+def on_database(dsn: str, name: str) -> str:
+    """The address of another database on the same server."""
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="module")
+def dsn(server_dsn: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh, migrated database for this module."""
+    import asyncio
+
+    name = f"t_{abs(hash(request.node.nodeid)):x}"
+
+    async def create() -> str:
+        connection = await asyncpg.connect(server_dsn)
+        await connection.execute(f"drop database if exists {name} with (force)")
+        await connection.execute(f"create database {name}")
+        await connection.close()
+        fresh = on_database(server_dsn, name)
+        await migrate.upgrade(fresh)
+        return fresh
+
+    async def drop() -> None:
+        connection = await asyncpg.connect(server_dsn)
+        await connection.execute(f"drop database if exists {name} with (force)")
+        await connection.close()
+
+    yield asyncio.run(create())
+    asyncio.run(drop())
+
+
+async def empty(dsn: str) -> None:
+    """Forget everything in a database."""
+    connection = await asyncpg.connect(dsn)
+    tables = await connection.fetch(
+        "select format('%I.%I', schemaname, tablename) as name from pg_tables "
+        "where schemaname in ('dingbell', 'dingbell_queue') and tablename <> 'alembic_version'"
+    )
+    names = ", ".join(row["name"] for row in tables)
+    await connection.execute(f"truncate {names} restart identity cascade")
+    await connection.close()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A pretend DingTalk of 40 people."""
+    async with Sandbox(people=40, seed=7) as running:
+        yield running
+
+
+OpenDesk = Callable[..., AbstractAsyncContextManager[Desk]]
+
+
+@pytest.fixture
+def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
+    """Settings that point to the sandbox."""
+    return Settings.load(
+        _env_file=None,
+        data_dir=tmp_path,
+        oapi_url=sandbox.url,
+        api_url=sandbox.url,
+        app_key=sandbox.app_key,
+        app_secret=sandbox.app_secret,
+        agent_id=sandbox.agent_id,
+    )
+
+
+@pytest.fixture
+async def database(dsn: str) -> Database:
+    """This module's database, empty."""
+    await empty(dsn)
+    return Database(dsn, None)
+
+
+@pytest.fixture
+async def desk(database: Database, settings: Settings) -> AsyncIterator[Desk]:
+    """A desk over this module's database and the sandbox."""
+    async with open_desk(settings, database=database) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def running_desk(settings: Settings, dsn: str) -> AsyncIterator[Desk]:
+    """A desk like another node would have it."""
+    async with open_desk(settings, database=Database(dsn, None)) as opened:
+        yield opened
