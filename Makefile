@@ -29,6 +29,7 @@ check: $(READY) ## style, types, imports, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/generate_docs.py --check
 
 fix: $(READY) ## what can be mended by itself
 	$(BIN)/ruff format .

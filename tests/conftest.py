@@ -47,6 +47,23 @@ def on_database(dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
+@pytest.fixture
+def fresh_database(server_dsn: str) -> Iterator[str]:
+    """The address of an empty database, not migrated."""
+    import asyncio
+
+    name = f"f_{os.urandom(6).hex()}"
+
+    async def execute(statement: str) -> None:
+        connection = await asyncpg.connect(server_dsn)
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(execute(f"create database {name}"))
+    yield on_database(server_dsn, name)
+    asyncio.run(execute(f"drop database if exists {name} with (force)"))
+
+
 @pytest.fixture(scope="module")
 def dsn(server_dsn: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh, migrated database for this module."""

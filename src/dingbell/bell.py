@@ -11,6 +11,7 @@ app = FastAPI(lifespan=bell.lifespan)
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -18,15 +19,19 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
+from pydantic import ValidationError
+
 from dingbell.bootstrap import Service, open_database, open_desk
 from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
-from dingbell.domain.schedule import ScheduleSpec
+from dingbell.domain.schedule import NAME_PATTERN, ScheduleSpec
 from dingbell.errors import InputError, Text
 from dingbell.operations import reports, schedules, sending
 from dingbell.operations.desk import Desk
 from dingbell.settings import Settings
+from dingbell.telemetry import configure_logging
+from dingbell.validation import refusal
 
 __all__ = [
     "DingBell",
@@ -44,27 +49,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def users(*userids: str) -> Audience:
     """People by userid."""
-    return Audience(users=userids)
+    return _audience(users=userids)
 
 
 def departments(*dept_ids: int) -> Audience:
     """Departments with their sub-departments."""
-    return Audience(departments=dept_ids)
+    return _audience(departments=dept_ids)
 
 
 def roles(*names: str | int) -> Audience:
     """Everybody who has one of these roles, by name or id."""
-    return Audience(roles=tuple(str(name) for name in names))
+    return _audience(roles=tuple(str(name) for name in names))
 
 
 def mobiles(*numbers: str) -> Audience:
     """People by mobile number."""
-    return Audience(mobiles=numbers)
+    return _audience(mobiles=numbers)
 
 
 def everyone() -> Audience:
     """Everybody in the directory."""
-    return Audience(everyone=True)
+    return _audience(everyone=True)
 
 
 def text(content: str) -> messages.Message:
@@ -81,6 +86,27 @@ def _message(message: messages.Message | Mapping[str, Any] | str) -> Message:
     if isinstance(message, str):
         return Message({"text": message})
     return Message(message if isinstance(message, Mapping) else message.to_wire())
+
+
+def _audience(**parts: Any) -> Audience:
+    try:
+        return Audience(**parts)
+    except ValidationError as error:
+        raise refusal(error) from None
+
+
+def _spec(name: str, spec: dict[str, Any]) -> ScheduleSpec:
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InputError(
+            Text(
+                "{name!r} is no name for a schedule: write letters, digits, . _ - only",
+                "{name!r} 不能作日程名称: 只能用文字、数字、. _ -",
+            ).format(name=name)
+        )
+    try:
+        return ScheduleSpec.model_validate(spec)
+    except ValidationError as error:
+        raise InputError(refusal(error).message, where=name) from None
 
 
 class DingBell:
@@ -108,6 +134,9 @@ class DingBell:
 
     def daily(self, *times: str, to: Audience, **options: Any) -> Callable[[F], F]:
         """Call the function every day at these times (`"16:00"`, `"09:30:15"`); send its message.
+
+        A function that returns None sends nothing this time; one that raises fails its firing
+        with the reason.
 
         Args:
             times: times of day in the schedule's zone.
@@ -144,7 +173,7 @@ class DingBell:
                         "有两个函数都叫 {name!r}: 请用 name= 区分",
                     ).format(name=name)
                 )
-            self._specs[name] = ScheduleSpec.model_validate(spec)
+            self._specs[name] = _spec(name, spec)
             self._functions[key] = function
             return function
 
@@ -210,6 +239,7 @@ class DingBell:
     async def __aenter__(self) -> Self:
         if self._stack is not None:
             raise InputError(Text("the bell is open already", "叮铃已经启动"))
+        configure_logging(self._settings.log, unless_configured=True)
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(self._settings))
             desk = await stack.enter_async_context(open_desk(self._settings, database=database))

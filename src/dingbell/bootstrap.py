@@ -8,36 +8,35 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-
-import asyncpg
+from typing import TYPE_CHECKING
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock, SystemClock
 from dingbell.domain.slots import Pace
-from dingbell.engine.context import MessageFunction
-from dingbell.engine.node import Node
-from dingbell.engine.tracker import READ_LOOKS
-from dingbell.errors import DingBellError, InputError, Text
+from dingbell.errors import DingBellError
 from dingbell.operations import apps, people
 from dingbell.operations.desk import Desk
 from dingbell.settings import Settings
 from dingbell.store import apps as app_rows
 from dingbell.store import directory, migrate, nodes
-from dingbell.store.connection import create_pool
+from dingbell.store.connection import AWAY, create_pool
 from dingbell.store.embedded import EmbeddedServer
 from dingbell.store.vault import Vault
 from dingbell.telemetry import Event, Metrics, log
 from dingbell.version import __version__
+
+if TYPE_CHECKING:
+    from dingbell.engine.context import MessageFunction
 
 __all__ = ["ENVIRONMENT_APP", "Service", "open_database", "open_desk"]
 
 # The name under which the app given by the environment is known.
 ENVIRONMENT_APP = "default"
 _DIRECTORY_AGE = timedelta(hours=6)
-_FIRST_SYNC_PATIENCE = 10.0
+_FIRST_SYNC_PATIENCE = 5.0
 _WATCH_EVERY = 2.0
 _SYNC_EVERY = 600.0
-_PASSING = (DingBellError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_PASSING = (DingBellError, *AWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,6 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
-        if not dsn.startswith(("postgresql://", "postgres://")):
-            raise InputError(
-                Text(
-                    "DINGBELL_DATABASE_URL must start with postgresql://",
-                    "DINGBELL_DATABASE_URL 必须以 postgresql:// 开头",
-                )
-            )
         await migrate.upgrade(dsn)
         yield Database(dsn, None)
         return
@@ -137,9 +129,12 @@ class Service:
         database: Database,
         *,
         functions: Mapping[str, MessageFunction] | None = None,
-        looks: tuple[timedelta, ...] = READ_LOOKS,
+        looks: tuple[timedelta, ...] | None = None,
         ticks: bool = True,
     ) -> None:
+        # Loaded here: most commands need a desk and no engine.
+        from dingbell.engine.node import Node
+
         self.desk = desk
         self.metrics = Metrics()
         self._database = database
@@ -166,7 +161,7 @@ class Service:
         if sync_first:
             await self._sync_unread()
         await self.node.start()
-        self._tasks = [
+        self._tasks += [
             asyncio.ensure_future(self._keep_directories()),
             asyncio.ensure_future(self._watch_database()),
         ]
@@ -179,14 +174,21 @@ class Service:
         await self.node.stop()
 
     async def _sync_unread(self) -> None:
-        """Read the directory of the environment's app for the first time."""
+        """Read the directory of the environment's app for the first time.
+
+        What takes longer than a moment goes on in the background.
+        """
+        async with self.desk.pool.acquire() as connection:
+            app = await app_rows.named(connection, ENVIRONMENT_APP)
+        if app is not None:
+            reading = asyncio.ensure_future(self._read(app))
+            self._tasks.append(reading)
+            await asyncio.wait({reading}, timeout=_FIRST_SYNC_PATIENCE)
+
+    async def _read(self, app: app_rows.App) -> None:
         try:
-            async with self.desk.pool.acquire() as connection:
-                app = await app_rows.named(connection, ENVIRONMENT_APP)
-            if app is not None:
-                async with asyncio.timeout(_FIRST_SYNC_PATIENCE):
-                    await people.ensure(self.desk, app)
-        except (TimeoutError, DingBellError) as error:
+            await people.ensure(self.desk, app)
+        except _PASSING as error:
             log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
 
     async def _keep_directories(self) -> None:

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from dingbell.clock import Clock
-from dingbell.dingtalk import Client, Credentials, Token
+from dingbell.dingtalk import Credentials, Token
 from dingbell.errors import NotFoundError, Text
 from dingbell.store import apps, tokens
 from dingbell.store.connection import Pool
 from dingbell.store.vault import Vault
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from dingbell.dingtalk import Client
 
 __all__ = ["CALL_TIMEOUT", "Clients"]
 
@@ -59,6 +63,9 @@ class Clients:
             self._clients[app_id] = (app.updated_at, self._client(app))
 
     def _client(self, app: apps.App) -> Client:
+        # Loaded here: most commands speak to the database only.
+        from dingbell.dingtalk import Client
+
         credentials = Credentials(
             app_key=app.app_key,
             app_secret=self._vault.unlock(app.app_secret),
@@ -75,6 +82,8 @@ class Clients:
         )
 
     def _open_session(self) -> aiohttp.ClientSession:
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),

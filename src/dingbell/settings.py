@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dingbell.errors import InputError, Text
+from dingbell.validation import refusal
 
-__all__ = ["OAPI_URL", "Settings"]
+__all__ = ["OAPI_URL", "AgentId", "Pace", "Settings", "Url"]
 
 OAPI_URL = "https://oapi.dingtalk.com"
 API_URL = "https://api.dingtalk.com"
 _ROOT_DATA_DIR = Path("/var/lib/dingbell")
-_Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or any(character.isspace() for character in value):
+        raise InputError(
+            Text(
+                "must be an address such as https://oapi.dingtalk.com",
+                "必须是地址, 例如 https://oapi.dingtalk.com",
+            )
+        )
+    return value
+
+
+# What these columns of the database hold.
+Url = Annotated[str, AfterValidator(_web_address)]
+AgentId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Pace = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 def _default_data_dir() -> Path:
@@ -44,20 +74,45 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="DINGBELL_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="DINGBELL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: SecretStr | None = None
     data_dir: Path = Field(default_factory=_default_data_dir)
-    oapi_url: _Url = OAPI_URL
-    api_url: _Url = API_URL
+    oapi_url: Url = OAPI_URL
+    api_url: Url = API_URL
     app_key: str | None = None
     app_secret: SecretStr | None = None
-    agent_id: Annotated[int, Field(ge=1)] | None = None
+    agent_id: AgentId | None = None
     secret_key: SecretStr | None = None
-    people_per_minute: Annotated[int, Field(ge=1)] = 5_000
-    calls_per_second: Annotated[int, Field(ge=1)] = 20
-    log: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    people_per_minute: Pace = 5_000
+    calls_per_second: Pace = 20
+    log: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_database(value.get_secret_value()):
+            raise InputError(
+                Text(
+                    "must be an address such as postgresql://user:password@host:5432/database; in "
+                    "the password write / as %2F, # as %23, ? as %3F, @ as %40",
+                    "必须是地址, 例如 postgresql://user:password@host:5432/database; 密码中的 / "
+                    "写成 %2F, # 写成 %23, ? 写成 %3F, @ 写成 %40",
+                )
+            )
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _data_dir_is_no_file(cls, value: Path) -> Path:
+        if value.is_file():
+            raise InputError(
+                Text("{path} is a file, not a folder", "{path} 是文件, 不是文件夹").format(
+                    path=value
+                )
+            )
+        return value
 
     @model_validator(mode="after")
     def _app_is_whole(self) -> Self:
@@ -93,19 +148,16 @@ class Settings(BaseSettings):
         try:
             settings = cls(**overrides)  # type: ignore[arg-type]  # pydantic validates them
         except ValidationError as error:
-            raise _explain(error) from None
+            raise refusal(error, prefix="DINGBELL_") from None
         if settings.oapi_url != OAPI_URL and "api_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"api_url": settings.oapi_url})
         return settings
 
 
-def _explain(error: ValidationError) -> InputError:
-    parts = []
-    for problem in error.errors(include_input=False, include_url=False):
-        cause = problem.get("ctx", {}).get("error")
-        if isinstance(cause, InputError):
-            return cause
-        name = "DINGBELL_" + "_".join(str(part).upper() for part in problem["loc"])
-        parts.append(f"{name}: {problem['msg']}")
-    text = "; ".join(parts)
-    return InputError(Text(f"settings: {text}", f"设置有误: {text}"))
+def _is_database(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("postgresql", "postgres") and port != 0

@@ -23,7 +23,6 @@ class Event(StrEnum):
     BATCH_UNKNOWN = "batch_unknown"
     APP_PAUSED = "app_paused"
     DATABASE_LOST = "database_lost"
-    DATABASE_RESTARTED = "database_restarted"
     DIRECTORY_SYNCED = "directory_synced"
     DIRECTORY_SYNC_FAILED = "directory_sync_failed"
     FIRING_CREATED = "firing_created"
@@ -37,6 +36,7 @@ class Event(StrEnum):
     NODE_DRAINING = "node_draining"
     NODE_STARTED = "node_started"
     NODE_STOPPED = "node_stopped"
+    OUTCOME_REFUSED = "outcome_refused"
     RECALL_FAILED = "recall_failed"
     ROWS_WOKEN = "rows_woken"
     SCHEDULE_BROKEN = "schedule_broken"
@@ -48,8 +48,15 @@ def log(event: Event, *, level: int = logging.INFO, **bound: Any) -> None:
     structlog.get_logger("dingbell").log(level, event.value, **bound)
 
 
-def configure_logging(level: str) -> None:
-    """Send the log to standard error: lines for people on a terminal, JSON elsewhere."""
+def configure_logging(level: str, *, unless_configured: bool = False) -> None:
+    """Send the log to standard error: lines for people on a terminal, JSON elsewhere.
+
+    Args:
+        level: debug, info, warning or error.
+        unless_configured: leave a program alone that has set structlog up itself.
+    """
+    if unless_configured and structlog.is_configured():
+        return
     renderer: Any = (
         structlog.dev.ConsoleRenderer()
         if sys.stderr.isatty()

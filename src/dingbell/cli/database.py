@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,8 @@ def backup(
     """Back up."""
     if file.exists():
         fail(tr(f"{file} exists already", f"{file} 已存在"))
+    if not file.parent.is_dir():
+        fail(tr(f"there is no folder {file.parent}", f"没有文件夹 {file.parent}"))
     run(_backup(file))
     size = file.stat().st_size
     if as_json:
@@ -74,13 +77,31 @@ def restore(
     """Restore."""
     if not file.is_file():
         fail(tr(f"there is no file {file}", f"没有文件 {file}"))
+    if not _is_backup(file):
+        fail(
+            tr(
+                f"{file} is not a file that `dingbell db backup` wrote",
+                f"{file} 不是 `dingbell db backup` 生成的文件",
+            )
+        )
     if not yes:
+        if not sys.stdin.isatty():
+            fail(tr("confirm the restore with --yes", "请用 --yes 确认恢复"))
         typer.confirm(tr("Replace everything?", "替换全部数据?"), abort=True, err=True)
     run(_restore(file))
     if as_json:
         print_json({"restored": str(file)})
     else:
         typer.echo(tr("restored", "已恢复"))
+
+
+def _is_backup(file: Path) -> bool:
+    """Whether a file begins as `pg_dump` begins its own."""
+    try:
+        with file.open("rb") as content:
+            return content.read(5) == b"PGDMP"
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
 
 
 async def _restore(file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,10 @@ File = Annotated[Path, typer.Option("--file", "-f", help=tr("the configuration f
 Prune = Annotated[
     bool,
     typer.Option(
-        "--prune", help=tr("delete schedules that are not in the file", "删除文件中没有的日程")
+        "--prune",
+        help=tr(
+            "delete schedules and audiences that are not in the file", "删除文件中没有的日程和受众"
+        ),
     ),
 ]
 _FILE = Path("dingbell.yaml")
@@ -84,9 +88,16 @@ async def _work(file: Path, *, prune: bool, really: bool) -> list[Change]:
     from dingbell.settings import Settings
 
     settings = Settings.load()
-    config = load(file)
+    config = load(file, {**_from_dotenv(), **os.environ})
     async with open_desk(settings) as desk:
         return await (work.apply if really else work.plan)(desk, config, prune=prune)
+
+
+def _from_dotenv() -> dict[str, str]:
+    """What `.env` says, where settings are read from too; the environment itself wins."""
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
 
 
 _SIGNS = {"create": "+", "change": "~", "delete": "-", "keep": " "}

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from dingbell.cli.following import desk_with_engine, finish, follow
-from dingbell.cli.frame import EXIT_FAILED, EXIT_PARTLY, Json, fail, print_json, run, table, totals
+from dingbell.cli.following import engine_if_needed, finish, follow, open_all
+from dingbell.cli.frame import (
+    EXIT_FAILED,
+    EXIT_PARTLY,
+    Json,
+    explained,
+    fail,
+    moment,
+    print_json,
+    run,
+    table,
+    totals,
+)
 from dingbell.cli.language import tr
 
 if TYPE_CHECKING:
@@ -22,7 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Id = Annotated[int, typer.Argument(help=tr("id of the firing", "触发的 id"), min=1)]
+Id = Annotated[int, typer.Argument(help=tr("id of the firing", "触发的 id"), min=1, max=2**63 - 1)]
 
 
 async def _at_desk(operation: str, *arguments: Any, **options: Any) -> Any:
@@ -65,7 +78,7 @@ def list_(
             (
                 one["id"],
                 one["schedule"] or one["kind"],
-                one["due_at"],
+                moment(one["due_at"]),
                 one["state"],
                 totals(one["totals"]),
                 one["reason"],
@@ -101,10 +114,10 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
                 b["ordinal"],
                 b["state"],
                 b["task_id"],
-                b["slot_at"],
-                b["sent_at"],
+                moment(b["slot_at"]),
+                moment(b["sent_at"]),
                 b["size"],
-                _explained(b["code"]),
+                explained(b["code"]),
             )
             for b in found["batches"]
         ),
@@ -112,18 +125,16 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     table(
         ("userid", tr("name", "姓名"), tr("state", "状态"), tr("code", "代码"), tr("read", "已读")),
         (
-            (d["userid"], d["name"], d["state"], _explained(d["code"]), d["read_at"])
+            (
+                d["userid"],
+                d["name"],
+                d["state"],
+                explained(d["code"], d["state"]),
+                moment(d["read_at"]),
+            )
             for d in found["deliveries"]
         ),
     )
-
-
-def _explained(code: str | None) -> str:
-    """A code with what it means."""
-    from dingbell.operations.codes import explain
-
-    meaning = explain(code) if code else None
-    return f"{code} {tr(*meaning)}" if meaning else code or ""
 
 
 @app.command(help=tr("follow a firing until it is final", "跟踪直到有最终结果"))
@@ -170,7 +181,7 @@ def recall(
         typer.echo(f"{found['state']}: {totals(found['totals'])}")
         for batch in found["batches"]:
             if (batch["code"] or "").startswith("recall:"):
-                typer.echo(f"  #{batch['ordinal']} {_explained(batch['code'][7:])}", err=True)
+                typer.echo(f"  #{batch['ordinal']} {explained(batch['code'][7:])}", err=True)
     raise typer.Exit(_recall_code(found))
 
 
@@ -184,9 +195,10 @@ def _recall_code(found: dict[str, Any]) -> int:
 async def _recall(firing_id: int) -> dict[str, Any]:
     from dingbell.operations import reports
 
-    async with desk_with_engine() as (desk, _):
+    async with open_all() as (desk, database):
         await reports.recall(desk, firing_id)
-        await _until_recalled(desk, firing_id)
+        async with engine_if_needed(desk, database):
+            await _until_recalled(desk, firing_id)
         return await reports.show(desk, firing_id)
 
 
@@ -224,8 +236,24 @@ def export(
         run(_at_desk("export", firing_id, form, sys.stdout))
         return
     try:
-        with out.open("w", encoding="utf-8-sig" if form == "csv" else "utf-8", newline="") as file:
+        with _draft(out, "utf-8-sig" if form == "csv" else "utf-8") as file:
             count = run(_at_desk("export", firing_id, form, file))
     except OSError as error:
         fail(tr(f"cannot write {out}: {error.strerror}", f"无法写入 {out}: {error.strerror}"))
     typer.echo(f"{out}: {count}", err=True)
+
+
+@contextmanager
+def _draft(out: Path, encoding: str) -> Iterator[TextIO]:
+    """Write beside a file and put it in its place when it is whole; a pipe is written directly."""
+    if out.exists() and not out.is_file():
+        with out.open("w", encoding=encoding, newline="") as file:
+            yield file
+        return
+    draft = out.with_name(f".{out.name}.part")
+    try:
+        with draft.open("w", encoding=encoding, newline="") as file:
+            yield file
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)

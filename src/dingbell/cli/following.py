@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dingbell.cli.frame import EXIT_FAILED, EXIT_PARTLY, print_json, totals
+from dingbell.cli.frame import EXIT_FAILED, EXIT_PARTLY, explained, print_json, totals
 from dingbell.cli.language import tr
 
 if TYPE_CHECKING:
+    from dingbell.bootstrap import Database
     from dingbell.operations.desk import Desk
 
-__all__ = ["desk_with_engine", "exit_code", "finish", "follow", "run_now"]
+__all__ = ["carry_out", "engine_if_needed", "exit_code", "finish", "follow", "open_all", "run_now"]
 
 ARRIVED = ("unread", "read", "untracked")
 
 
 @asynccontextmanager
-async def desk_with_engine() -> AsyncIterator[tuple[Desk, bool]]:
-    """A desk, and an engine in this process where no node is alive; says whether it is ours."""
-    from dingbell.bootstrap import Service, any_node_alive, open_database, open_desk
+async def open_all() -> AsyncIterator[tuple[Desk, Database]]:
+    """A desk, and the database below it."""
+    from dingbell.bootstrap import open_database, open_desk
     from dingbell.settings import Settings
 
     settings = Settings.load()
@@ -30,26 +32,61 @@ async def desk_with_engine() -> AsyncIterator[tuple[Desk, bool]]:
         open_database(settings) as database,
         open_desk(settings, database=database) as desk,
     ):
-        if await any_node_alive(desk):
-            yield desk, False
-            return
-        service = Service(desk, database, ticks=False)
-        await service.start()
-        try:
-            yield desk, True
-        finally:
-            await service.stop()
+        yield desk, database
+
+
+@asynccontextmanager
+async def engine_if_needed(desk: Desk, database: Database) -> AsyncIterator[bool]:
+    """Run an engine in this process where no node is alive; says whether it is ours."""
+    from dingbell.bootstrap import Service, any_node_alive
+
+    if await any_node_alive(desk):
+        yield False
+        return
+    service = Service(desk, database, ticks=False)
+    await service.start()
+    try:
+        yield True
+    finally:
+        await service.stop()
 
 
 async def follow(desk: Desk, firing_id: int, *, quiet: bool) -> dict[str, Any]:
-    """Wait until a firing is settled, showing how it goes."""
+    """Wait until a firing is settled, showing how it goes and what holds it up."""
     from dingbell.operations import reports
 
     found: dict[str, Any] = {}
-    async for found in reports.watch(desk, firing_id):
-        if not quiet:
-            typer.echo(f"  {found['state']:<10} {totals(found['totals'])}", err=True)
+    told = asyncio.create_task(_tell_troubles(desk, firing_id))
+    try:
+        async for found in reports.watch(desk, firing_id):
+            if not quiet:
+                typer.echo(f"  {found['state']:<10} {totals(found['totals'])}", err=True)
+    finally:
+        told.cancel()
+        await asyncio.gather(told, return_exceptions=True)
     return found
+
+
+async def _tell_troubles(desk: Desk, firing_id: int) -> None:
+    """Say on standard error why calls are made again, whenever that changes."""
+    from dingbell.operations import reports
+
+    last: dict[str, int] = {}
+    while True:
+        found = await reports.troubles(desk, firing_id)
+        if found != last:
+            for code, count in found.items():
+                typer.echo(_trying_again(code, count), err=True)
+        last = found
+        await desk.clock.sleep(1.0)
+
+
+def _trying_again(code: str, count: int) -> str:
+    said = explained(code)
+    return tr(
+        f"  {count} calls did not work and will be made again: {said}",
+        f"  {count} 次调用未成功, 将重试: {said}",
+    )
 
 
 async def carry_out(
@@ -58,11 +95,12 @@ async def carry_out(
     """Create a firing; follow it when asked to, or when it is this process that sends it."""
     from dingbell.operations import reports
 
-    async with desk_with_engine() as (desk, ours):
+    async with open_all() as (desk, database):
         firing_id = await create(desk)
-        if wait or ours:
-            return await follow(desk, firing_id, quiet=quiet)
-        return await reports.overview(desk, firing_id)
+        async with engine_if_needed(desk, database) as ours:
+            if wait or ours:
+                return await follow(desk, firing_id, quiet=quiet)
+            return await reports.overview(desk, firing_id)
 
 
 async def run_now(name: str, *, wait: bool, quiet: bool) -> dict[str, Any]:
@@ -85,10 +123,16 @@ def exit_code(firing: dict[str, Any]) -> int:
 
 def finish(firing: dict[str, Any], *, as_json: bool) -> None:
     """Print how a firing stands, and leave with its exit code."""
+    code = exit_code(firing)
     if as_json:
         print_json(firing)
     else:
         reason = f" ({firing['reason']})" if firing["reason"] else ""
         label = tr("firing", "触发")
         typer.echo(f"{label} {firing['id']}: {firing['state']}{reason} {totals(firing['totals'])}")
-    raise typer.Exit(exit_code(firing))
+        if code:
+            hint = f"dingbell firings show {firing['id']}"
+            typer.echo(
+                tr(f"who did not get it, and why: {hint}", f"谁没收到及原因: {hint}"), err=True
+            )
+    raise typer.Exit(code)

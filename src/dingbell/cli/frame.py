@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from dingbell.cli.language import say, tr
-from dingbell.errors import DingBellError, InputError
+from dingbell.errors import DingBellError, OutsideError, Text
 
 __all__ = ["EXIT_FAILED", "EXIT_INPUT", "EXIT_PARTLY", "Json", "fail", "print_json", "run", "table"]
 
@@ -20,6 +20,8 @@ EXIT_INPUT = 2
 EXIT_PARTLY = 3
 
 T = TypeVar("T")
+
+_PIPE_WIDTH = 300
 
 Json = typer.Option("--json", help=tr("print JSON and nothing else", "只输出 JSON"))
 
@@ -38,13 +40,43 @@ def guard(error: DingBellError) -> NoReturn:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; errors of ours become exit codes, Ctrl-C becomes 130."""
+    """Run a command's coroutine; errors become messages and exit codes, Ctrl-C becomes 130.
+
+    The log keeps quiet and away from standard output; `serve` turns it on.
+    """
+    from dingbell.telemetry import configure_logging
+
+    configure_logging("critical")
     try:
         return asyncio.run(work)
     except DingBellError as error:
         guard(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None
+    except Exception as error:
+        outside = _outside(error)
+        if outside is None:
+            raise
+        guard(outside)
+
+
+def _outside(error: Exception) -> OutsideError | None:
+    """What went wrong outside DingBell, where it was not told in words on the way."""
+    import asyncpg
+
+    from dingbell.dingtalk.errors import DingTalkError
+
+    if isinstance(error, DingTalkError):
+        return OutsideError(Text(error.en, error.zh))
+    if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
+        said = str(error) or type(error).__name__
+        return OutsideError(
+            Text(
+                "the database or the network failed on the way: {said}",
+                "数据库或网络中途出错: {said}",
+            ).format(said=said)
+        )
+    return None
 
 
 def print_json(value: object) -> None:
@@ -63,16 +95,23 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     shown = Table(*columns, box=SIMPLE_HEAD)
     for row in rows:
         shown.add_row(*(Cell("" if cell is None else str(cell)) for cell in row))
-    Console().print(shown)
+    # In a pipe nothing is cut off.
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(shown)
+
+
+def moment(instant: str | None) -> str:
+    """An instant for people: to the second, in the zone it is told in."""
+    return instant[:19].replace("T", " ") if instant else ""
+
+
+def explained(code: str | None, state: str | None = None) -> str:
+    """A code with what it means."""
+    from dingbell.operations.codes import explain
+
+    meaning = explain(code, state) if code else None
+    return f"{code} {tr(*meaning)}" if meaning else code or ""
 
 
 def totals(counts: dict[str, int]) -> str:
     """Totals in one line."""
     return " ".join(f"{state}={count}" for state, count in counts.items()) or "-"
-
-
-def positive(value: int, name: str) -> int:
-    """Refuse zero and below."""
-    if value < 1:
-        raise InputError(tr(f"{name} must be at least 1", f"{name} 至少为 1"))
-    return value

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dingbell.cli.frame import Json, print_json, run, table
+from dingbell.cli.frame import Json, moment, print_json, run, table
 from dingbell.cli.language import tr
 
 __all__ = ["app"]
@@ -47,7 +47,7 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
             (
                 one["name"],
                 one["state"],
-                one["next_due_at"],
+                moment(one["next_due_at"]),
                 ", ".join(f"{key} {value}" for key, value in one["spec"]["when"].items()),
                 one["app"],
             )

@@ -168,12 +168,17 @@ def _confirm(cost: Price, *, yes: bool) -> None:
     """Large sends need a yes: from a person at a terminal, or from --yes."""
     if yes or not cost.needs_yes:
         return
-    question = tr(
-        f"Send to {len(cost.userids)} people in {cost.calls} calls?",
-        f"发送给 {len(cost.userids)} 人, 共 {cost.calls} 次调用?",
-    )
+    people, calls = len(cost.userids), cost.calls
     if not sys.stdin.isatty():
-        fail(question + " " + tr("Confirm with --yes", "请用 --yes 确认"))
+        fail(
+            tr(
+                f"this goes to {people} people ({calls} calls): confirm with --yes",
+                f"将发送给 {people} 人 ({calls} 次调用): 请用 --yes 确认",
+            )
+        )
+    question = tr(
+        f"Send to {people} people ({calls} calls)?", f"发送给 {people} 人 ({calls} 次调用)?"
+    )
     typer.confirm(question, abort=True, err=True)
 
 

@@ -49,9 +49,7 @@ def demo(
 ) -> None:
     """Show everything without an account."""
     from dingbell.cli import demo as story
-    from dingbell.telemetry import configure_logging
 
-    configure_logging("error")
     told = run(story.tell(people=people, stay=not once, quiet=as_json))
     if as_json:
         print_json(told.to_dict())
@@ -88,7 +86,7 @@ def sandbox(
         typer.echo(f"# {tr('phones', '手机')}: {running.url}/")
 
     try:
-        run(
+        asyncio.run(
             serve(
                 host=host,
                 port=port,
@@ -102,9 +100,19 @@ def sandbox(
     except MisuseError as error:
         fail(str(error))
     except OSError as error:
-        reason = error.strerror or str(error)
-        what = error.filename or f"{host}:{port}"
-        fail(f"{what}: {reason}")
+        fail(_refused(error, host, port))
+
+
+def _refused(error: OSError, host: str, port: int) -> str:
+    """A file that cannot be read, or an address that cannot be listened on."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    code = error.errno or 0  # a resolver's are negative
+    reason = os.strerror(code) if code > 0 else error.strerror or str(error)
+    return tr(
+        f"cannot listen on {host}:{port}: {reason}. Choose another with --port",
+        f"无法监听 {host}:{port}: {reason}。请用 --port 换一个",
+    )
 
 
 def serve(
@@ -167,9 +175,6 @@ def stop_on_signals() -> asyncio.Event:
 
 def doctor(as_json: Annotated[bool, Json] = False) -> None:
     """Check everything that has to be right."""
-    from dingbell.telemetry import configure_logging
-
-    configure_logging("error")
     checks = run(_examine())
     if as_json:
         print_json([{"check": c.name, "status": c.status, "detail": str(c.detail)} for c in checks])

@@ -11,16 +11,20 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.scalarint import ScalarInt
 
 from dingbell.errors import InputError, Text
 
 __all__ = ["Document", "Problem", "ProblemsError", "read"]
 
-# `${NAME}` is not YAML inside `{…}`; while YAML is read, these stand for its brackets, one for one.
-_OPEN, _CLOSE = "\ue000", "\ue001"
-_REFERENCE = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_HIDDEN = re.compile(f"{_OPEN}{_OPEN}([A-Za-z0-9_]+){_CLOSE}")
+# `${NAME}` is not YAML inside `{…}`; while YAML is read, these stand for its signs, one for one.
+_OPEN, _CLOSE, _KEEP = "\ue000", "\ue001", "\ue002"
+_REFERENCE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_HIDDEN = re.compile(f"({_KEEP}?){_OPEN}{_OPEN}([A-Za-z0-9_]+){_CLOSE}|\\$\\${{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,24 @@ class Document:
         node: Any = self._tree
         line, column = 1, 1
         for part in path:
-            if isinstance(node, CommentedMap) and part in node:
-                row, col = node.lc.key(part)
-            elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-                row, col = node.lc.item(part)
-            else:
+            key = _key(node, part)
+            if key is None:
                 break
-            line, column = row + 1, col + 1
-            node = node[part]
+            # What a merge (`<<`) brought in stands elsewhere; its place is where it was merged.
+            if key in (node.lc.data or ()):
+                row, col = node.lc.data[key][:2]
+                line, column = row + 1, col + 1
+            node = node[key]
         return line, column
+
+
+def _key(node: Any, part: str | int) -> Any:
+    """What YAML calls a part of a path, None where there is none: its keys need not be text."""
+    if isinstance(node, CommentedMap):
+        return next((key for key in node if str(key) == str(part)), None)
+    if isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+        return part
+    return None
 
 
 def read(path: Path, environment: Mapping[str, str] | None = None) -> Document:
@@ -86,7 +99,9 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> Document:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(_unreadable(path, error)) from error
-    hidden = _REFERENCE.sub(lambda found: f"{_OPEN}{_OPEN}{found[1]}{_CLOSE}", text)
+    hidden = _REFERENCE.sub(
+        lambda found: f"{_KEEP if found[1] else ''}{_OPEN}{_OPEN}{found[2]}{_CLOSE}", text
+    )
     tree = _parse(str(path), hidden)
     filler = _Filler(environment if environment is not None else os.environ)
     content = filler.plain(tree, ())
@@ -104,13 +119,8 @@ def _parse(file: str, text: str) -> CommentedMap:
     yaml.allow_duplicate_keys = False
     try:
         tree = yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        said = (error.problem or "not YAML").partition("\n")[0]
-        raise ProblemsError(
-            file, [Problem(line, column, "", Text(said, f"YAML 语法错误: {said}"))]
-        ) from None
+    except (MarkedYAMLError, ReaderError) as error:
+        raise ProblemsError(file, [_syntax_problem(error, text)]) from None
     if tree is None:
         return CommentedMap()
     if not isinstance(tree, CommentedMap):
@@ -131,6 +141,21 @@ def _parse(file: str, text: str) -> CommentedMap:
     return tree
 
 
+def _syntax_problem(error: MarkedYAMLError | ReaderError, text: str) -> Problem:
+    if isinstance(error, ReaderError):
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        said = f"the character #x{error.character:04x} is not allowed"
+    else:
+        mark = error.problem_mark
+        line, column = mark.line + 1, mark.column + 1
+        said = str(error.problem).partition("\n")[0]
+    # It would quote both values, and they may be secrets.
+    if isinstance(error, DuplicateKeyError):
+        said = said.partition(" with value")[0]
+    return Problem(line, column, "", Text(said, f"YAML 语法错误: {said}"))
+
+
 class _Filler:
     """Turns a tree into plain values, filling in variables."""
 
@@ -140,20 +165,25 @@ class _Filler:
 
     def plain(self, node: Any, path: tuple[str | int, ...]) -> Any:
         if isinstance(node, CommentedMap):
-            return {str(key): self.plain(value, (*path, key)) for key, value in node.items()}
+            return {
+                _HIDDEN.sub(_as_written, str(key)): self.plain(value, (*path, str(key)))
+                for key, value in node.items()
+            }
         if isinstance(node, CommentedSeq):
             return [self.plain(value, (*path, place)) for place, value in enumerate(node)]
         if isinstance(node, str):
-            return _HIDDEN.sub(lambda found: self._value(found[1], path), str(node)).replace(
-                "$${", "${"
-            )
-        if isinstance(node, bool) or node is None:
-            return node
+            return _HIDDEN.sub(lambda found: self._value(found, path), str(node))
+        if isinstance(node, bool | ScalarBoolean):
+            return bool(node)
         if isinstance(node, int):
-            return int(node)
+            width = getattr(node, "_width", None) if type(node) is ScalarInt else None
+            return f"{node:0{width}d}" if width else int(node)  # 007 is an id
         return float(node) if isinstance(node, float) else node
 
-    def _value(self, name: str, path: tuple[str | int, ...]) -> str:
+    def _value(self, found: re.Match[str], path: tuple[str | int, ...]) -> str:
+        if found[1] != "":
+            return _as_written(found).replace("$${", "${")
+        name = found[2]
         value = self._environment.get(name)
         if value is None:
             self.missing.append(
@@ -167,6 +197,13 @@ class _Filler:
             )
             return ""
         return value
+
+
+def _as_written(found: re.Match[str]) -> str:
+    """Bring back the signs that stood in the file."""
+    if found[2] is None:
+        return found[0]
+    return f"{'$' if found[1] else ''}${{{found[2]}}}"
 
 
 def _dotted(path: Sequence[str | int]) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
 from dingbell.config.document import Document, Problem, ProblemsError, read
@@ -15,6 +21,8 @@ from dingbell.domain.schedule import NAME_PATTERN, ScheduleSpec
 from dingbell.domain.trigger import parse_zone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
+from dingbell.settings import Pace
+from dingbell.validation import told
 
 __all__ = ["Config", "OrgSpec", "load"]
 
@@ -26,7 +34,12 @@ class OrgSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    people_per_minute: int | None = Field(default=None, ge=1)
+    people_per_minute: Pace | None = None
+
+
+def _known_zone(name: str) -> str:
+    parse_zone(name)
+    return name
 
 
 class Config(BaseModel):
@@ -34,37 +47,53 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    timezone: str = "Asia/Shanghai"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     orgs: dict[Name, OrgSpec] = {}
     apps: dict[Name, AppSpec] = {}
     audiences: dict[Name, Audience] = {}
     schedules: dict[Name, ScheduleSpec] = {}
 
 
-def load(path: Path) -> Config:
-    """Read and check a file.
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """Read and check a file; `${NAME}` comes from the environment, this process's unless given.
 
     Raises:
         InputError: it cannot be read.
         ProblemsError: every problem of the file, each with line and column.
     """
-    document = read(path)
-    content = _with_zone(document.content)
+    document = read(path, environment)
+    content = _with_zone(
+        {name: part for name, part in document.content.items() if part is not None}
+    )
+    problems: list[Problem] = []
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
-        raise ProblemsError(
-            document.file, [_problem(document, one) for one in error.errors(include_url=False)]
-        ) from None
-    if problems := _check_references(document, config):
+        errors = error.errors(include_url=False)
+        problems += [_problem(document, one) for one in errors]
+        config = Config.model_validate(_without(content, [one["loc"] for one in errors]))
+    problems += _check_references(document, config)
+    if problems:
         raise ProblemsError(document.file, problems)
     return config
+
+
+def _without(content: dict[str, Any], places: Iterable[Sequence[str | int]]) -> dict[str, Any]:
+    """The entries that have no problem, so that their references can be checked."""
+    broken = {place[:2] for place in places}
+    return {
+        section: {name: entry for name, entry in part.items() if (section, name) not in broken}
+        if isinstance(part, dict)
+        else part
+        for section, part in content.items()
+        if (section,) not in broken
+    }
 
 
 def _with_zone(content: dict[str, Any]) -> dict[str, Any]:
     """Give the file's zone to the schedules that do not say their own."""
     zone, schedules = content.get("timezone"), content.get("schedules")
-    if not isinstance(zone, str) or not isinstance(schedules, dict):
+    if not _is_zone(zone) or not isinstance(schedules, dict):
         return content
     return {
         **content,
@@ -75,17 +104,27 @@ def _with_zone(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _is_zone(name: object) -> bool:
+    try:
+        return isinstance(name, str) and bool(parse_zone(name))
+    except InputError:
+        return False
+
+
+def _names(document: Document, section: str) -> set[str]:
+    """What a section defines, sound or not."""
+    part = document.content.get(section)
+    return set(part) if isinstance(part, dict) else set()
+
+
 def _check_references(document: Document, config: Config) -> list[Problem]:
     problems = []
-    try:
-        parse_zone(config.timezone)
-    except InputError as error:
-        problems.append(_at(document, ("timezone",), error.message))
+    apps = _names(document, "apps")
     for name, audience in config.audiences.items():
         problems += _unknown_audiences(document, ("audiences", name), audience, config)
     for name, spec in config.schedules.items():
         problems += _unknown_audiences(document, ("schedules", name, "to"), spec.to, config)
-        if spec.app is not None and config.apps and spec.app not in config.apps:
+        if spec.app is not None and apps and spec.app not in apps:
             message = Text("there is no app {name!r}", "没有应用 {name!r}").format(name=spec.app)
             problems.append(_at(document, ("schedules", name, "app"), message))
     return problems
@@ -95,7 +134,7 @@ def _unknown_audiences(
     document: Document, path: tuple[str, ...], audience: Audience, config: Config
 ) -> list[Problem]:
     message = Text("there is no audience {name!r}", "没有受众 {name!r}")
-    unknown = sorted(audience.saved() - config.audiences.keys())
+    unknown = sorted(audience.saved() - _names(document, "audiences"))
     problems = [_at(document, path, message.format(name=name)) for name in unknown]
     if path[0] == "audiences" and audience.saved() & config.audiences.keys():
         problems += _circular(document, path, config)
@@ -123,36 +162,4 @@ def _at(document: Document, path: Sequence[str | int], message: Text) -> Problem
 
 def _problem(document: Document, error: ErrorDetails) -> Problem:
     path = tuple(part for part in error["loc"] if part != "[key]")
-    return _at(document, path, _message(error))
-
-
-_MESSAGES = {
-    "missing": Text("is missing", "缺少此项"),
-    "extra_forbidden": Text("is not known here", "此处没有这个设置"),
-    "string_type": Text("must be text (in quotes)", "必须是文本 (加引号)"),
-    "int_type": Text("must be a whole number", "必须是整数"),
-    "int_parsing": Text("must be a whole number", "必须是整数"),
-    "bool_type": Text("must be true or false", "必须是 true 或 false"),
-    "bool_parsing": Text("must be true or false", "必须是 true 或 false"),
-    "dict_type": Text("must be a mapping", "必须是映射"),
-    "model_type": Text("must be a mapping", "必须是映射"),
-    "model_attributes_type": Text("must be a mapping", "必须是映射"),
-    "tuple_type": Text("must be a list", "必须是列表"),
-    "literal_error": Text("must be {expected}", "必须是 {expected}"),
-    "greater_than_equal": Text("must be at least {ge}", "至少为 {ge}"),
-    "less_than_equal": Text("must be at most {le}", "至多为 {le}"),
-    "string_pattern_mismatch": Text("must match {pattern}", "必须匹配 {pattern}"),
-    "string_too_short": Text("must not be empty", "不能为空"),
-    "too_short": Text("must not be empty", "不能为空"),
-}
-
-
-def _message(error: ErrorDetails) -> Text:
-    context = error.get("ctx", {})
-    cause = context.get("error")
-    if isinstance(cause, InputError):
-        return cause.message
-    known = _MESSAGES.get(error["type"])
-    if known is not None:
-        return known.format(**context)
-    return Text(error["msg"], error["msg"])
+    return _at(document, path, told(error))

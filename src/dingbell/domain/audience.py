@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from dingbell.errors import InputError, Text
 
 __all__ = ["Audience", "parse_targets"]
 
+_T = TypeVar("_T")
 
-def _listed(value: object) -> object:
-    """One value where a list is meant; numbers where ids are strings."""
+
+def _listed(value: object) -> Sequence[object]:
+    """One value where a list is meant."""
     if value is None:
         return ()
-    return value if isinstance(value, list | tuple | set) else [value]
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def _words(value: object) -> object:
-    listed = _listed(value)
-    if not isinstance(listed, list | tuple | set):
-        return listed
-    return [str(item) if isinstance(item, int) else item for item in listed]
+    """Numbers are ids, too; true and false are not."""
+    return [
+        str(item) if isinstance(item, int) and not isinstance(item, bool) else item
+        for item in _listed(value)
+    ]
+
+
+def _numbers(value: object) -> object:
+    return ["" if isinstance(item, bool) else item for item in _listed(value)]
+
+
+def _once(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(values))
 
 
 _Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s,|]+$")]
-_Ids = Annotated[tuple[_Id, ...], BeforeValidator(_words)]
-_Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_listed)]
+_Ids = Annotated[tuple[_Id, ...], BeforeValidator(_words), AfterValidator(_once)]
+_Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(_words),
+    AfterValidator(_once),
+]
+_Numbers = Annotated[
+    tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), AfterValidator(_once)
+]
+
+
+_NOBODY = Text(
+    "the audience names nobody: write users, departments, roles, mobiles, everyone or audience",
+    "受众里没有人: 请写 users、departments、roles、mobiles、everyone 或 audience",
+)
 
 
 class Audience(BaseModel):
@@ -48,7 +80,7 @@ class Audience(BaseModel):
 
     users: _Ids = ()
     departments: _Numbers = ()
-    roles: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    roles: _Names = ()
     mobiles: _Ids = ()
     everyone: bool = False
     audience: _Ids = ()
@@ -57,13 +89,7 @@ class Audience(BaseModel):
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
         if not self.parts():
-            raise InputError(
-                Text(
-                    "the audience names nobody: write users, departments, roles, mobiles, "
-                    "everyone or audience",
-                    "受众里没有人: 请写 users、departments、roles、mobiles、everyone 或 audience",
-                )
-            )
+            raise InputError(_NOBODY)
         return self
 
     def parts(self) -> dict[str, Any]:
@@ -104,14 +130,24 @@ def parse_targets(targets: Iterable[str]) -> Audience:
         if kind == "everyone" and not rest:
             everyone = True
         elif kind in _KINDS and values:
+            _check_target(target, kind, values)
             parts.setdefault(kind, []).extend(values)
         else:
             raise InputError(_not_a_target(target))
-    if any(not value.isdigit() for value in parts.get("departments", ())):
+    if not parts and not everyone:
+        raise InputError(_NOBODY)
+    return Audience.model_validate({**parts, "everyone": everyone})
+
+
+def _check_target(target: str, kind: str, values: list[str]) -> None:
+    if kind == "departments" and not all(value.isdecimal() for value in values):
         raise InputError(
             Text("departments are numbers: departments:1,2", "部门是数字: departments:1,2")
         )
-    return Audience.model_validate({**parts, "everyone": everyone})
+    try:
+        Audience.model_validate({kind: values})
+    except ValidationError:
+        raise InputError(_not_a_target(target)) from None
 
 
 def _not_a_target(target: str) -> Text:

@@ -12,9 +12,13 @@ from dingbell.errors import InputError, Text
 
 __all__ = ["Duration", "format_duration", "parse_duration"]
 
-_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])")
-_LONGEST = 366 * 86_400.0
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_PART = re.compile(rf"({_NUMBER.pattern})\s*([dhms])", re.ASCII)
+_LONGEST = 366 * 86_400
+_TOO_LONG = _LONGEST + 1
+_TICK = timedelta.resolution
+_TICKS_PER_SECOND = 1_000_000
 
 
 def parse_duration(value: object) -> timedelta:
@@ -40,11 +44,11 @@ def _seconds(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value)
+        return float(min(value, _TOO_LONG))
     if not isinstance(value, str):
         return None
     text = value.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if _NUMBER.fullmatch(text):
         return float(text)
     if not text or _PART.sub("", text).strip():
         return None
@@ -53,13 +57,14 @@ def _seconds(value: object) -> float | None:
 
 def format_duration(value: timedelta) -> str:
     """Write a duration in the form that `parse_duration` reads, longest unit first."""
-    rest = value.total_seconds()
+    rest = value // _TICK
     parts = []
     for unit, size in _UNITS.items():
-        count = rest if unit == "s" else rest // size
-        if count:
-            parts.append(f"{count:g}{unit}")
-        rest -= count * size
+        found, rest = divmod(rest, size * _TICKS_PER_SECOND)
+        if unit == "s" and rest:
+            parts.append(f"{found}.{rest:06d}".rstrip("0") + unit)
+        elif found:
+            parts.append(f"{found}{unit}")
     return "".join(parts) or "0s"
 
 

@@ -74,7 +74,7 @@ class Delivery(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether the person is accounted for: `planned` alone is not."""
+        """Whether the person is accounted for: sent to or not, and what came of it."""
         return self not in (Delivery.PLANNED, Delivery.SENT)
 
     @property
@@ -133,8 +133,9 @@ DELIVERY_MOVES: dict[Delivery, frozenset[Delivery]] = {
     Delivery.SENT: _RECEIPTS | {Delivery.RECALLED},
     Delivery.UNREAD: frozenset({Delivery.READ, Delivery.RECALLED}),
     Delivery.READ: frozenset({Delivery.RECALLED}),
-    Delivery.UNKNOWN: _RECEIPTS - {Delivery.UNKNOWN} | {Delivery.SENT, Delivery.RECALLED},
-    Delivery.CANCELED: frozenset({Delivery.SENT}),
+    Delivery.UNKNOWN: (_RECEIPTS - {Delivery.UNKNOWN})
+    | {Delivery.SENT, Delivery.RECALLED, Delivery.UNTRACKED},
+    Delivery.CANCELED: frozenset({Delivery.SENT, Delivery.UNTRACKED}),
     Delivery.DROPPED: frozenset({Delivery.PLANNED}),
     Delivery.FAILED: frozenset({Delivery.PLANNED}),
     Delivery.INVALID: frozenset(),

@@ -7,7 +7,7 @@ it is rendered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cached_property, lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from dingbell.dingtalk import messages
-from dingbell.errors import InputError, Text, sentence
+from dingbell.errors import InputError, Text
 
 __all__ = ["Message", "TemplateVariables"]
 
@@ -55,6 +55,22 @@ def _is_template(value: str) -> bool:
     return "{{" in value or "{%" in value
 
 
+# What stands for a rendered template while the shape of a message is checked.
+_SAMPLE = "1"
+_SAMPLES = {"bgcolor": "FFFFFFFF", "status_bg": "0xFFFFFFFF", "background": "0xFFFFFFFF"}
+
+
+def _filled(value: Any, fill: Callable[[str, str], str], name: str = "") -> Any:
+    """A copy whose templates are replaced by what `fill(field name, template)` gives."""
+    if isinstance(value, str):
+        return fill(name, value) if _is_template(value) else value
+    if isinstance(value, Mapping):
+        return {key: _filled(item, fill, str(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled(item, fill, name) for item in value]
+    return value
+
+
 class Message:
     """What is sent: `{"text": "…"}`, `{"markdown": {"title": …, "text": …}}`, and so on.
 
@@ -64,11 +80,12 @@ class Message:
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = dict(content)
+        if not self.is_template:
+            self.body({})
+            return
+        self._check_templates()
         try:
-            if self.is_template:
-                self._check_templates()
-            else:
-                self.body({})
+            self._sample()
         except messages.MessageError as error:
             raise InputError(Text(error.en, error.zh)) from error
 
@@ -85,8 +102,7 @@ class Message:
     @cached_property
     def people_per_call(self) -> int:
         """100, or 5 where a status bar is shown."""
-        oa = self.content.get("oa")
-        return 5 if isinstance(oa, Mapping) and oa.get("status_bar") else 100
+        return messages.max_recipients(self._sample())
 
     def body(self, variables: TemplateVariables) -> bytes:
         """Render the exact bytes that go out.
@@ -94,14 +110,17 @@ class Message:
         Raises:
             InputError: the template failed, or the result breaks one of DingTalk's limits.
         """
+        filled = _filled(self.content, lambda _, template: _rendered(template, variables))
         try:
-            body = messages.canonical(messages.parse(self._render(self.content, variables)))
+            body = messages.canonical(messages.parse(filled))
             messages.check_size(body)
         except messages.MessageError as error:
             raise InputError(Text(error.en, error.zh)) from error
-        except TemplateError as error:
-            raise InputError(_template_error(error)) from error
         return body
+
+    def _sample(self) -> messages.Message:
+        """The message with something short in place of each template."""
+        return messages.parse(_filled(self.content, lambda name, _: _SAMPLES.get(name, _SAMPLE)))
 
     def to_dict(self) -> dict[str, Any]:
         """The content as it was written."""
@@ -127,22 +146,11 @@ class Message:
                 ).format(names=", ".join(sorted(unknown)))
             )
 
-    def _render(self, value: Any, variables: TemplateVariables) -> Any:
-        if isinstance(value, str):
-            if not _is_template(value):
-                return value
-            return _environment().from_string(value).render(variables)
-        if isinstance(value, Mapping):
-            return {key: self._render(item, variables) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._render(item, variables) for item in value]
-        return value
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Message) and self.content == other.content
 
     def __hash__(self) -> int:
-        return hash(repr(self.content))
+        return hash(frozenset(self.content))
 
     def __repr__(self) -> str:
         return f"Message({self.content!r})"
@@ -173,7 +181,16 @@ class Message:
         )
 
 
-def _template_error(error: TemplateError) -> Text:
-    return Text("the template does not work: {error}", "模板有误: {error}").format(
-        error=sentence(str(error.message or error))
-    )
+def _rendered(template: str, variables: TemplateVariables) -> str:
+    try:
+        return _environment().from_string(template).render(variables)
+    except Exception as error:  # an author's template may raise anything
+        raise InputError(_template_error(error)) from error
+
+
+def _template_error(error: Exception) -> Text:
+    if isinstance(error, TemplateError):
+        said = error.message or type(error).__name__
+    else:
+        said = f"{type(error).__name__}: {error}"
+    return Text("the template does not work: {error}", "模板有误: {error}").format(error=said)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, islice, takewhile
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from dingbell.domain.duration import Duration
+from dingbell.domain.trigger import Trigger
 
-__all__ = ["LATE", "Misfire", "Verdict", "judge", "too_late"]
+__all__ = ["LATE", "Misfire", "Review", "Verdict", "judge", "review", "too_late"]
 
 # An occurrence found later than this has been missed; less is the normal path.
 LATE = timedelta(seconds=5)
+
+# So many occurrences of one schedule are judged one by one; older ones are counted, so far.
+_MOST_JUDGED = 5_000
+# So many skipped ones get a verdict each; older ones share one.
+_MOST_SKIPPED = 50
+_FIRST_GLANCE = timedelta(minutes=1)
 
 
 class Misfire(BaseModel):
@@ -33,10 +42,25 @@ class Misfire(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One occurrence and, if it is to be skipped, why."""
+    """One occurrence and, if it is to be skipped, why.
+
+    Attributes:
+        due: the occurrence, or the last of those that share the verdict.
+        skip: the reason, None where it is to be sent.
+        occurrences: how many share the verdict; counting ends at 5,000.
+    """
 
     due: datetime
     skip: str | None = None
+    occurrences: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What becomes of the occurrences that have come, in order of time, and the one after them."""
+
+    verdicts: list[Verdict]
+    following: datetime | None
 
 
 def too_late(due: datetime, now: datetime, grace: timedelta) -> bool:
@@ -45,18 +69,79 @@ def too_late(due: datetime, now: datetime, grace: timedelta) -> bool:
 
 
 def judge(occurrences: Sequence[datetime], now: datetime, policy: Misfire) -> list[Verdict]:
-    """Decide for the occurrences of one schedule that have come, in order of time."""
-    missed = [due for due in occurrences if now - due > LATE]
-    return [_verdict(due, now, policy, missed) for due in occurrences]
+    """Decide for the occurrences of one schedule that are to be prepared, in order of time.
+
+    Of those that have come, `latest` sends the last one; what lies ahead is not late.
+    """
+    latest = max((due for due in occurrences if due <= now), default=None)
+    return [_verdict(due, now, policy, latest) for due in occurrences]
 
 
-def _verdict(due: datetime, now: datetime, policy: Misfire, missed: list[datetime]) -> Verdict:
-    if not missed or due > missed[-1]:
+def _verdict(due: datetime, now: datetime, policy: Misfire, latest: datetime | None) -> Verdict:
+    if now - due <= LATE:
         return Verdict(due)
     if too_late(due, now, policy.grace):
         return Verdict(due, "misfire: later than the grace")
     if policy.catch_up == "none":
         return Verdict(due, "misfire: catch_up none")
-    if policy.catch_up == "latest" and due != missed[-1]:
+    if policy.catch_up == "latest" and due != latest:
         return Verdict(due, "misfire: a later occurrence is sent")
     return Verdict(due)
+
+
+def review(
+    trigger: Trigger, first: datetime, *, now: datetime, until: datetime, policy: Misfire
+) -> Review:
+    """Decide for the occurrences from `first` until an instant, however many an outage has left.
+
+    Args:
+        trigger: the rule.
+        first: the occurrence that comes next.
+        now: the present instant.
+        until: the last instant of interest, after `now` where work is prepared ahead.
+        policy: what becomes of missed ones.
+    """
+    missed, older = _newest(trigger, first, now), None
+    if len(missed) > _MOST_JUDGED:
+        older = missed.popleft()
+    coming = _from(trigger, first) if first > now else trigger.after(now)
+    ahead = islice(takewhile(lambda due: due <= until, coming), _MOST_JUDGED)
+    occurrences = [*missed, *ahead]
+    if not occurrences:
+        return Review([], first)
+    verdicts = judge(occurrences, now, policy)
+    if older is not None:
+        reason = _verdict(older, now, policy, missed[-1]).skip or "misfire: too many were missed"
+        before = takewhile(lambda due: due <= older, _from(trigger, first))
+        verdicts.insert(0, Verdict(older, reason, sum(1 for _ in islice(before, _MOST_JUDGED))))
+    return Review(_shared(verdicts), trigger.next_after(occurrences[-1]))
+
+
+def _from(trigger: Trigger, first: datetime) -> Iterator[datetime]:
+    return chain([first], trigger.after(first))
+
+
+def _newest(trigger: Trigger, first: datetime, until: datetime) -> deque[datetime]:
+    """The last occurrences until an instant, one more than are judged; looks back ever further."""
+    glance = _FIRST_GLANCE
+    while True:
+        start = max(first, until - min(glance, abs(until - first)))
+        coming = _from(trigger, first) if start == first else trigger.after(start)
+        found = deque(takewhile(lambda due: due <= until, coming), maxlen=_MOST_JUDGED + 1)
+        if start == first or len(found) > _MOST_JUDGED:
+            return found
+        glance *= 4
+
+
+def _shared(verdicts: list[Verdict]) -> list[Verdict]:
+    """Let skipped occurrences share a verdict, except for the newest."""
+    skipped = [verdict for verdict in verdicts if verdict.skip]
+    if len(skipped) <= _MOST_SKIPPED:
+        return verdicts
+    border = skipped[-_MOST_SKIPPED].due
+    shared: dict[str | None, Verdict] = {}
+    for verdict in skipped[:-_MOST_SKIPPED]:
+        count = shared[verdict.skip].occurrences if verdict.skip in shared else 0
+        shared[verdict.skip] = replace(verdict, occurrences=count + verdict.occurrences)
+    kept = [verdict for verdict in verdicts if verdict.skip is None or verdict.due >= border]
+    return sorted([*shared.values(), *kept], key=lambda verdict: verdict.due)

@@ -21,6 +21,8 @@ _RANK = {
     Delivery.DROPPED: 4,
 }
 
+_NOT_DELIVERED = frozenset({Delivery.DROPPED, Delivery.INVALID, Delivery.FAILED, Delivery.CANCELED})
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -49,12 +51,12 @@ def attribute(elsewhere: Collection[str], *, lost: bool) -> Finding:
         lost: whether a call of this batch went out and never came back.
 
     Returns:
-        `dropped` when another one was delivered, or when nothing was lost; `unknown` when another
-        one is unresolved; `sent` when only the lost call can have delivered it: without a task id
-        it can be neither read-tracked nor recalled.
+        `dropped` when another one was delivered, or when nothing was lost; `sent` when none of the
+        others can have been, so that the lost call has: without a task id it can be neither
+        read-tracked nor recalled; `unknown` while another one may have been.
     """
     if not lost or any(Delivery(state).arrived for state in elsewhere):
         return Finding(Delivery.DROPPED, DUPLICATE)
-    if any(state in (Delivery.SENT, Delivery.UNKNOWN) for state in elsewhere):
-        return Finding(Delivery.UNKNOWN, DUPLICATE)
-    return Finding(Delivery.SENT, DUPLICATE)
+    if _NOT_DELIVERED.issuperset(elsewhere):
+        return Finding(Delivery.SENT, DUPLICATE)
+    return Finding(Delivery.UNKNOWN, DUPLICATE)

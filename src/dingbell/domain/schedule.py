@@ -5,19 +5,38 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.duration import Duration
 from dingbell.domain.message import Message
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.trigger import Trigger, parse_trigger, parse_zone
+from dingbell.errors import InputError, Text
 
 __all__ = ["NAME_PATTERN", "Policies", "ScheduleSpec"]
 
 NAME_PATTERN = r"^[\w][\w.\-]{0,99}$"
 # `every` counts from here unless it says so itself, so that a repeated apply changes nothing.
 _EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+08:00")
+
+
+def _known_zone(name: str) -> str:
+    parse_zone(name)
+    return name
+
+
+def _at_most_a_day(length: timedelta) -> timedelta:
+    if length > timedelta(days=1):
+        raise InputError(Text("must be at most 1d", "至多 1d"))
+    return length
 
 
 class Policies(BaseModel):
@@ -41,8 +60,8 @@ class ScheduleSpec(Policies):
 
     Attributes:
         app: the app's name; None where there is one app only.
-        when: the trigger, as `parse_trigger` reads it.
         timezone: IANA name of the zone of the trigger and of dates in templates.
+        when: the trigger, as `parse_trigger` reads it.
         to: the audience.
         message: what is sent; None when `function` makes it.
         function: `module:qualname` of the Python function that makes the message.
@@ -53,25 +72,32 @@ class ScheduleSpec(Policies):
     """
 
     app: str | None = None
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     when: dict[str, Any]
-    timezone: str = "Asia/Shanghai"
     to: Audience
     message: Message | None = None
     function: str | None = None
     misfire: Misfire = Misfire()
     overlap: Literal["skip", "queue", "allow"] = "skip"
     useless_after: Duration | None = None
-    prepare_ahead: Annotated[Duration, Field(le=timedelta(days=1))] = timedelta(seconds=60)
+    prepare_ahead: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(seconds=60)
 
-    @model_validator(mode="after")
-    def _trigger_is_valid(self) -> Self:
-        self.trigger()
-        return self
+    @field_validator("when")
+    @classmethod
+    def _is_a_trigger(cls, when: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        # A zone that is wrong has been told already.
+        zone = parse_zone(info.data.get("timezone", "UTC"))
+        parse_trigger(when, zone=zone, anchor=_EPOCH)
+        return when
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        if (self.message is None) == (self.function is None):
-            raise ValueError("write a message")
+        if self.message is None and self.function is None:
+            raise InputError(Text("write a message", "请写 message"))
+        if self.message is not None and self.function is not None:
+            raise InputError(
+                Text("write message or function, not both", "message 与 function 只能写一个")
+            )
         return self
 
     def trigger(self) -> Trigger:

@@ -1,18 +1,18 @@
 """Slots: the earliest instants at which no window is overfilled.
 
 Pacing is a reservation. A `Window` is one limit over one span of time (5,000 people in 60 s, 20
-calls in 1 s) with what already occupies it; `earliest` finds the first instant at which a batch fits
-into several windows at once. Instants are epoch seconds.
+calls in 1 s) with what already occupies it; a `Lane` is all the windows that the batches of one app
+have to fit into at once. Instants are epoch seconds.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-__all__ = ["CALL_SPAN", "PEOPLE_SPAN", "Load", "Pace", "Window", "reserve"]
+__all__ = ["CALL_SPAN", "PEOPLE_SPAN", "Lane", "Load", "Pace", "Window", "reserve"]
 
 # DingTalk counts people per 60 s and calls per 1 s when they arrive; the 50 ms are the spread of
 # travel times that may bring two calls nearer to each other than they were sent.
@@ -43,61 +43,117 @@ class Load:
 
 
 class Window:
-    """One limit over a sliding half-open span, and the weights that occupy it."""
+    """One limit over a sliding half-open span, and the weights that occupy it.
+
+    `_sums[i]` is the weight of the first i instants, less `_carried` from index `_border` on: slots
+    are given in order of time, so that the border moves little, and only what it passes is changed.
+    """
 
     def __init__(self, limit: int, span: float, occupied: Iterable[tuple[float, int]] = ()) -> None:
         self.limit = limit
         self.span = span
-        self._events = sorted(occupied)
-        self._reindex()
-
-    def _reindex(self) -> None:
-        self._times = [at for at, _ in self._events]
-        self._sums = [0, *accumulate(weight for _, weight in self._events)]
+        weights: dict[float, int] = {}
+        for at, weight in occupied:
+            weights[at] = weights.get(at, 0) + weight
+        self._times = sorted(weights)
+        self._sums = [0, *accumulate(weights[at] for at in self._times)]
+        self._border = len(self._sums)
+        self._carried = 0
 
     def add(self, at: float, weight: int) -> None:
         """Occupy the window at an instant."""
-        if self._events and at < self._times[-1]:
-            insort(self._events, (at, weight))
-            self._reindex()
-            return
-        self._events.append((at, weight))
-        self._times.append(at)
-        self._sums.append(self._sums[-1] + weight)
+        here = bisect_left(self._times, at)
+        self._move_border(here + 1)
+        if here == len(self._times) or self._times[here] != at:
+            self._times.insert(here, at)
+            self._sums.insert(here + 1, self._sums[here] - self._carried)
+        self._carried += weight
+
+    def _move_border(self, index: int) -> None:
+        low, high = sorted((self._border, index))
+        change = self._carried if index > self._border else -self._carried
+        self._sums[low:high] = [total + change for total in self._sums[low:high]]
+        self._border = index
+
+    def _load(self, first: int, end: int) -> int:
+        """The weight of the instants from index `first` to before `end`."""
+        carried = self._carried if first < self._border <= end else 0
+        return self._sums[end] - self._sums[first] + carried
 
     def earliest(self, at: float, weight: int) -> float:
-        """The first instant ≥ `at` at which `weight` more overfills no span."""
+        """The first instant ≥ `at` at which `weight` more overfills no span.
+
+        Raises:
+            ValueError: it is more than the limit.
+        """
         if weight > self.limit:
             raise ValueError(f"{weight} never fits into a window of {self.limit}")
-        while (blocker := self._last_full_start(at, weight)) is not None:
-            at = blocker + self.span
+        while (start := self._full_start(at, self.limit - weight)) is not None:
+            at = start + self.span
         return at
 
-    def _last_full_start(self, at: float, weight: int) -> float | None:
-        """The latest instant from which a span holding `at` has no room for `weight`.
+    def _full_start(self, at: float, room: int) -> float | None:
+        """An instant whose span holds `at` and has more than `room`, else None.
 
-        Every span that holds `at` is covered by one that starts at an event before it, or at the
-        first event from `at` on; only those have to be looked at, the latest first.
+        Every span that holds `at` is covered by one that starts at `at`, or at an occupied instant
+        before it. Where the one from `at` is full, so is that of the first instant it holds, at
+        least until that one has left it.
         """
-        first = bisect_right(self._times, at - self.span)
         here = bisect_left(self._times, at)
-        if here == len(self._times):
-            return self._last_full_start_of_past(first, here, weight)
-        if self._sum_from(here, at + self.span) + weight > self.limit:
+        if self._load(here, self._end_of_span(at)) > room:
             return self._times[here]
-        for index in range(here - 1, first - 1, -1):
-            start = self._times[index]
-            if self._sum_from(index, start + self.span) + weight > self.limit:
-                return start
+        # Asked by the end of its span, so that rounding cannot make an instant block itself.
+        first = bisect_right(self._times, at, hi=here, key=self._span_from)
+        found = self._last_full(first, here, room)
+        return None if found is None else self._times[found]
+
+    def _last_full(self, first: int, end: int, room: int) -> int | None:
+        """The last index in a range from which a span has more than `room`, halving the range."""
+        while first < end and self._load(first, self._end_of_span(self._times[end - 1])) > room:
+            if end - first == 1:
+                return first
+            middle = (first + end) // 2
+            found = self._last_full(middle, end, room)
+            if found is not None:
+                return found
+            end = middle
         return None
 
-    def _last_full_start_of_past(self, first: int, end: int, weight: int) -> float | None:
-        """The same where nothing is reserved later: sums grow towards the past, so bisect."""
-        room_from = bisect_left(self._sums, self._sums[end] + weight - self.limit, first, end)
-        return self._times[room_from - 1] if room_from > first else None
+    def _span_from(self, start: float) -> float:
+        return start + self.span
 
-    def _sum_from(self, index: int, until: float) -> int:
-        return self._sums[bisect_left(self._times, until)] - self._sums[index]
+    def _end_of_span(self, start: float) -> int:
+        """The index of the first instant after the span that starts at an instant."""
+        return bisect_left(self._times, start + self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """All windows that the batches of one app have to fit into; those of its org are shared.
+
+    Attributes:
+        calls: the app's window of calls.
+        people: the windows of people: the app's and the org's.
+    """
+
+    calls: Window
+    people: tuple[Window, ...]
+
+    def earliest(self, at: float, size: int) -> float:
+        """The first instant ≥ `at` at which a call for so many people overfills no window."""
+        while True:
+            later = self.calls.earliest(at, 1)
+            for window in self.people:
+                later = window.earliest(later, size)
+            if later == at:
+                return at
+            at = later
+
+    def add(self, at: float, size: int) -> None:
+        """Occupy all windows with one call."""
+        self.calls.add(at, 1)
+        for window in self.people:
+            window.add(at, size)
 
 
 def reserve(
@@ -122,27 +178,21 @@ def reserve(
     Returns:
         One instant a batch, never decreasing.
     """
-    calls = Window(app.calls_per_second, CALL_SPAN, ((load.at, load.calls) for load in app_load))
-    people = (
-        Window(app.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in app_load)),
-        Window(org.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in org_load)),
+    lane = Lane(
+        Window(app.calls_per_second, CALL_SPAN, ((load.at, load.calls) for load in app_load)),
+        (
+            Window(
+                app.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in app_load)
+            ),
+            Window(
+                org.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in org_load)
+            ),
+        ),
     )
     slots: list[float] = []
     at = not_before
     for size in batches:
-        at = _fit(at, size, calls, people)
-        calls.add(at, 1)
-        for window in people:
-            window.add(at, size)
+        at = lane.earliest(at, size)
+        lane.add(at, size)
         slots.append(at)
     return slots
-
-
-def _fit(at: float, size: int, calls: Window, people: tuple[Window, ...]) -> float:
-    while True:
-        later = calls.earliest(at, 1)
-        for window in people:
-            later = window.earliest(later, size)
-        if later == at:
-            return at
-        at = later

@@ -1,16 +1,19 @@
 """Rules that give the next instant: daily, cron, every, once.
 
-A trigger is an immutable value with one question, `next_after`. All instants are aware; results are
-in UTC. A trigger never reads a clock.
+A trigger is an immutable value with one question: what comes after an instant. All instants are
+aware; results are in UTC and strictly increase. A trigger never reads a clock.
+
+Where a zone changes its clocks, a time of day that is skipped stands for the next valid instant,
+and one that is repeated for its first.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from itertools import count, islice
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -21,15 +24,21 @@ from dingbell.errors import InputError, Text
 
 __all__ = ["Cron", "Daily", "Every", "Once", "Trigger", "instants", "parse_trigger", "parse_zone"]
 
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _SHORTEST = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
 
 
 class Trigger(Protocol):
-    """Gives the next instant of a rule."""
+    """Gives the next instants of a rule."""
+
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """The occurrences strictly after `instant`, in UTC, in order."""
+        ...
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first occurrence strictly after `instant`, in UTC, or None when there is none."""
+        """The first of them, or None when there is none."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,8 +50,9 @@ class Trigger(Protocol):
 class Cron:
     """A cron expression of five fields, or six with seconds first, in a zone.
 
-    Daylight saving as cronsim documents it: a fixed time that is skipped fires at the next valid
-    instant, one that is repeated fires once; wildcard and step fields follow real time.
+    Clock changes as Debian's cron has them: an expression whose minute and hour are both fixed
+    names times of day (skipped: the next valid instant; repeated: once); one with a wildcard or a
+    step there follows real time.
     """
 
     expression: str
@@ -69,12 +79,29 @@ class Cron:
                 ).format(expression=self.expression, error=error)
             ) from error
 
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """The matching instants; none where cronsim finds none in 50 years."""
+        for found in self._times_of_day(instant) if self._is_fixed() else self._real_time(instant):
+            if found > instant:
+                yield found
+                instant = found
+
+    def _is_fixed(self) -> bool:
+        minute, hour = self.expression.split()[-5:-3]
+        return not (minute.startswith("*") or hour.startswith("*"))
+
+    def _times_of_day(self, instant: datetime) -> Iterator[datetime]:
+        """The same for zones of any kind: cronsim itself knows the rule for five fields only."""
+        local = instant.astimezone(self.zone).replace(tzinfo=None)
+        return (_on_the_wall(found, self.zone) for found in CronSim(self.expression, local))
+
+    def _real_time(self, instant: datetime) -> Iterator[datetime]:
+        local = instant.astimezone(self.zone)
+        return (found.astimezone(UTC) for found in CronSim(self.expression, local))
+
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first matching instant after `instant`; None when none comes (30 February)."""
-        try:
-            return next(CronSim(self.expression, instant.astimezone(self.zone))).astimezone(UTC)
-        except StopIteration:
-            return None
+        """The first matching instant after `instant`; None when none comes."""
+        return next(self.after(instant), None)
 
     def to_dict(self) -> dict[str, Any]:
         """`{"cron": expression}`."""
@@ -91,24 +118,30 @@ class Daily:
     def __post_init__(self) -> None:
         if not self.times:
             raise InputError(Text("daily needs at least one time", "daily 至少要有一个时间"))
-        for time in self.times:
-            if not _TIME.fullmatch(time):
+        for written in self.times:
+            if not _TIME.fullmatch(written):
                 raise InputError(
                     Text(
                         "{time!r} is not a time of day: write HH:MM or HH:MM:SS",
                         "{time!r} 不是一天中的时间: 请写 HH:MM 或 HH:MM:SS",
-                    ).format(time=time)
+                    ).format(time=written)
                 )
 
-    def next_after(self, instant: datetime) -> datetime:
-        """The earliest of the next occurrence of each time."""
-        found = (cron.next_after(instant) for cron in self._crons())
-        return min(occurrence for occurrence in found if occurrence)
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """Every time of every day."""
+        day = instant.astimezone(self.zone).date()
+        times = sorted(map(_time_of_day, self.times))
+        while True:
+            for of_day in times:
+                found = _on_the_wall(datetime.combine(day, of_day), self.zone)
+                if found > instant:
+                    yield found
+                    instant = found
+            day += _DAY
 
-    def _crons(self) -> Iterator[Cron]:
-        for time in self.times:
-            hour, minute, *second = (int(part) for part in time.split(":"))
-            yield Cron(f"{second[0] if second else 0} {minute} {hour} * * *", self.zone)
+    def next_after(self, instant: datetime) -> datetime | None:
+        """The earliest of the next occurrences of each time."""
+        return next(self.after(instant), None)
 
     def to_dict(self) -> dict[str, Any]:
         """`{"daily": "16:00"}` or a list of times."""
@@ -117,7 +150,7 @@ class Daily:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """A fixed interval of elapsed time, counted from an anchor; zones do not matter to it."""
+    """A fixed interval of elapsed time; the anchor is the first occurrence."""
 
     interval: timedelta
     anchor: datetime
@@ -128,10 +161,15 @@ class Every:
                 Text("the shortest interval is 1s", "最短间隔是 1s"),
             )
 
-    def next_after(self, instant: datetime) -> datetime:
-        """The next multiple of the interval after the anchor, or the first one after it."""
-        steps = math.floor((instant - self.anchor) / self.interval) + 1
-        return (self.anchor + max(steps, 1) * self.interval).astimezone(UTC)
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """The anchor and what follows it at a distance of whole intervals, whatever clocks do."""
+        anchor = self.anchor.astimezone(UTC)
+        first = (instant - anchor) // self.interval + 1
+        return (anchor + steps * self.interval for steps in count(max(first, 0)))
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """The anchor, or the first whole interval after it."""
+        return next(self.after(instant), None)
 
     def to_dict(self) -> dict[str, Any]:
         """`{"every": "15m", "from": anchor}`."""
@@ -144,23 +182,38 @@ class Once:
 
     at: datetime
 
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """The instant, until it has come."""
+        at = self.at.astimezone(UTC)
+        if at > instant:
+            yield at
+
     def next_after(self, instant: datetime) -> datetime | None:
         """The instant, until it has come."""
-        return self.at.astimezone(UTC) if self.at > instant else None
+        return next(self.after(instant), None)
 
     def to_dict(self) -> dict[str, Any]:
         """`{"once": "2026-11-23T16:00:00+08:00"}`."""
         return {"once": self.at.isoformat()}
 
 
+def _time_of_day(written: str) -> time:
+    hour, minute, *second = map(int, written.split(":"))
+    return time(hour, minute, second[0] if second else 0)
+
+
+def _on_the_wall(local: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant at which the clocks of a zone show a time, or have skipped it."""
+    instant = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    while instant.astimezone(zone).replace(tzinfo=None) != local:
+        local = local.replace(second=0, microsecond=0) + _MINUTE
+        instant = local.replace(tzinfo=zone).astimezone(UTC)
+    return instant
+
+
 def instants(trigger: Trigger, after: datetime, count: int) -> Iterator[datetime]:
     """The next `count` occurrences after an instant."""
-    for _ in range(count):
-        occurrence = trigger.next_after(after)
-        if occurrence is None:
-            return
-        yield occurrence
-        after = occurrence
+    return islice(trigger.after(after), count)
 
 
 def parse_zone(name: str) -> ZoneInfo:
@@ -213,7 +266,7 @@ def parse_trigger(when: Mapping[str, Any], *, zone: ZoneInfo, anchor: datetime) 
 
 
 def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _text(value: object, kind: str) -> str:
@@ -230,11 +283,17 @@ def _text(value: object, kind: str) -> str:
 def _instant(value: object, zone: ZoneInfo) -> datetime:
     try:
         found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError as error:
+        return _on_the_wall(found, zone).astimezone(zone) if found.tzinfo is None else _sane(found)
+    except (ValueError, OverflowError) as error:
         raise InputError(
             Text(
                 "{value!r} is not an instant: write 2026-11-23 16:00 or 2026-11-23T16:00:00+08:00",
                 "{value!r} 不是时刻: 请写 2026-11-23 16:00 或 2026-11-23T16:00:00+08:00",
             ).format(value=value)
         ) from error
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def _sane(found: datetime) -> datetime:
+    """Demand that an instant can be written in every zone."""
+    found.astimezone(UTC)
+    return found

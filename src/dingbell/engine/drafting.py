@@ -20,12 +20,16 @@ from dingbell.store.firings import FiringRow
 __all__ = ["draft"]
 
 
-async def draft(context: Context, firing: FiringRow) -> list[Draft]:
-    """Make the batches of a firing.
+# An author's function that takes longer fails its firing.
+_FUNCTION_SECONDS = 600.0
+
+
+async def draft(context: Context, firing: FiringRow, *, most: int) -> list[Draft]:
+    """Make the batches of a firing, of at most `most` people.
 
     Raises:
-        InputError: the audience or the message does not work; the text is the firing's reason.
-        Exception: whatever the author's Python function raised.
+        InputError: the audience, the message or the author's function does not work; the text is
+            the firing's reason.
     """
     message = await _message(context.functions, firing)
     if message is None:
@@ -33,25 +37,32 @@ async def draft(context: Context, firing: FiringRow) -> list[Draft]:
     audience = Audience.model_validate(firing.spec["to"])
     async with context.pool.acquire() as connection:
         if firing.spec.get("tracking") == "coarse":
-            return await _coarse(connection, context, firing, audience, message)
+            return await _coarse(connection, firing, audience, message, most)
         userids = await _userids(connection, firing.org, audience)
         bodies = await _bodies(connection, firing, message, userids)
-    return cut(bodies, min(message.people_per_call, context.pace.people_per_minute))
+    return cut(bodies, min(message.people_per_call, most))
 
 
 async def _message(functions: Mapping[str, MessageFunction], firing: FiringRow) -> Message | None:
     if firing.function is None or "message" in firing.spec:
         return Message(firing.spec["message"])
     function = functions[firing.function]
-    if inspect.iscoroutinefunction(function):
-        made = await function()
-    else:
-        made = await asyncio.to_thread(function)
+    made = await _called(function)
     if made is None:
         return None
     if isinstance(made, Mapping):
         return Message(made)
     return Message(made.to_wire()) if hasattr(made, "to_wire") else Message({"text": str(made)})
+
+
+async def _called(function: MessageFunction) -> Any:
+    try:
+        async with asyncio.timeout(_FUNCTION_SECONDS):
+            if inspect.iscoroutinefunction(function):
+                return await function()
+            return await asyncio.to_thread(function)
+    except Exception as error:
+        raise InputError(f"{type(error).__name__}: {error}") from error
 
 
 async def _userids(connection: Connection, org: str, audience: Audience) -> list[str]:
@@ -96,10 +107,10 @@ def _variables(firing: FiringRow) -> dict[str, Any]:
 
 async def _coarse(
     connection: Connection,
-    context: Context,
     firing: FiringRow,
     audience: Audience,
     message: Message,
+    most: int,
 ) -> list[Draft]:
     """Departments as they are: DingTalk expands them, so nobody can be told apart afterwards."""
     named = audience.parts().keys()
@@ -126,15 +137,16 @@ async def _coarse(
             )
             for dept_id in audience.departments
         ]
-        drafts += cut([(userid, body) for userid in audience.users], message.people_per_call)
-    limit = context.pace.people_per_minute
-    if any(entry.size > limit for entry in drafts):
+        drafts += cut(
+            [(userid, body) for userid in audience.users], min(message.people_per_call, most)
+        )
+    if any(entry.size > most for entry in drafts):
         raise InputError(
             Text(
                 "a department of more than {limit} people cannot be sent to as a whole: DingTalk "
                 "drops the rest in silence. Use tracking: people, or name its sub-departments",
                 "超过 {limit} 人的部门不能整体发送: 钉钉会静默丢弃其余的人。"
                 "请用 tracking: people, 或列出其子部门",
-            ).format(limit=limit)
+            ).format(limit=most)
         )
     return drafts

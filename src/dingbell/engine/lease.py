@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 
-import asyncpg
-
 from dingbell.clock import Clock, SystemClock
 from dingbell.store import nodes
-from dingbell.store.connection import Pool
+from dingbell.store.connection import AWAY, Pool
 from dingbell.telemetry import Event, log
 
 __all__ = ["Lease"]
@@ -54,7 +52,7 @@ class Lease:
             await self._clock.sleep(_RENEW_EVERY)
             try:
                 await self.renew()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
 
     async def renew(self) -> None:

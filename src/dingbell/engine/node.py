@@ -9,8 +9,6 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-import asyncpg
-
 from dingbell.clients import Clients
 from dingbell.clock import Clock
 from dingbell.domain.slots import Pace
@@ -27,13 +25,13 @@ from dingbell.engine.ticker import Ticker
 from dingbell.engine.tracker import READ_LOOKS, Tracker
 from dingbell.errors import DingBellError
 from dingbell.store import schedules
-from dingbell.store.connection import Pool, connect
+from dingbell.store.connection import AWAY, Pool, connect
 from dingbell.telemetry import Event, Metrics, log
 
 __all__ = ["Node"]
 
 _DRAIN_SECONDS = 9.0
-_BROKEN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, DingBellError)
+_BROKEN = (*AWAY, DingBellError)
 
 
 class Node:
@@ -50,7 +48,7 @@ class Node:
         metrics: Metrics,
         version: str,
         functions: Mapping[str, MessageFunction] | None = None,
-        looks: tuple[timedelta, ...] = READ_LOOKS,
+        looks: tuple[timedelta, ...] | None = None,
         ticks: bool = True,
     ) -> None:
         self._dsn = dsn
@@ -65,7 +63,7 @@ class Node:
             lease=self.lease,
             pace=pace,
             metrics=metrics,
-            looks=looks,
+            looks=READ_LOOKS if looks is None else looks,
             functions=functions or {},
         )
         self._ticks = ticks
@@ -73,14 +71,16 @@ class Node:
         self._outcomes = Outcomes(context)
         self._sender = Sender(context, self._outcomes)
         self._sweeper = Sweeper(context)
+        self._tracker = Tracker(context)
         self._workers = self._make_workers(context)
         self._tasks: list[asyncio.Task[None]] = []
+        self._working: list[asyncio.Task[None]] = []
 
     def _make_workers(self, context: Context) -> tuple[Worker, Worker]:
         planner = Planner(context)
         rest: dict[str, Handler] = {
             "plan": planner.plan,
-            "track": Tracker(context).track,
+            "track": self._tracker.track,
             "report": Reporter(context).report,
             "recall": Recaller(context).recall,
         }
@@ -102,12 +102,12 @@ class Node:
             self.lease.keep,
             self._outcomes.run,
             self._sweeper.run,
-            *(worker.run for worker in self._workers),
         ]
         if self._ticks:
             runs += [self._keep_ticking, self._listen]
         self._tasks = [asyncio.ensure_future(run()) for run in runs]
-        for task in self._tasks:
+        self._working = [asyncio.ensure_future(worker.run()) for worker in self._workers]
+        for task in (*self._tasks, *self._working):
             task.add_done_callback(_report_death)
         await asyncio.gather(*(worker.connected.wait() for worker in self._workers))
         log(Event.NODE_STARTED, node=self.lease.node_id)
@@ -120,14 +120,16 @@ class Node:
             worker.stop()
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
+                await asyncio.gather(*self._working)
                 await self._sender.drain()
                 await self.lease.release()
         except _BROKEN as error:
             # The lease runs out by itself and others take over.
             log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
-        for task in self._tasks:
+        await self._tracker.stop()
+        for task in (*self._tasks, *self._working):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._working, return_exceptions=True)
         log(Event.NODE_STOPPED, node=self.lease.node_id)
 
     async def _keep_ticking(self) -> None:

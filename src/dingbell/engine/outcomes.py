@@ -20,15 +20,13 @@ from dingbell.engine.calling import Next, Verdict
 from dingbell.engine.context import Context, report_job, send_job, track_job
 from dingbell.store import apps, batches, calls, deliveries, jobs
 from dingbell.store.batches import Claimed
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
 
-__all__ = ["LOOKS_PER_SECOND", "LOOK_AFTER", "Outcome", "Outcomes"]
+__all__ = ["LOOK_AFTER", "Outcome", "Outcomes"]
 
 # DingTalk publishes no figure; clients in the field see results after about a second.
 LOOK_AFTER = timedelta(seconds=1.5)
-# Looks of one app are spaced, so that progress and result each stay below 20 calls/s.
-LOOKS_PER_SECOND = 15
 _MOST = 300
 _LINGER = 0.005
 _MOST_ATTEMPTS = 200
@@ -75,11 +73,25 @@ class Outcomes:
                 self._idle.set()
 
     async def _write_surely(self, part: list[Outcome]) -> None:
+        """Write, however long the database is away; set one aside that it will not take."""
         pause = 0.1
         while True:
             try:
                 await self.write(part)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except asyncpg.DataError as error:
+                if len(part) == 1:
+                    # The batch stays `sending`; the sweeper takes it for lost.
+                    log(
+                        Event.OUTCOME_REFUSED,
+                        level=logging.CRITICAL,
+                        batch=part[0].batch.id,
+                        error=str(error)[:200],
+                    )
+                    return
+                for outcome in part:
+                    await self._write_surely([outcome])
+                return
+            except AWAY as error:
                 log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 2.0)
@@ -101,7 +113,7 @@ class Outcomes:
             self._context.metrics.calls.labels(outcome.verdict.outcome).inc()
 
     async def _accept(self, connection: Connection, accepted: list[Outcome]) -> None:
-        looks = await _first_looks(connection, accepted)
+        looks = {o.batch.id: o.verdict.answered_at + LOOK_AFTER for o in accepted}
         moved = set(
             await batches.accept(
                 connection,
@@ -158,24 +170,6 @@ def _answer(outcome: Outcome) -> calls.Answer:
         verdict.task_id,
         verdict.code,
     )
-
-
-async def _first_looks(connection: Connection, accepted: list[Outcome]) -> dict[int, datetime]:
-    """When each batch is looked at first, spaced per app."""
-    by_app: dict[int, list[Outcome]] = {}
-    for outcome in accepted:
-        by_app.setdefault(outcome.batch.app_id, []).append(outcome)
-    first = await apps.reserve_looks(
-        connection,
-        [(app_id, len(own)) for app_id, own in sorted(by_app.items())],
-        not_before=max(o.verdict.answered_at for o in accepted) + LOOK_AFTER,
-        per_second=LOOKS_PER_SECOND,
-    )
-    return {
-        outcome.batch.id: first[app_id] + timedelta(seconds=place / LOOKS_PER_SECOND)
-        for app_id, own in by_app.items()
-        for place, outcome in enumerate(own)
-    }
 
 
 def _track_jobs(due: list[tuple[datetime, int]]) -> list[jobs.Job]:

@@ -8,20 +8,21 @@ adds to them meanwhile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
 from dingbell.clients import CALL_TIMEOUT
-from dingbell.domain.slots import PEOPLE_SPAN, Load, Pace, reserve
-from dingbell.store import batches, calls
+from dingbell.domain.slots import CALL_SPAN, PEOPLE_SPAN, Lane, Pace, Window
+from dingbell.store import apps, batches, calls
 from dingbell.store.connection import Connection
 
-__all__ = ["AppPace", "Wanted", "admit", "lock_orgs", "reserve_slots"]
+__all__ = ["Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
 
 _LOOK_BACK = timedelta(seconds=PEOPLE_SPAN) + CALL_TIMEOUT
 _PROMPT = 0.001
+# Up to so much later a batch keeps its turn; it is looked at again no sooner than `_RETRY`.
+_NUDGE = 1.0
+_RETRY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class AppPace:
     in_org: Pace
     paused_until: datetime | None
 
+    @property
+    def most_people(self) -> int:
+        """How many people a batch may hold: more would fit into no window."""
+        return min(self.app.people_per_minute, self.in_org.people_per_minute)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -43,19 +49,18 @@ class Wanted:
     sizes: tuple[int, ...]
 
 
-async def lock_orgs(
-    connection: Connection, app_ids: Sequence[int], default: Pace
+async def paces_of(
+    connection: Connection, app_ids: Sequence[int], default: Pace, *, lock: bool
 ) -> dict[int, AppPace]:
-    """Lock the orgs of some apps, in order of name; nobody else reserves or calls for them."""
-    rows = await connection.fetch(
-        """
-        select a.id, a.org, a.people_per_minute, a.calls_per_second, a.paused_until,
-               o.people_per_minute as org_people_per_minute
-        from apps a join orgs o on o.name = a.org
-        where a.id = any($1::bigint[]) order by o.name, a.id for update of o
-        """,
-        list(app_ids),
-    )
+    """The paces in force for some apps.
+
+    Args:
+        connection: in a transaction where `lock` is asked for.
+        app_ids: the apps.
+        default: the pace of apps and orgs that have none of their own.
+        lock: take the orgs' locks, in order of name: nobody else reserves or calls for them.
+    """
+    rows = await apps.paces(connection, app_ids, lock=lock)
     return {
         row["id"]: AppPace(
             org=row["org"],
@@ -70,48 +75,55 @@ async def lock_orgs(
     }
 
 
-class _Loads:
-    """What occupies the windows, by app and by org."""
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What one call or promise occupies, until when."""
 
-    def __init__(self) -> None:
-        self._by_app: dict[int, list[Load]] = {}
-        self._by_org: dict[str, list[Load]] = {}
+    org: str
+    app_id: int
+    at: float
+    size: int
 
-    def add(self, app_id: int, org: str, load: Load) -> None:
-        self._by_app.setdefault(app_id, []).append(load)
-        self._by_org.setdefault(org, []).append(load)
 
-    async def add_calls(self, connection: Connection, orgs: Sequence[str], now: datetime) -> None:
-        for row in await calls.load(
-            connection, orgs, since=now - _LOOK_BACK, arrives_within=CALL_TIMEOUT
-        ):
-            self.add(row["app_id"], row["org"], Load(row["until"].timestamp(), row["size"]))
+class _Lanes:
+    """A lane for each app, over what has been called and promised; orgs share their windows."""
 
-    async def add_promises(
-        self, connection: Connection, orgs: Sequence[str], now: datetime, without: Sequence[int]
-    ) -> None:
-        rows: list[asyncpg.Record] = await batches.reserved(connection, orgs, without)
-        for row in rows:
-            at = max(row["slot_at"], now).timestamp()
-            self.add(row["app_id"], row["org"], Load(at, row["size"]))
+    def __init__(self, loads: Sequence[_Load], paces: dict[int, AppPace]) -> None:
+        own: dict[int, list[_Load]] = {app_id: [] for app_id in paces}
+        shared: dict[str, list[_Load]] = {}
+        for load in loads:
+            shared.setdefault(load.org, []).append(load)
+            if load.app_id in own:
+                own[load.app_id].append(load)
+        orgs = {pace.org: _people(pace.in_org, shared.get(pace.org, ())) for pace in paces.values()}
+        self._lanes = {
+            app_id: Lane(
+                Window(pace.app.calls_per_second, CALL_SPAN, ((x.at, 1) for x in own[app_id])),
+                (_people(pace.app, own[app_id]), orgs[pace.org]),
+            )
+            for app_id, pace in paces.items()
+        }
 
-    def peek(self, app_id: int, pace: AppPace, at: float, sizes: Sequence[int]) -> list[float]:
-        """The earliest slots of some batches."""
-        return reserve(
-            at,
-            sizes,
-            app=pace.app,
-            org=pace.in_org,
-            app_load=self._by_app.get(app_id, ()),
-            org_load=self._by_org.get(pace.org, ()),
-        )
+    def __getitem__(self, app_id: int) -> Lane:
+        return self._lanes[app_id]
 
-    def fit(self, app_id: int, pace: AppPace, at: float, sizes: Sequence[int]) -> list[float]:
-        """The earliest slots of some batches, which then occupy them."""
-        slots = self.peek(app_id, pace, at, sizes)
-        for slot, size in zip(slots, sizes, strict=True):
-            self.add(app_id, pace.org, Load(slot, size))
-        return slots
+
+def _people(pace: Pace, loads: Sequence[_Load]) -> Window:
+    return Window(pace.people_per_minute, PEOPLE_SPAN, ((load.at, load.size) for load in loads))
+
+
+async def _called(connection: Connection, orgs: Sequence[str], now: datetime) -> list[_Load]:
+    rows = await calls.load(connection, orgs, since=now - _LOOK_BACK, arrives_within=CALL_TIMEOUT)
+    return [_Load(r["org"], r["app_id"], r["until"].timestamp(), r["size"]) for r in rows]
+
+
+async def _promised(
+    connection: Connection, orgs: Sequence[str], now: datetime, without: Sequence[int]
+) -> list[_Load]:
+    rows = await batches.reserved(connection, orgs, without)
+    return [
+        _Load(r["org"], r["app_id"], max(r["slot_at"], now).timestamp(), r["size"]) for r in rows
+    ]
 
 
 async def reserve_slots(
@@ -127,7 +139,7 @@ async def reserve_slots(
     Args:
         connection: in a transaction that holds the orgs' locks.
         wanted: what wants slots, the most urgent first.
-        paces: from `lock_orgs`.
+        paces: from `paces_of`, locked.
         now: the present instant; no slot is before it.
         without: batches that give their old slots back.
 
@@ -135,16 +147,35 @@ async def reserve_slots(
         For each entry of `wanted` a slot per batch.
     """
     orgs = sorted({pace.org for pace in paces.values()})
-    loads = _Loads()
-    await loads.add_calls(connection, orgs, now)
-    await loads.add_promises(connection, orgs, now, without)
+    loads = await _called(connection, orgs, now)
+    loads += await _promised(connection, orgs, now, without)
+    lanes = _Lanes(loads, paces)
     found = []
     for entry in wanted:
-        pace = paces[entry.app_id]
-        not_before = max(entry.not_before, now, pace.paused_until or now).timestamp()
-        slots = loads.fit(entry.app_id, pace, not_before, entry.sizes)
-        found.append([datetime.fromtimestamp(slot, UTC) for slot in slots])
+        lane, pace = lanes[entry.app_id], paces[entry.app_id]
+        at = max(entry.not_before, now, pace.paused_until or now).timestamp()
+        slots = []
+        for size in entry.sizes:
+            at = lane.earliest(at, size)
+            lane.add(at, size)
+            slots.append(datetime.fromtimestamp(at, UTC))
+        found.append(slots)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the check of the windows said of batches whose slots have come.
+
+    Attributes:
+        admitted: they may be called at their slot.
+        nudged: they fit a moment later, at the instant given.
+        early: their windows are full; they need new slots.
+    """
+
+    admitted: list[batches.Queued]
+    nudged: list[tuple[batches.Queued, datetime]]
+    early: list[batches.Queued]
 
 
 async def admit(
@@ -153,30 +184,32 @@ async def admit(
     paces: dict[int, AppPace],
     *,
     now: datetime,
-) -> tuple[list[batches.Queued], list[batches.Queued]]:
+) -> Admission:
     """Check slots against the calls really made.
 
-    Returns:
-        Those batches that may be called at their slot, and those that come too early.
+    Answers take a while, so windows free up a moment later than the slots assumed: a batch that
+    would fit within `_NUDGE` if every open call were answered now keeps its turn and is looked at
+    again then. Anything later would bunch up, and is given a new slot by the caller.
     """
-    loads = _Loads()
-    await loads.add_calls(connection, sorted({batch.org for batch in queued}), now)
-    admitted: list[batches.Queued] = []
-    early: list[batches.Queued] = []
+    loads = await _called(connection, sorted({batch.org for batch in queued}), now)
+    present = now.timestamp()
+    strict = _Lanes(loads, paces)
+    hopeful = _Lanes([replace(load, at=min(load.at, present)) for load in loads], paces)
+    result = Admission([], [], [])
     for batch in queued:
-        pace = paces[batch.app_id]
-        at = max(batch.slot_at, now)
-        paused = pace.paused_until is not None and pace.paused_until > at
-        if paused or not _fits(loads, batch, pace, at.timestamp()):
-            early.append(batch)
+        pace, lane = paces[batch.app_id], strict[batch.app_id]
+        at = max(batch.slot_at.timestamp(), present)
+        soon = hopeful[batch.app_id].earliest(max(at, present), batch.size)
+        if pace.paused_until is not None and pace.paused_until.timestamp() > at:
+            result.early.append(batch)
+        elif lane.earliest(at, batch.size) - at <= _PROMPT:
+            lane.add(at, batch.size)
+            hopeful[batch.app_id].add(at, batch.size)
+            result.admitted.append(batch)
+        elif soon - at <= _NUDGE:
+            soon = max(soon, present + _RETRY)
+            hopeful[batch.app_id].add(soon, batch.size)
+            result.nudged.append((batch, datetime.fromtimestamp(soon, UTC)))
         else:
-            admitted.append(batch)
-    return admitted, early
-
-
-def _fits(loads: _Loads, batch: batches.Queued, pace: AppPace, at: float) -> bool:
-    (slot,) = loads.peek(batch.app_id, pace, at, (batch.size,))
-    if slot - at > _PROMPT:
-        return False
-    loads.add(batch.app_id, pace.org, Load(at, batch.size))
-    return True
+            result.early.append(batch)
+    return result

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,14 +22,15 @@ from dingbell.domain.lifecycle import Delivery, Firing
 from dingbell.engine import pace
 from dingbell.engine.context import Context, report_job, send_job
 from dingbell.engine.drafting import draft
-from dingbell.errors import DingBellError
+from dingbell.errors import DingBellError, InputError
 from dingbell.store import batches, deliveries, firings, jobs
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Planner"]
 
 _WAVE_SIZE = 200
+_TOUCH_EVERY = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,32 @@ class Planner:
 
     async def plan(self, firing_ids: Sequence[int]) -> None:
         """Plan those of the firings that are still due; a repeat does nothing."""
-        async with self._context.pool.acquire() as connection:
-            due = await firings.begin_planning(connection, firing_ids)
-        drafted = [await self._draft(firing) for firing in due]
+        context = self._context
+        async with context.pool.acquire() as connection:
+            due = await firings.begin_planning(connection, firing_ids, context.clock.now())
+            app_ids = sorted({firing.app_id for firing in due})
+            paces = await pace.paces_of(connection, app_ids, context.pace, lock=False)
+        touching = asyncio.create_task(self._touch([firing.id for firing in due]))
+        try:
+            drafted = [
+                await self._draft(firing, paces[firing.app_id].most_people) for firing in due
+            ]
+        finally:
+            touching.cancel()
         planned = [entry for entry in drafted if entry is not None]
         if planned:
             await self._write(planned)
             await self._warm(planned)
+
+    async def _touch(self, firing_ids: list[int]) -> None:
+        """Show that these firings are being planned, however long an author's function takes."""
+        while True:
+            await self._context.clock.sleep(_TOUCH_EVERY)
+            try:
+                async with self._context.pool.acquire() as connection:
+                    await firings.touch(connection, firing_ids, self._context.clock.now())
+            except AWAY as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
 
     async def _warm(self, planned: list[_Planned]) -> None:
         """Have the tokens ready, so that only the call is left when the slot strikes."""
@@ -66,17 +87,22 @@ class Planner:
                     error=str(error)[:200],
                 )
 
-    async def _draft(self, firing: firings.FiringRow) -> _Planned | None:
-        try:
-            return _Planned(firing, await draft(self._context, firing))
-        except Exception as error:  # noqa: BLE001  an author's template or function may raise anything
-            await self._fail(firing, error)
-            return None
+    async def _draft(self, firing: firings.FiringRow, most: int) -> _Planned | None:
+        """Draft one firing; what its author got wrong ends it, what we did not foresee waits.
 
-    async def _fail(self, firing: firings.FiringRow, error: Exception) -> None:
-        reason = (
-            str(error) if isinstance(error, DingBellError) else f"{type(error).__name__}: {error}"
-        )
+        A firing that is left `due` is woken by the sweeper, alone, and set aside in the end.
+        """
+        try:
+            return _Planned(firing, await draft(self._context, firing, most=most))
+        except InputError as error:
+            await self._fail(firing, str(error))
+        except AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
+            log(Event.JOB_FAILED, level=logging.ERROR, firing=firing.id, error=repr(error)[:300])
+        return None
+
+    async def _fail(self, firing: firings.FiringRow, reason: str) -> None:
         log(
             Event.FIRING_FAILED,
             level=logging.ERROR,
@@ -124,7 +150,7 @@ class Planner:
         self, connection: Connection, planned: list[_Planned], now: datetime
     ) -> list[list[datetime]]:
         app_ids = sorted({entry.firing.app_id for entry in planned})
-        paces = await pace.lock_orgs(connection, app_ids, self._context.pace)
+        paces = await pace.paces_of(connection, app_ids, self._context.pace, lock=True)
         wanted = [
             pace.Wanted(
                 entry.firing.app_id,

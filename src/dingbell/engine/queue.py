@@ -21,7 +21,7 @@ from pgqueuer.types import Channel
 from dingbell.clock import Clock
 from dingbell.errors import DingBellError
 from dingbell.store import jobs
-from dingbell.store.connection import connect
+from dingbell.store.connection import AWAY, connect
 from dingbell.telemetry import Event, log
 
 __all__ = ["Handler", "Worker"]
@@ -53,14 +53,7 @@ class Worker:
             try:
                 await self._work()
                 pause = 0.2
-            except (
-                OSError,
-                TimeoutError,
-                RuntimeError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                DingBellError,
-            ) as error:
+            except (*AWAY, RuntimeError, DingBellError) as error:
                 log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
             self.connected.clear()
             if not self._stopping:
@@ -116,5 +109,5 @@ class Worker:
 async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     try:
         await connection.close(timeout=2)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except AWAY:
         connection.terminate()

@@ -52,14 +52,28 @@ class Sender:
         self.draining = False
 
     async def send(self, wave: int) -> None:
-        """Send what still waits in a wave; a repeat finds nothing."""
-        async with self._context.pool.acquire() as connection:
-            queued = await batches.of_wave(connection, wave)
-        while queued and not self.draining and self._context.lease.valid:
+        """Send what still waits in a wave; a repeat finds nothing.
+
+        What was nudged to a moment later stays in the wave and comes round again.
+        """
+        last: list[Queued] | None = None
+        while True:
+            async with self._context.pool.acquire() as connection:
+                queued = await batches.of_wave(connection, wave)
+            if not queued or queued == last:
+                return
+            await self._send_round(queued)
+            last = queued
+
+    async def _send_round(self, queued: list[Queued]) -> None:
+        while queued:
             await self._context.clock.sleep_until(queued[0].slot_at - CLAIM_LEAD)
             horizon = self._context.clock.now() + CLAIM_LEAD
             ready = sum(batch.slot_at <= horizon for batch in queued[:_CLAIM]) or 1
             room = await self._take_room(ready)
+            if self.draining or not self._context.lease.valid:
+                self._give_room_back(room)
+                return
             part, queued = queued[:room], queued[room:]
             await self._claim_and_call(part)
 
@@ -79,13 +93,16 @@ class Sender:
             taken += 1
         return taken
 
+    def _give_room_back(self, count: int) -> None:
+        for _ in range(count):
+            self._free.release()
+
     async def _claim_and_call(self, part: Sequence[Queued]) -> None:
         claimed: list[Claimed] = []
         try:
             claimed = await self.claim(part)
         finally:
-            for _ in range(len(part) - len(claimed)):
-                self._free.release()
+            self._give_room_back(len(part) - len(claimed))
         for batch in claimed:
             task = asyncio.create_task(self._call(batch))
             self._calls.add(task)
@@ -118,18 +135,18 @@ class Sender:
         """Claim batches in one transaction; what may not go yet is moved back."""
         context = self._context
         async with transaction(context.pool) as connection:
-            paces = await pace.lock_orgs(
-                connection, sorted({batch.app_id for batch in wanted}), context.pace
-            )
+            app_ids = sorted({batch.app_id for batch in wanted})
+            paces = await pace.paces_of(connection, app_ids, context.pace, lock=True)
             now = context.clock.now()
             await self._start_firings(connection, sorted({b.firing_id for b in wanted}), now)
             queued = await batches.still_queued(connection, [batch.id for batch in wanted])
             queued = await self._without_doubtful(connection, queued, now)
-            admitted, early = await pace.admit(connection, queued, paces, now=now)
-            await self._move_back(connection, early, paces, now)
+            checked = await pace.admit(connection, queued, paces, now=now)
+            await batches.reslot(connection, [(b.id, slot) for b, slot in checked.nudged])
+            await self._move_back(connection, checked.early, paces, now)
             node_id = context.lease.node_id
             claimed = await batches.claim(
-                connection, [batch.id for batch in admitted], node_id=node_id, now=now
+                connection, [batch.id for batch in checked.admitted], node_id=node_id, now=now
             )
             call_ids = await calls.insert(connection, claimed, node_id)
         return [

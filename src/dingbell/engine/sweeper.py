@@ -9,22 +9,21 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-import asyncpg
-
 from dingbell.clients import CALL_TIMEOUT
 from dingbell.domain.lifecycle import Firing
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.context import Context, plan_job, report_job, track_job
 from dingbell.store import batches, calls, firings, jobs, nodes
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sweeper"]
 
 _EVERY = 5.0
 _LOCK = 7_466_315_240_002
-_PLAN_LATE = timedelta(seconds=10)
 _SEND_LATE = timedelta(seconds=5)
+# No call takes so long, whatever became of its answer.
+_CALL_LATE = timedelta(minutes=5)
 _LOOK_LATE = timedelta(seconds=20)
 # A firing whose planning ended this often without a word is set aside.
 _MOST_TRIES = 4
@@ -43,7 +42,7 @@ class Sweeper:
             await self._context.clock.sleep(_EVERY)
             try:
                 await self.sweep()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
 
     async def sweep(self) -> None:
@@ -77,7 +76,7 @@ class Sweeper:
         """Plan lost firings again, one by one; quarantine the one that dies alone."""
         now = self._context.clock.now()
         lost = await firings.planning_lost(
-            connection, before=now - _PLAN_LATE, functions=list(self._context.functions)
+            connection, now=now, functions=list(self._context.functions)
         )
         poison = [firing_id for firing_id, _, tries in lost if tries >= _MOST_TRIES]
         if poison:
@@ -98,7 +97,8 @@ class Sweeper:
     async def _bury(self, connection: Connection) -> int:
         """Take over what dead nodes were sending: nobody knows what of it arrived."""
         dead = await nodes.dead(connection)
-        orphans = await batches.orphans(connection, dead)
+        now = self._context.clock.now()
+        orphans = await batches.orphans(connection, dead, before=now - _CALL_LATE)
         await calls.lose(connection, [row["id"] for row in orphans], arrives_within=CALL_TIMEOUT)
         for row in orphans:
             lost = Lost(
@@ -108,6 +108,6 @@ class Sweeper:
                 row["target"] is not None,
                 row["on_ambiguous"],
             )
-            await recover(connection, lost, self._context.clock.now(), code="node_died")
+            await recover(connection, lost, now, code="node_died")
         await nodes.prune(connection, dead)
         return len(orphans)

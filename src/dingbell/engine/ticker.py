@@ -13,9 +13,8 @@ from datetime import datetime
 from itertools import islice
 
 from dingbell.domain.lifecycle import Firing
-from dingbell.domain.misfire import judge
+from dingbell.domain.misfire import review
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.domain.trigger import Trigger
 from dingbell.engine.context import Context, plan_job
 from dingbell.store import firings, jobs, schedules
 from dingbell.store.connection import Connection, transaction
@@ -25,8 +24,6 @@ __all__ = ["Ticker"]
 
 _CHUNK = 1_000
 _PLAN_CHUNK = 200
-# How many missed occurrences of one schedule get a row each; older ones share one.
-_MOST_ROWS = 50
 _LONGEST_SLEEP = 30.0
 
 
@@ -116,47 +113,20 @@ def _occurrences(
 ) -> tuple[tuple[int, datetime | None, datetime | None], list[firings.NewFiring]]:
     """What a schedule has to fire now, and where it moves on to."""
     spec = ScheduleSpec.model_validate(schedule.spec)
-    trigger = spec.trigger()
-    horizon = now + spec.prepare_ahead
-    due, folded, last_folded = _due(trigger, schedule.next_due_at, horizon, now - spec.grace())
-    following = trigger.next_after(due[-1]) if due else None
-    made = [
-        _firing(schedule, verdict.due, verdict.skip)
-        for verdict in judge(due, now, spec.misfire.model_copy(update={"grace": spec.grace()}))
-    ]
-    if folded and last_folded:
-        made.insert(0, _firing(schedule, last_folded, "misfire: later than the grace", folded))
-    wake = following - spec.prepare_ahead if following else None
-    return (schedule.id, following, wake), made
-
-
-def _due(
-    trigger: Trigger, first: datetime, horizon: datetime, oldest: datetime
-) -> tuple[list[datetime], int, datetime | None]:
-    """The occurrences from `first` to the horizon; of a long outage only the newest rows.
-
-    Returns:
-        The occurrences, how many older ones were folded into one, and the last of those.
-    """
-    found: list[datetime] = []
-    folded, last_folded = 0, None
-    for occurrence in _until(trigger, first, horizon):
-        found.append(occurrence)
-        if len(found) > _MOST_ROWS and found[0] < oldest:
-            last_folded = found.pop(0)
-            folded += 1
-    return found, folded, last_folded
-
-
-def _until(trigger: Trigger, first: datetime, horizon: datetime) -> Iterator[datetime]:
-    occurrence: datetime | None = first
-    while occurrence is not None and occurrence <= horizon:
-        yield occurrence
-        occurrence = trigger.next_after(occurrence)
+    found = review(
+        spec.trigger(),
+        schedule.next_due_at,
+        now=now,
+        until=now + spec.prepare_ahead,
+        policy=spec.misfire.model_copy(update={"grace": spec.grace()}),
+    )
+    made = [_firing(schedule, v.due, v.skip, v.occurrences) for v in found.verdicts]
+    wake = found.following - spec.prepare_ahead if found.following else None
+    return (schedule.id, found.following, wake), made
 
 
 def _firing(
-    schedule: schedules.Due, due: datetime, skip: str | None, occurrences: int = 1
+    schedule: schedules.Due, due: datetime, skip: str | None, occurrences: int
 ) -> firings.NewFiring:
     return firings.NewFiring(
         schedule_id=schedule.id,

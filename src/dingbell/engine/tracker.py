@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,7 +19,8 @@ from dingbell.dingtalk import Client, SendResult, errors
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.receipts import DUPLICATE, Finding, attribute, merge
 from dingbell.engine.context import Context, report_job, track_job
-from dingbell.store import batches, calls, deliveries, jobs
+from dingbell.errors import DingBellError
+from dingbell.store import apps, batches, calls, deliveries, jobs
 from dingbell.store.batches import Tracked
 from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
@@ -30,11 +32,13 @@ RESULT_WINDOW = timedelta(hours=24)
 READ_LOOKS = tuple(
     timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600, 43_200, 84_600)
 )
-_LEASE = timedelta(seconds=60)
+_LEASE = timedelta(seconds=120)
 _NOT_DONE = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0, 900.0)
 # DingTalk is done but does not name somebody: after this many looks nobody knows.
 _PATIENCE = 5
-_AT_ONCE = 8
+_AT_ONCE = 10
+# Looks take this part of an app's calls per second; each is at most one call per API and task.
+_SHARE = 0.75
 _EARLY = timedelta(milliseconds=500)
 
 
@@ -53,32 +57,68 @@ class Tracker:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._rounds: set[asyncio.Task[None]] = set()
 
     async def track(self, batch_ids: Sequence[int]) -> None:
-        """Look at those of the batches whose look has come; a repeat finds none."""
+        """Begin to look at those of the batches whose look has come; a repeat finds none.
+
+        The looks go on after the job has ended, at the pace of their app: jobs of others need not
+        wait for them. If this node dies the lease of the rows ends and the sweeper wakes them.
+        """
         now = self._context.clock.now()
         async with self._context.pool.acquire() as connection:
             taken = await batches.begin_look(
                 connection, batch_ids, now=now + _EARLY, lease_until=now + _LEASE
             )
+        if taken:
+            task = asyncio.create_task(self._look_at_all(taken))
+            self._rounds.add(task)
+            task.add_done_callback(self._rounds.discard)
+
+    async def stop(self) -> None:
+        """Leave the looks under way to others."""
+        for task in self._rounds:
+            task.cancel()
+        await asyncio.gather(*self._rounds, return_exceptions=True)
+
+    async def _look_at_all(self, taken: list[Tracked]) -> None:
+        try:
+            await self._in_turn(taken)
+        except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
+            log(Event.JOB_FAILED, level=logging.ERROR, job="track", error=repr(error)[:300])
+
+    async def _in_turn(self, taken: list[Tracked]) -> None:
+        """Look in the turns that the apps' lanes give, and write what was found as it comes in."""
+        counts = Counter(batch.app_id for batch in taken)
+        async with transaction(self._context.pool) as connection:
+            lanes = await apps.reserve_looks(
+                connection,
+                sorted(counts.items()),
+                not_before=self._context.clock.now(),
+                share=_SHARE,
+                default_calls_per_second=self._context.pace.calls_per_second,
+            )
             tasks = await calls.tasks(connection, [batch.id for batch in taken])
-        looks = await asyncio.gather(
-            *(self._look(batch, tasks.get(batch.id, [])) for batch in taken)
-        )
-        if looks:
+        turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
+        for start in range(0, len(turns), _AT_ONCE):
+            looks = await asyncio.gather(
+                *(
+                    self._look(batch, tasks.get(batch.id, []), at)
+                    for at, batch in turns[start : start + _AT_ONCE]
+                )
+            )
             await self._write(list(looks))
 
-    async def _look(self, batch: Tracked, tasks: list[int]) -> _Look:
+    async def _look(self, batch: Tracked, tasks: list[int], at: datetime) -> _Look:
         look = _Look(batch)
-        client = await self._context.clients.of(batch.app_id)
+        await self._context.clock.sleep_until(at)
         try:
-            async with self._room:
-                await self._ask(client, tasks, look)
+            client = await self._context.clients.of(batch.app_id)
+            await self._ask(client, tasks, look)
         except errors.RetryLater as error:
             look.next_at = self._context.clock.now() + timedelta(seconds=error.after)
-        except errors.DingTalkError as error:
-            log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, code=error.code)
+        except (errors.DingTalkError, DingBellError) as error:
+            log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, error=str(error)[:200])
         return look
 
     async def _ask(self, client: Client, tasks: list[int], look: _Look) -> None:
@@ -127,6 +167,17 @@ class Tracker:
         ahead = (batch.sent_at + after for after in self._context.looks)
         planned = min((at for at in ahead if at > now), default=None)
         look.next_at = max(look.next_at, planned) if look.next_at and planned else planned
+
+
+def _turns(
+    taken: list[Tracked], lanes: dict[int, tuple[datetime, float]]
+) -> Iterator[tuple[datetime, Tracked]]:
+    """When each look has its turn."""
+    places: Counter[int] = Counter()
+    for batch in taken:
+        first, step = lanes[batch.app_id]
+        yield first + timedelta(seconds=places[batch.app_id] * step), batch
+        places[batch.app_id] += 1
 
 
 async def _attribute(connection: Connection, look: _Look, *, lost: bool) -> None:

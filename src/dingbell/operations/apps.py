@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
-from dingbell.store import apps
+from dingbell.settings import AgentId, Pace, Url
+from dingbell.store import apps, tokens
 from dingbell.store.connection import Connection, transaction
 
 __all__ = ["AppSpec", "find", "put"]
@@ -28,14 +29,14 @@ class AppSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    agent_id: int = Field(ge=1)
+    agent_id: AgentId
     app_key: str = Field(min_length=1)
     app_secret: SecretStr = Field(min_length=1)
     org: str = Field(default="default", pattern=r"^[\w][\w.\-]{0,63}$")
-    oapi_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    api_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    people_per_minute: int | None = Field(default=None, ge=1)
-    calls_per_second: int | None = Field(default=None, ge=1)
+    oapi_url: Url | None = None
+    api_url: Url | None = None
+    people_per_minute: Pace | None = None
+    calls_per_second: Pace | None = None
 
 
 def _new(desk: Desk, name: str, spec: AppSpec) -> apps.NewApp:
@@ -67,6 +68,8 @@ async def store(desk: Desk, connection: Connection, name: str, spec: AppSpec) ->
     secret = spec.app_secret.get_secret_value()
     if known is None or not _same(known, new) or not desk.vault.holds(known.app_secret, secret):
         await apps.put(connection, new, desk.clock.now())
+        # What another secret opened says nothing about this one.
+        await tokens.forget(connection, new.oapi_url, new.app_key)
 
 
 def _same(known: apps.App, new: apps.NewApp) -> bool:
@@ -90,7 +93,7 @@ async def find(desk: Desk, connection: Connection, name: str | None) -> apps.App
         if app is None:
             raise NotFoundError(_unknown(name, await apps.all_apps(connection)))
         return app
-    known = await apps.all_apps(connection)
+    known = [app for app in await apps.all_apps(connection) if app.names]
     if len(known) == 1:
         return known[0]
     if desk.default_app is not None:

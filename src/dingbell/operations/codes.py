@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dingbell.dingtalk import errors
+from dingbell.domain.lifecycle import Delivery
+from dingbell.domain.receipts import DUPLICATE
 
 __all__ = ["explain"]
 
@@ -16,6 +18,17 @@ _OURS = {
 }
 
 
-def explain(code: str) -> tuple[str, str] | None:
-    """What a code means, in English and in Chinese; None when nobody knows."""
+_LOST_CALL = (
+    "reached by a call whose answer was lost; no receipt",
+    "由一次丢失响应的调用送达; 无回执",
+)
+
+
+def explain(code: str, state: str | None = None) -> tuple[str, str] | None:
+    """What a code means for somebody in a state, in English and in Chinese; None if unknown.
+
+    A duplicate (143106) of somebody in state `sent` says that the lost call delivered.
+    """
+    if state == Delivery.SENT and code == DUPLICATE:
+        return _LOST_CALL
     return _OURS.get(code) or errors.explain(code)

@@ -33,7 +33,7 @@ async def examine(desk: Desk) -> list[Check]:
         known = await apps.all_apps(connection)
     if not known:
         checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
-    for app in known:
+    for app in filter(lambda app: app.names, known):
         checks += [await _credentials(desk, app), await _directory(desk, app), _pause(desk, app)]
     return checks
 

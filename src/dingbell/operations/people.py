@@ -12,6 +12,7 @@ from dingbell.operations import apps
 from dingbell.operations.desk import Desk
 from dingbell.store import directory
 from dingbell.store.apps import App
+from dingbell.store.connection import Connection
 
 __all__ = ["ensure", "find", "resolve", "synchronise"]
 
@@ -26,12 +27,20 @@ async def synchronise(
     """Read the directory an app may see, now."""
     async with desk.pool.acquire() as connection:
         found = await apps.find(desk, connection, app)
-    return await _sync(desk, found, progress)
+        async with directory.reading(connection, found.org):
+            return await _sync(desk, found, progress)
 
 
 async def _sync(desk: Desk, app: App, progress: Progress) -> directory.Sync:
     client = await desk.clients.of(app.id)
-    return await sync(desk.pool, client, desk.clock, app.org, progress=progress)
+    return await sync(
+        desk.pool,
+        client,
+        desk.clock,
+        app.org,
+        calls_per_second=app.calls_per_second or desk.pace.calls_per_second,
+        progress=progress,
+    )
 
 
 async def ensure(
@@ -39,12 +48,21 @@ async def ensure(
 ) -> None:
     """Read the directory if it has never been read, or not for a given time."""
     async with desk.pool.acquire() as connection:
-        last = await directory.last_sync(connection, app.org)
-    fresh = last is not None and (
+        if await _is_fresh(desk, connection, app, younger_than):
+            return
+        # Whoever reads it now need not be followed by everybody who waited for it.
+        async with directory.reading(connection, app.org):
+            if not await _is_fresh(desk, connection, app, younger_than):
+                await _sync(desk, app, progress)
+
+
+async def _is_fresh(
+    desk: Desk, connection: Connection, app: App, younger_than: timedelta | None
+) -> bool:
+    last = await directory.last_sync(connection, app.org)
+    return last is not None and (
         younger_than is None or desk.clock.now() - last.synced_at < younger_than
     )
-    if not fresh:
-        await _sync(desk, app, progress)
 
 
 async def resolve(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
 from dingbell.clock import SHANGHAI
 from dingbell.domain.lifecycle import Batch, Delivery, Firing
-from dingbell.errors import ConflictError, NotFoundError, Text
+from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
 from dingbell.store import batches, deliveries, firings, jobs
 from dingbell.store.connection import Connection, transaction
 from dingbell.store.firings import Summary
 
-__all__ = ["cancel", "export", "listed", "recall", "show", "watch"]
+__all__ = ["cancel", "export", "listed", "recall", "show", "troubles", "watch"]
 
 # `recall` works for 24 h (recall page, read 2026-08).
 RECALL_WINDOW = timedelta(hours=24)
@@ -49,7 +50,17 @@ def present(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
 async def listed(
     desk: Desk, *, limit: int = 20, schedule: str | None = None, state: str | None = None
 ) -> list[dict[str, Any]]:
-    """The newest firings first."""
+    """The newest firings first.
+
+    Raises:
+        InputError: there is no such state.
+    """
+    if state is not None and state not in {one.value for one in Firing}:
+        raise InputError(
+            Text(
+                "there is no state {state!r}: there are {known}", "没有状态 {state!r}: 可用 {known}"
+            ).format(state=state, known=", ".join(one.value for one in Firing))
+        )
     async with desk.pool.acquire() as connection:
         found = await firings.summaries(connection, limit=limit, schedule=schedule, state=state)
         totals = await deliveries.totals(connection, [one.id for one in found])
@@ -138,6 +149,15 @@ async def _open_batches(desk: Desk, firing_id: int) -> bool:
     async with desk.pool.acquire() as connection:
         rows = await batches.of_firing(connection, firing_id)
     return any(not Batch(row["state"]).final for row in rows)
+
+
+async def troubles(desk: Desk, firing_id: int) -> dict[str, int]:
+    """Codes of calls that did not work and will be made again, and of how many batches."""
+    async with desk.pool.acquire() as connection:
+        rows = await batches.of_firing(connection, firing_id)
+    return dict(
+        Counter(row["code"] for row in rows if row["state"] == Batch.QUEUED and row["code"])
+    )
 
 
 async def cancel(desk: Desk, firing_id: int) -> dict[str, Any]:

@@ -90,9 +90,11 @@ async def _drafts(desk: Desk, app: App, order: Order, userids: list[str]) -> lis
     if order.tracking == "coarse":
         targets = len(order.audience.departments) or 1
         return [Draft(b"", (), ceil(len(userids) / targets)) for _ in range(targets)]
+    app_pace, org_pace = _paces(desk, app)
+    most = min(message.people_per_call, app_pace.people_per_minute, org_pace.people_per_minute)
     if not message.is_personal:
         body = message.body(variables)
-        return cut([(userid, body) for userid in userids], message.people_per_call)
+        return cut([(userid, body) for userid in userids], most)
     async with desk.pool.acquire() as connection:
         known = await directory.people(connection, app.org, userids)
     return cut(
@@ -100,16 +102,23 @@ async def _drafts(desk: Desk, app: App, order: Order, userids: list[str]) -> lis
             (userid, message.body({**variables, "person": known.get(userid, {"userid": userid})}))
             for userid in userids
         ),
-        message.people_per_call,
+        most,
+    )
+
+
+def _paces(desk: Desk, app: App) -> tuple[Pace, Pace]:
+    """The pace of an app, and of its org."""
+    return (
+        Pace(
+            app.people_per_minute or desk.pace.people_per_minute,
+            app.calls_per_second or desk.pace.calls_per_second,
+        ),
+        Pace(app.org_people_per_minute or desk.pace.people_per_minute),
     )
 
 
 def _seconds(desk: Desk, app: App, sizes: list[int]) -> float:
-    pace = Pace(
-        app.people_per_minute or desk.pace.people_per_minute,
-        app.calls_per_second or desk.pace.calls_per_second,
-    )
-    org = Pace(app.org_people_per_minute or desk.pace.people_per_minute)
+    pace, org = _paces(desk, app)
     nothing: list[Load] = []
     most = min(pace.people_per_minute, org.people_per_minute)
     fitting = [min(size, most) for size in sizes]

@@ -132,6 +132,21 @@ async def by_id(connection: Connection, app_id: int) -> App | None:
     return _app(row) if row else None
 
 
+async def paces(
+    connection: Connection, app_ids: Sequence[int], *, lock: bool
+) -> list[asyncpg.Record]:
+    """The paces that apps and their orgs have of their own; locks the orgs, in order of name."""
+    return await connection.fetch(
+        f"""
+        select a.id, a.org, a.people_per_minute, a.calls_per_second, a.paused_until,
+               o.people_per_minute as org_people_per_minute
+        from apps a join orgs o on o.name = a.org
+        where a.id = any($1::bigint[]) order by o.name, a.id {"for update of o" if lock else ""}
+        """,
+        list(app_ids),
+    )
+
+
 async def pause(
     connection: Connection,
     *,
@@ -158,34 +173,38 @@ async def reserve_looks(
     counts: Sequence[tuple[int, int]],
     *,
     not_before: datetime,
-    per_second: int,
-) -> dict[int, datetime]:
+    share: float,
+    default_calls_per_second: int,
+) -> dict[int, tuple[datetime, float]]:
     """Reserve instants for looks at results, spaced so that no app asks too fast.
 
     Args:
         connection: where the looks are written in the same transaction.
         counts: (app id, how many looks).
         not_before: the first instant allowed.
-        per_second: how many looks an app may take.
+        share: which part of an app's calls per second its looks may take.
+        default_calls_per_second: for apps that have no pace of their own.
 
     Returns:
-        The first instant for each app; the others follow at `1 / per_second`.
+        The first instant for each app, and the seconds between its looks.
     """
     rows = await connection.fetch(
         """
         with wanted as (
             select * from unnest($1::bigint[], $2::int[]) as w (app_id, looks)
         ), locked as (
-            select a.id, greatest(a.next_look_at, $3) as first, w.looks
+            select a.id, greatest(a.next_look_at, $3) as first, w.looks,
+                   1 / (coalesce(a.calls_per_second, $5) * $4::float8) as step
             from apps a join wanted w on w.app_id = a.id order by a.id for update of a
         )
-        update apps a set next_look_at = l.first + make_interval(secs => l.looks::float8 / $4)
+        update apps a set next_look_at = l.first + make_interval(secs => l.looks * l.step)
         from locked l where a.id = l.id
-        returning a.id, l.first
+        returning a.id, l.first, l.step
         """,
         [app_id for app_id, _ in counts],
         [count for _, count in counts],
         not_before,
-        float(per_second),
+        share,
+        default_calls_per_second,
     )
-    return {row["id"]: row["first"] for row in rows}
+    return {row["id"]: (row["first"], row["step"]) for row in rows}

@@ -46,6 +46,7 @@ class Queued:
     org: str
     size: int
     slot_at: datetime
+    wave: int
     body_hash: bytes
     lost_at: datetime | None
 
@@ -119,7 +120,7 @@ async def next_waves(connection: Connection, count: int) -> list[int]:
     return [row["wave"] for row in rows]
 
 
-_QUEUED = "id, firing_id, app_id, org, size, slot_at, body_hash, lost_at"
+_QUEUED = "id, firing_id, app_id, org, size, slot_at, wave, body_hash, lost_at"
 
 
 async def of_wave(connection: Connection, wave: int) -> list[Queued]:
@@ -135,7 +136,8 @@ async def still_queued(connection: Connection, ids: Sequence[int]) -> list[Queue
     """Those of the batches that may go now: they wait, and their firing is being sent. By slot."""
     rows = await connection.fetch(
         """
-        select b.id, b.firing_id, b.app_id, b.org, b.size, b.slot_at, b.body_hash, b.lost_at
+        select b.id, b.firing_id, b.app_id, b.org, b.size, b.slot_at, b.wave,
+               b.body_hash, b.lost_at
         from batches b join firings f on f.id = b.firing_id
         where b.id = any($1::bigint[]) and b.state = 'queued' and f.state = 'sending'
         order by b.slot_at, b.id
@@ -269,11 +271,13 @@ async def requeue(
     return moved is not None
 
 
-async def reslot(connection: Connection, slots: Sequence[tuple[int, datetime]], wave: int) -> None:
-    """Move queued batches to later slots."""
+async def reslot(
+    connection: Connection, slots: Sequence[tuple[int, datetime]], wave: int | None = None
+) -> None:
+    """Move queued batches to later slots, in another wave or in their own."""
     await connection.execute(
         """
-        update batches b set slot_at = s.slot_at, wave = $3
+        update batches b set slot_at = s.slot_at, wave = coalesce($3, b.wave)
         from unnest($1::bigint[], $2::timestamptz[]) as s (id, slot_at)
         where b.id = s.id and b.state = 'queued'
         """,
@@ -300,18 +304,21 @@ async def give_up(
     return moved is not None
 
 
-async def orphans(connection: Connection, nodes: Sequence[int]) -> list[asyncpg.Record]:
-    """Lock batches that dead nodes were sending."""
+async def orphans(
+    connection: Connection, nodes: Sequence[int], *, before: datetime
+) -> list[asyncpg.Record]:
+    """Lock batches that dead nodes were sending, and those that were sent too long ago."""
     return await connection.fetch(
         """
         select b.id, b.firing_id, b.app_id, b.org, b.attempt, b.slot_at, b.target,
                coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
         from batches b join firings f on f.id = b.firing_id
         where b.state = 'sending' and (b.owner = any($1::bigint[])
-              or not exists (select from nodes n where n.id = b.owner))
+              or not exists (select from nodes n where n.id = b.owner) or b.sent_at < $2)
         order by b.id limit 200 for update of b skip locked
         """,
         list(nodes),
+        before,
     )
 
 

@@ -11,11 +11,13 @@ import asyncpg
 
 from dingbell.errors import DatabaseError, InputError, Text
 
-__all__ = ["SCHEMA", "Connection", "Pool", "connect", "create_pool", "transaction"]
+__all__ = ["AWAY", "SCHEMA", "Connection", "Pool", "connect", "create_pool", "transaction"]
 
 SCHEMA = "dingbell"
 # A silent network ends a statement instead of a node.
 _COMMAND_TIMEOUT = 30.0
+# What is raised while PostgreSQL is away; what was being done can be done again.
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _SETTINGS = {
     "search_path": SCHEMA,
     "application_name": "dingbell",

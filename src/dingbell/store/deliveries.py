@@ -111,11 +111,15 @@ async def same_words(
     """States of other deliveries of the same app, body and day to these people.
 
     Returns:
-        userid → states of that person in other batches that were called today.
+        userid → states of that person in other batches that were called today. Somebody whom only
+        a lost call can have reached (`sent` with a code) counts as reached.
     """
     rows = await connection.fetch(
         """
-        select d.userid, d.state from batches mine
+        select d.userid,
+               case when d.state = 'sent' and d.code is not null then 'unread' else d.state end
+               as state
+        from batches mine
         join batches b on b.app_id = mine.app_id and b.body_hash = mine.body_hash
              and b.id <> mine.id and b.sent_at >= $3
         join deliveries d on d.batch_id = b.id and d.userid = any($2::text[])

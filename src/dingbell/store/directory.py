@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = [
     "last_sync",
     "people",
     "put_people",
+    "reading",
     "replace",
     "resolve",
     "subtree_size",
@@ -70,6 +72,19 @@ async def last_sync(connection: Connection, org: str) -> Sync | None:
         "select synced_at, people, departments from directory_syncs where org = $1", org
     )
     return Sync(**row) if row else None
+
+
+_READING = "hashtextextended($1, 7466317)"
+
+
+@asynccontextmanager
+async def reading(connection: Connection, org: str) -> AsyncIterator[None]:
+    """Hold the right to read an org's directory; others wait for it. No transaction is open."""
+    await connection.execute(f"select pg_advisory_lock({_READING})", org, timeout=600)
+    try:
+        yield
+    finally:
+        await connection.execute(f"select pg_advisory_unlock({_READING})", org)
 
 
 async def replace(

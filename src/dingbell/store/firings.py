@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -72,6 +72,9 @@ class Summary:
 _COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at, state, tries"""
 
 
+# A planner that is alive touches its firings more often than this.
+PLANNING_SILENCE = timedelta(seconds=10)
+
 # When a firing enters a state is kept; all final states share `settled_at`.
 _STAMPS = {Firing.PLANNED: "planned_at", Firing.SENDING: "started_at"}
 
@@ -91,9 +94,9 @@ async def create(
     rows = await connection.fetch(
         """
         insert into firings (schedule_id, schedule, revision, kind, key, app_id, org, function,
-                             spec, due_at, created_at, state, reason, occurrences)
+                             spec, due_at, created_at, touched_at, state, reason, occurrences)
         select f.schedule_id, f.schedule, f.revision, f.kind, f.key, f.app_id, f.org, f.function,
-               f.spec, f.due_at, $14, f.state, f.reason, f.occurrences
+               f.spec, f.due_at, $14, $14, f.state, f.reason, f.occurrences
         from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[],
                     $7::text[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::text[],
                     $12::text[], $13::int[])
@@ -123,18 +126,35 @@ async def create(
     return [(firing_id, f) for firing_id, f in identified if firing_id is not None]
 
 
-async def begin_planning(connection: Connection, ids: Sequence[int]) -> list[FiringRow]:
-    """Count one more try for each firing that is still due, before anything can go wrong."""
+async def begin_planning(
+    connection: Connection, ids: Sequence[int], now: datetime
+) -> list[FiringRow]:
+    """Take the due firings that nobody is planning; count the try before anything else.
+
+    Whoever plans for long touches them, see `touch`.
+    """
     rows = await connection.fetch(
         f"""
-        update firings set tries = tries + 1 where id in (
+        update firings set tries = tries + 1, touched_at = $2 where id in (
             select id from firings where id = any($1::bigint[]) and state = 'due'
+              and (tries = 0 or touched_at <= $3)
             order by id for update skip locked)
         returning {_COLUMNS}
         """,
         list(ids),
+        now,
+        now - PLANNING_SILENCE,
     )
     return sorted((_row(row) for row in rows), key=lambda firing: firing.id)
+
+
+async def touch(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Say that firings are still being planned."""
+    await connection.execute(
+        "update firings set touched_at = $2 where id = any($1::bigint[]) and state = 'due'",
+        list(ids),
+        now,
+    )
 
 
 async def lock(connection: Connection, ids: Sequence[int], state: Firing) -> list[FiringRow]:
@@ -272,17 +292,17 @@ async def summary(connection: Connection, firing_id: int) -> Summary | None:
 
 
 async def planning_lost(
-    connection: Connection, *, before: datetime, functions: Sequence[str]
+    connection: Connection, *, now: datetime, functions: Sequence[str]
 ) -> list[tuple[int, str | None, int]]:
-    """Firings due since long that nobody plans: (id, function, tries)."""
+    """Due firings that nobody has touched for a while: (id, function, tries)."""
     rows = await connection.fetch(
         """
         select id, function, tries from firings
-        where state = 'due' and created_at < $1
+        where state = 'due' and touched_at < $1
           and (function is null or function = any($2::text[]))
         order by id limit 200
         """,
-        before,
+        now - PLANNING_SILENCE,
         list(functions),
     )
     return [(row["id"], row["function"], row["tries"]) for row in rows]

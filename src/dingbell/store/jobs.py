@@ -10,17 +10,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
-
-import asyncpg
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
-from pgqueuer.adapters.persistence import qb
-from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.adapters.persistence.schema_ddl import render_install
-from pgqueuer.domain.settings import DBSettings
-from pgqueuer.domain.types import Channel
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 from dingbell.store.connection import Connection
+
+if TYPE_CHECKING:
+    import asyncpg
+    from pgqueuer.adapters.persistence.queries import Queries
+    from pgqueuer.domain.settings import DBSettings
 
 __all__ = ["CHANNEL", "Job", "enqueue", "prune_log", "queries", "queue_tables"]
 
@@ -29,8 +27,13 @@ _QUEUE_SCHEMA = "dingbell_queue"
 _PRUNE_STEP = 10_000
 
 
+@lru_cache(maxsize=1)
 def _settings() -> DBSettings:
     """PgQueuer's names, all given, so that no stray environment variable renames a table."""
+    # PgQueuer is loaded where it is used: most commands enqueue nothing.
+    from pgqueuer.domain.settings import DBSettings
+    from pgqueuer.domain.types import Channel
+
     return DBSettings(
         prefix="",
         db_schema=_QUEUE_SCHEMA,
@@ -45,21 +48,25 @@ def _settings() -> DBSettings:
     )
 
 
-_SETTINGS = _settings()
-
-
 def queue_tables() -> str:
     """The SQL that creates PgQueuer's tables."""
-    return render_install(_SETTINGS)
+    from pgqueuer.adapters.persistence.schema_ddl import render_install
+
+    return render_install(_settings())
 
 
 def queries(connection: Connection) -> Queries:
     """PgQueuer's queries over one connection."""
+    from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+    from pgqueuer.adapters.persistence import qb
+    from pgqueuer.adapters.persistence.queries import Queries
+
+    settings = _settings()
     return Queries(
         AsyncpgDriver(cast("asyncpg.Connection", connection)),
-        qbe=qb.QueryBuilderEnvironment(_SETTINGS),
-        qbq=qb.QueryQueueBuilder(_SETTINGS),
-        qbs=qb.QuerySchedulerBuilder(_SETTINGS),
+        qbe=qb.QueryBuilderEnvironment(settings),
+        qbq=qb.QueryQueueBuilder(settings),
+        qbs=qb.QuerySchedulerBuilder(settings),
     )
 
 

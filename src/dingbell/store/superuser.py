@@ -19,6 +19,7 @@ __all__ = ["ACCOUNT", "Runner", "find_runner"]
 
 ACCOUNT = "dingbell"
 
+_SETPCAP = 8
 _CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}  # name: bit, the weaker first
 _SEARCH = """
 for path; do
@@ -124,7 +125,7 @@ def _passing(uid: int, gid: int, blocked: str) -> tuple[str, ...]:
     for name, bit in _CAPABILITIES.items():
         if setpriv and held >> bit & 1:
             who = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs")
-            rights = (f"--inh-caps=-all,+{name}", f"--ambient-caps=-all,+{name}")
+            rights = (f"--inh-caps=-all,+{name}", f"--ambient-caps=-all,+{name}", *_kept(held))
             return (setpriv, *who, *rights, "--")
     raise DatabaseError(
         Text(
@@ -132,6 +133,11 @@ def _passing(uid: int, gid: int, blocked: str) -> tuple[str, ...]:
             "PostgreSQL 以系统用户 {account} 运行，但该用户无法进入 {blocked}：{way_out}",
         ).format(account=ACCOUNT, blocked=blocked, way_out=_WAY_OUT)
     )
+
+
+def _kept(held: int) -> tuple[str, ...]:
+    """The option that lets `access()` count the capability: initdb finds its programs by it."""
+    return ("--securebits=+no_setuid_fixup",) if held >> _SETPCAP & 1 else ()
 
 
 def _held_capabilities() -> int:

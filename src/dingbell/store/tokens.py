@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dingbell.store.connection import Connection
 
-__all__ = ["get", "lock", "put", "unlock"]
+__all__ = ["forget", "get", "lock", "put", "unlock"]
 
 
 async def get(connection: Connection, oapi_url: str, app_key: str) -> tuple[bytes, datetime] | None:
@@ -33,6 +33,13 @@ async def put(
         app_key,
         token,
         expires_at,
+    )
+
+
+async def forget(connection: Connection, oapi_url: str, app_key: str) -> None:
+    """Have a new token fetched."""
+    await connection.execute(
+        "delete from tokens where oapi_url = $1 and app_key = $2", oapi_url, app_key
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from dingbell.dingtalk.client.caller import Caller
@@ -14,6 +14,13 @@ __all__ = ["Directory"]
 T = TypeVar("T")
 
 ROOT_DEPARTMENT = 1
+
+# Awaited before each request of a list that is cut into pages, so that the caller sets the pace.
+Turn = Callable[[], Awaitable[None]]
+
+
+async def _at_once() -> None:
+    """Take no turns."""
 
 
 class Directory(Caller):
@@ -47,31 +54,32 @@ class Directory(Caller):
         """The userids of a department's direct members, in one request."""
         return await self._ask(directory.member_ids(dept_id))
 
-    async def members_simple(self, dept_id: int) -> list[Member]:
+    async def members_simple(self, dept_id: int, *, turn: Turn = _at_once) -> list[Member]:
         """Userid and name of a department's direct members, 100 per request."""
-        return await self._all(lambda cursor: directory.members_simple(dept_id, cursor))
+        return await self._all(lambda cursor: directory.members_simple(dept_id, cursor), turn)
 
-    async def members(self, dept_id: int) -> list[User]:
+    async def members(self, dept_id: int, *, turn: Turn = _at_once) -> list[User]:
         """A department's direct members with everything about them, 100 per request."""
-        return await self._all(lambda cursor: directory.members(dept_id, cursor))
+        return await self._all(lambda cursor: directory.members(dept_id, cursor), turn)
 
-    async def roles(self) -> list[RoleGroup]:
+    async def roles(self, *, turn: Turn = _at_once) -> list[RoleGroup]:
         """All role groups with their roles, 200 per request."""
-        return directory.merged(await self._all(directory.roles))
+        return directory.merged(await self._all(directory.roles, turn))
 
-    async def role_members(self, role_id: int) -> list[str]:
+    async def role_members(self, role_id: int, *, turn: Turn = _at_once) -> list[str]:
         """The userids that have a role, 100 per request."""
-        return await self._all(lambda offset: directory.role_members(role_id, offset))
+        return await self._all(lambda offset: directory.role_members(role_id, offset), turn)
 
     async def scopes(self) -> Scopes:
         """The people and departments that the app may see."""
         return await self._ask(directory.scopes())
 
-    async def _all(self, page_at: Callable[[int], Call[directory.Page[T]]]) -> list[T]:
+    async def _all(self, page_at: Callable[[int], Call[directory.Page[T]]], turn: Turn) -> list[T]:
         """Follow the pages of a list to its end."""
         items: list[T] = []
         start: int | None = 0
         while start is not None:
+            await turn()
             page = await self._ask(page_at(start))
             items.extend(page.items)
             start = page.next

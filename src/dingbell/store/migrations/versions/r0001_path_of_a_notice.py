@@ -143,7 +143,8 @@ create table firings (
     state text not null check (state in ({_one_of(Firing)})),
     reason text,
     occurrences integer not null default 1,
-    tries integer not null default 0
+    tries integer not null default 0,
+    touched_at timestamptz not null
 );
 create unique index firings_identity on firings (coalesce(schedule_id, 0), kind, key);
 create index firings_of_schedule on firings (schedule_id, due_at);

@@ -1,0 +1,5 @@
+"""`python -m dingbell`."""
+
+from dingbell.cli import main
+
+main()

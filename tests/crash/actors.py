@@ -1,0 +1,178 @@
+"""The actors of the crash tests: a sandbox and nodes as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DINGBELL = str(Path(sys.executable).with_name("dingbell"))
+
+
+def clean_environment(**given: str) -> dict[str, str]:
+    """The environment without settings of DingBell's, plus what is given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DINGBELL_")}
+    return {**kept, "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1", **given}
+
+
+def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Ask again and again until the answer is true; fail after a deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+    return found
+
+
+class Process:
+    """A `dingbell …` process with its output in a file."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], folder: Path) -> None:
+        self.log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [DINGBELL, *arguments],
+                env=environment,
+                cwd=folder,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def output(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, word: str, seconds: float = 30) -> str:
+        """Wait for a line that begins with a word; return the rest of it."""
+
+        def found() -> str | None:
+            assert self.process.poll() is None, self.output()
+            lines = self.output().splitlines(keepends=True)
+            return next(
+                (x[len(word) :].strip() for x in lines if x.startswith(word) and x.endswith("\n")),
+                None,
+            )
+
+        return str(until(found, seconds, f"{word!r} in {self.output()}"))
+
+    def send(self, name: signal.Signals) -> None:
+        self.process.send_signal(name)
+
+    def kill(self) -> None:
+        """End it the way a power cut does."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+
+    def terminate(self, seconds: float = 15) -> int:
+        """End it the polite way; return its exit code."""
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+
+class World:
+    """A sandbox, a data directory, and the nodes that run on it."""
+
+    def __init__(self, folder: Path, *, people: int, database_url: str | None = None) -> None:
+        self.folder = folder
+        self.people = people
+        self.nodes: list[Process] = []
+        self.sandbox = Process(
+            ["sandbox", "--port", "0", "--people", str(people), "--seed", "3"],
+            clean_environment(),
+            folder,
+        )
+        names = ("OAPI_URL", "API_URL", "APP_KEY", "APP_SECRET", "AGENT_ID")
+        given = {f"DINGBELL_{name}": self.sandbox.wait_for(f"DINGBELL_{name}=") for name in names}
+        self.url = given["DINGBELL_OAPI_URL"]
+        given["DINGBELL_DATA_DIR"] = str(folder / "data")
+        if database_url:
+            given["DINGBELL_DATABASE_URL"] = database_url
+        self.environment = clean_environment(**given)
+
+    def node(self) -> Process:
+        """Start a node and wait until it fires schedules."""
+        node = Process(["serve", "--port", "0"], self.environment, self.folder)
+        self.nodes.append(node)
+        node.wait_for("ready ")
+        return node
+
+    def run(self, *arguments: str) -> Any:
+        """Run a command that prints JSON."""
+        done = subprocess.run(
+            [DINGBELL, *arguments, "--json"],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        assert done.returncode in (0, 3), done.stderr
+        return json.loads(done.stdout)
+
+    def apply(self, yaml: str) -> None:
+        (self.folder / "dingbell.yaml").write_text(yaml, encoding="utf-8")
+        self.run("apply")
+
+    def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
+        """Ask the sandbox's control API."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/_sandbox/{path}",
+            data=data,
+            method=method,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def rung(self) -> Counter[str]:
+        """How often each phone rang."""
+        return Counter(userid for call in self.ask("calls") for userid in call["delivered"])
+
+    def settled(self, seconds: float = 60) -> dict[str, Any]:
+        """Wait until the newest firing is final; return it with its people."""
+
+        def final() -> dict[str, Any] | None:
+            found = self.run("firings", "list")
+            states = ("settled", "failed", "skipped", "canceled", "recalled")
+            return found[0] if found and found[0]["state"] in states else None
+
+        found = until(final, seconds, "the firing is settled")
+        shown: dict[str, Any] = self.run("firings", "show", str(found["id"]))
+        return shown
+
+    def close(self) -> None:
+        for process in [*self.nodes, self.sandbox]:
+            if process.process.poll() is None:
+                process.send(signal.SIGCONT)
+                process.process.terminate()
+        for process in [*self.nodes, self.sandbox]:
+            try:
+                process.process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def assert_everybody_once(world: World, firing: dict[str, Any]) -> None:
+    """The sandbox's truth and the ledger agree: everybody got it, nobody twice."""
+    rung = world.rung()
+    assert len(rung) == world.people
+    assert set(rung.values()) == {1}
+    states = Counter(row["state"] for row in firing["deliveries"])
+    assert sum(firing["totals"].values()) == world.people
+    assert dict(states) == firing["totals"]
+    # `sent` with 143106 is somebody whom only a lost call can have reached.
+    reached = {
+        r["userid"] for r in firing["deliveries"] if r["state"] in ("unread", "read", "sent")
+    }
+    assert reached == set(rung), states
+    assert firing["state"] == "settled"

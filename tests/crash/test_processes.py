@@ -1,0 +1,145 @@
+"""Processes are killed, frozen and cut off while a firing is on its way; then heads are counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+from actors import World, assert_everybody_once, until
+
+OpenWorld = Callable[..., World]
+
+
+def once_in(seconds: float, to: str = "{departments: [1]}") -> str:
+    due = datetime.now(UTC) + timedelta(seconds=seconds)
+    return f"""
+schedules:
+  all-hands:
+    when: {{once: "{due.isoformat()}"}}
+    to: {to}
+    message: {{text: "全员通知"}}
+"""
+
+
+def due_of(firing: dict[str, str]) -> float:
+    return datetime.fromisoformat(firing["due_at"]).timestamp()
+
+
+def test_a_schedule_two_seconds_ahead_reaches_300_phones_in_3_calls(world: OpenWorld) -> None:
+    here = world(300)
+    here.node()
+    here.apply(once_in(4))
+    firing = here.settled()
+    assert_everybody_once(here, firing)
+    calls = here.ask("calls")
+    assert len(calls) == 3
+    assert min(call["received_at"] for call in calls) >= due_of(firing)
+    assert min(call["received_at"] for call in calls) - due_of(firing) < 1.0
+    by_task = {batch["task_id"]: batch for batch in firing["batches"]}
+    for call in calls:
+        assert by_task[call["task_id"]]["size"] == len(call["userids"])
+        people = {r["userid"] for r in firing["deliveries"] if r["task_id"] == call["task_id"]}
+        assert people == set(call["userids"])
+
+
+@pytest.mark.parametrize("moment", [-1.0, -0.1, 0.01, 0.1, 0.6, 2.0])
+def test_a_node_killed_at_any_moment_is_taken_over_by_the_next(
+    world: OpenWorld, moment: float
+) -> None:
+    here = world(300)
+    here.ask(
+        "faults",
+        {"path": "/topapi/message/corpconversation/asyncsend_v2", "probability": 1, "delay": 0.3},
+    )
+    node = here.node()
+    here.apply(once_in(3))
+    until(lambda: here.run("firings", "list"), 10, "the firing is made")
+    due = due_of(here.run("firings", "list")[0])
+    while time.time() < due + moment:
+        time.sleep(0.005)
+    node.kill()
+    here.node()
+    assert_everybody_once(here, here.settled(90))
+
+
+def test_trouble_on_the_wire_reaches_everybody_once(world: OpenWorld) -> None:
+    here = world(2_000)
+    send = "/topapi/message/corpconversation/asyncsend_v2"
+    here.node()
+    here.ask(
+        "faults",
+        [
+            {"path": send, "times": 3, "errcode": 90018},
+            {"path": send, "probability": 0.05, "reset": "after"},
+            {"path": send, "probability": 0.05, "http_status": 502},
+        ],
+    )
+    here.apply(once_in(2))
+    here.ask("revoke-tokens", {})
+    assert_everybody_once(here, here.settled(90))
+
+
+def test_a_frozen_node_goes_on_by_itself(world: OpenWorld) -> None:
+    here = world(1_000)
+    here.ask(
+        "faults",
+        {"path": "/topapi/message/corpconversation/asyncsend_v2", "probability": 1, "delay": 0.5},
+    )
+    node = here.node()
+    here.apply(once_in(3))
+    until(lambda: here.ask("calls"), 20, "the first call")
+    node.send(signal.SIGSTOP)
+    time.sleep(18)
+    node.send(signal.SIGCONT)
+    assert_everybody_once(here, here.settled(90))
+
+
+def test_postgresql_killed_while_a_firing_is_on_its_way_comes_back(world: OpenWorld) -> None:
+    here = world(1_000)
+    here.ask(
+        "faults",
+        {"path": "/topapi/message/corpconversation/asyncsend_v2", "probability": 1, "delay": 0.5},
+    )
+    here.node()
+    here.apply(once_in(3))
+    until(lambda: here.ask("calls"), 20, "the first call")
+    pid = int((here.folder / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGQUIT)
+    assert_everybody_once(here, here.settled(90))
+
+
+def test_a_polite_end_leaves_no_server_behind(world: OpenWorld) -> None:
+    here = world(20)
+    node = here.node()
+    pid = int((here.folder / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+    assert node.terminate() == 0
+    status = psutil.Process(pid).status() if psutil.pid_exists(pid) else psutil.STATUS_DEAD
+    assert status in (psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE)  # nobody may have reaped it yet
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_of_two_nodes_one_dies_or_freezes_and_the_other_goes_on(
+    world: OpenWorld, fresh_database: str, how: signal.Signals
+) -> None:
+    here = world(3_000, database_url=fresh_database)
+    here.ask(
+        "faults",
+        {
+            "path": "/topapi/message/corpconversation/asyncsend_v2",
+            "probability": 1,
+            "delay": 0.4,
+        },
+    )
+    one, _ = here.node(), here.node()
+    here.apply(once_in(3))
+    until(lambda: len(here.ask("calls")) >= 5, 20, "the first calls")
+    one.send(how)
+    if how == signal.SIGSTOP:
+        until(lambda: here.run("firings", "list")[0]["state"] == "settled", 60, "settled")
+        one.send(signal.SIGCONT)
+    assert_everybody_once(here, here.settled(60))

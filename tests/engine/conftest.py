@@ -1,0 +1,132 @@
+"""A running service over the module's database and the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from dingbell.bootstrap import Database, Service
+from dingbell.operations import reports
+from dingbell.operations.desk import Desk
+from dingbell.sandbox import Sandbox
+
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (3, 4, 5, 6, 8, 10, 20))
+FINAL = ("settled", "failed", "skipped", "canceled", "recalled")
+
+
+class Truth:
+    """What the sandbox saw."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def get(self, path: str) -> Any:
+        async with self._session.get(f"/_sandbox/{path}") as answer:
+            return await answer.json()
+
+    async def post(self, path: str, body: object) -> Any:
+        async with self._session.post(f"/_sandbox/{path}", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def calls(self) -> list[dict[str, Any]]:
+        return list(await self.get("calls"))
+
+    async def rung(self) -> Counter[str]:
+        return Counter(userid for call in await self.calls() for userid in call["delivered"])
+
+
+@pytest.fixture
+async def truth(sandbox: Sandbox) -> AsyncIterator[Truth]:
+    async with aiohttp.ClientSession(sandbox.url) as session:
+        yield Truth(session)
+
+
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
+    """Ask again and again until the answer is true; fail after a deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := await condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.02)
+    return found
+
+
+async def final(desk: Desk, firing_id: int, seconds: float = 30) -> dict[str, Any]:
+    """Wait until a firing is final; return it with its people."""
+
+    async def there() -> dict[str, Any] | None:
+        found = await reports.show(desk, firing_id)
+        open_batches = [
+            b for b in found["batches"] if b["state"] in ("queued", "sending", "accepted")
+        ]
+        return found if found["state"] in FINAL and not open_batches else None
+
+    found: dict[str, Any] = await until(there, seconds)
+    return found
+
+
+INVARIANTS = {
+    "a final firing with batches still to send": """
+        select f.id from firings f join batches b on b.firing_id = f.id
+        where f.state in ('settled', 'failed', 'skipped') and b.state in ('queued', 'sending')""",
+    "a batch whose people do not add up": """
+        select b.id from batches b left join deliveries d on d.batch_id = b.id
+        group by b.id having coalesce(sum(d.people), 0) <> b.size""",
+    "a delivery without its batch": """
+        select d.userid from deliveries d left join batches b on b.id = d.batch_id
+        where b.firing_id is distinct from d.firing_id""",
+    "a settled batch with people nobody accounted for": """
+        select d.userid from deliveries d join batches b on b.id = d.batch_id
+        where b.state in ('settled', 'failed', 'unknown', 'canceled', 'recalled')
+          and (d.state = 'planned' or (d.state = 'sent' and d.code is null))""",
+    "an accepted batch without a task": """
+        select id from batches where state in ('accepted', 'settled') and task_id is null""",
+    "an accepted batch nobody will look at": """
+        select id from batches where state = 'accepted' and next_look_at is null""",
+    "a queued batch of a firing that is not on its way": """
+        select b.id from batches b join firings f on f.id = b.firing_id
+        where b.state = 'queued' and f.state not in ('planned', 'sending')""",
+}
+
+
+@pytest.fixture(autouse=True)
+async def ledger_adds_up(desk: Desk) -> AsyncIterator[None]:
+    """Walk the database after every test: one state each, and the totals add up."""
+    yield
+    async with desk.pool.acquire() as connection:
+        for what, query in INVARIANTS.items():
+            assert await connection.fetch(query) == [], what
+
+
+RunService = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+@pytest.fixture
+def run_service(database: Database, desk: Desk) -> RunService:
+    """Run a service for a while."""
+
+    @asynccontextmanager
+    async def run(at: Desk | None = None, **options: Any) -> AsyncIterator[Service]:
+        service = Service(at or desk, database, looks=LOOKS, **options)
+        await service.start()
+        try:
+            yield service
+        finally:
+            await service.stop()
+
+    return run
+
+
+@pytest.fixture
+async def service(run_service: RunService) -> AsyncIterator[Service]:
+    """A running service."""
+    async with run_service() as running:
+        yield running

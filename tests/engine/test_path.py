@@ -1,0 +1,268 @@
+"""The path of a notice, on a real database and against the real wire."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dingbell.bootstrap import Service
+from dingbell.domain.audience import Audience
+from dingbell.domain.message import Message
+from dingbell.domain.schedule import ScheduleSpec
+from dingbell.errors import ConflictError, InputError
+from dingbell.operations import people, reports, schedules, sending
+from dingbell.operations.desk import Desk
+from dingbell.sandbox import Sandbox
+
+from .conftest import RunService, Truth, final, until
+
+SEND = "/topapi/message/corpconversation/asyncsend_v2"
+
+
+def order(text: str = "hello", *userids: str, **options: Any) -> sending.Order:
+    to = Audience(users=userids) if userids else Audience(everyone=True)
+    return sending.Order(to, Message({"text": text}), **options)
+
+
+async def send(desk: Desk, one: sending.Order) -> int:
+    await sending.price(desk, one)
+    return await sending.send(desk, one)
+
+
+def spec(when: dict[str, Any], text: str = "tick", **options: Any) -> ScheduleSpec:
+    to = options.pop("to", Audience(users=("manager4220",)))
+    return ScheduleSpec(when=when, to=to, message=Message({"text": text}), **options)
+
+
+def soon(desk: Desk, seconds: float) -> dict[str, str]:
+    return {"once": (desk.clock.now() + timedelta(seconds=seconds)).isoformat()}
+
+
+async def firings_of(desk: Desk, name: str) -> list[dict[str, Any]]:
+    return await reports.listed(desk, limit=100, schedule=name)
+
+
+async def test_a_send_reaches_everybody_and_the_ledger_says_so(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    found = await final(desk, await send(desk, order()))
+    rung = await truth.rung()
+    assert len(rung) == 40
+    assert set(rung.values()) == {1}
+    assert sum(found["totals"].values()) == 40
+    assert {d["userid"] for d in found["deliveries"] if d["state"] in ("unread", "read")} == set(
+        rung
+    )
+
+
+async def test_an_occurrence_waits_for_its_instant_and_leaves_at_once(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await schedules.put(desk, "s", spec(soon(desk, 1.5)), source="yaml")
+    (firing,) = await until(lambda: firings_of(desk, "s"))
+    await final(desk, firing["id"])
+    (call,) = await truth.calls()
+    assert call["received_at"] >= datetime.fromisoformat(firing["due_at"]).timestamp()
+
+
+async def test_the_same_request_sends_once(desk: Desk, service: Service, truth: Truth) -> None:
+    first = await send(desk, order("x", "manager4220", request_id="r-1"))
+    with pytest.raises(ConflictError):
+        await send(desk, order("x", "manager4220", request_id="r-1"))
+    await final(desk, first)
+    assert len(await truth.calls()) == 1
+
+
+async def test_receipts_say_who_was_dropped_and_why(
+    desk: Desk, service: Service, truth: Truth, sandbox: Sandbox
+) -> None:
+    first = await final(desk, await send(desk, order("same words", "manager4220")))
+    assert first["totals"] == {"unread": 1} or first["totals"] == {"read": 1}
+    again = await final(desk, await send(desk, order("same words", "manager4220", "nobody")))
+    states = {d["userid"]: (d["state"], d["code"]) for d in again["deliveries"]}
+    assert states == {"manager4220": ("dropped", "143106"), "nobody": ("invalid", None)}
+
+
+async def test_reading_is_seen_later(desk: Desk, service: Service, truth: Truth) -> None:
+    await truth.post("limits", {"reading_seconds": 0.5})
+    found = await final(desk, await send(desk, order("read me")))
+
+    async def read() -> bool:
+        totals = (await reports.overview(desk, found["id"]))["totals"]
+        return totals.get("read", 0) >= 30
+
+    await until(read)
+    shown = await reports.show(desk, found["id"])
+    assert all(d["read_at"] for d in shown["deliveries"] if d["state"] == "read")
+
+
+async def test_a_template_is_rendered_per_person_and_identical_bodies_travel_together(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    one = sending.Order(Audience(everyone=True), Message({"text": "{{ person.name[0] }} 您好"}))
+    await final(desk, await send(desk, one))
+    calls = await truth.calls()
+    bodies = [call["msg"]["text"]["content"] for call in calls]
+    assert len(bodies) == len(set(bodies)) > 1
+    assert sum(len(call["userids"]) for call in calls) == 40
+
+
+@pytest.mark.parametrize(
+    ("rule", "attempts"),
+    [
+        ({"errcode": 90018, "times": 1}, 2),
+        ({"http_status": 502, "times": 1}, 2),
+        ({"reset": "before", "times": 1}, 2),
+        ({"truncate": True, "times": 1}, 2),
+        ({"errcode": -1, "times": 1}, 2),
+    ],
+)
+async def test_a_failed_call_is_made_again_and_rings_once(
+    desk: Desk, service: Service, truth: Truth, rule: dict[str, Any], attempts: int
+) -> None:
+    await truth.post("faults", {"path": SEND, **rule})
+    found = await final(desk, await send(desk, order("again", "manager4220")))
+    assert (await truth.rung())["manager4220"] == 1
+    assert found["batches"][0]["attempts"] == attempts
+    assert found["deliveries"][0]["state"] in ("unread", "read", "sent")
+
+
+async def test_who_was_reached_by_a_lost_call_is_told_by_the_duplicate(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    found = await final(desk, await send(desk, order("lost", "manager4220", "manager7675")))
+    assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
+    assert [(d["state"], d["code"]) for d in found["deliveries"]] == [("sent", "143106")] * 2
+
+
+async def test_a_lost_call_is_left_to_a_person_where_the_author_wants_it(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    found = await final(desk, await send(desk, order("hold", "manager4220", on_ambiguous="hold")))
+    assert found["totals"] == {"unknown": 1}
+    assert found["batches"][0]["state"] == "unknown"
+    assert len(await truth.calls()) == 1
+
+
+async def test_a_permanent_refusal_fails_the_batch_with_its_code(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
+    found = await final(desk, await send(desk, order("no", "manager4220")))
+    assert found["state"] == "settled"
+    assert [(d["state"], d["code"]) for d in found["deliveries"]] == [("failed", "41028")]
+    assert found["batches"][0]["code"] == "41028"
+
+
+async def test_a_ban_pauses_every_app_behind_the_address(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "ban": True, "times": 1})
+    firing_id = await send(desk, order("ban", "manager4220"))
+
+    async def paused() -> bool:
+        async with desk.pool.acquire() as connection:
+            until_ = await connection.fetchval("select paused_until from apps")
+        return until_ is not None and until_ > desk.clock.now() + timedelta(minutes=4)
+
+    await until(paused)
+    found = await reports.show(desk, firing_id)
+    assert found["totals"] == {"planned": 1}
+    second = await send(desk, order("other", "manager7675"))
+    await until(lambda: _planned(desk, second))
+    slot = (await reports.show(desk, second))["batches"][0]["slot_at"]
+    assert datetime.fromisoformat(slot) > desk.clock.now() + timedelta(minutes=4)
+
+
+async def _planned(desk: Desk, firing_id: int) -> bool:
+    return bool((await reports.show(desk, firing_id))["batches"])
+
+
+async def test_revoked_tokens_are_replaced(desk: Desk, service: Service, truth: Truth) -> None:
+    await final(desk, await send(desk, order("one", "manager4220")))
+    await truth.post("revoke-tokens", {})
+    found = await final(desk, await send(desk, order("two", "manager4220")))
+    assert found["batches"][0]["attempts"] == 1
+
+
+async def test_people_per_minute_is_a_promise_that_is_kept(
+    desk: Desk, truth: Truth, run_service: RunService, settings: Any, database: Any
+) -> None:
+    await truth.post("limits", {"people_per_minute": 10_000, "calls_per_second": 3})
+    from dingbell.bootstrap import open_desk
+
+    slow = settings.model_copy(update={"calls_per_second": 3})
+    async with open_desk(slow, database=database) as at, run_service(at):
+        await people.synchronise(at, None)
+        one = sending.Order(Audience(everyone=True), Message({"text": "{{ person.userid }}"}))
+        found = await final(at, await send(at, one), 40)
+    stats = await truth.get("stats")
+    assert stats["errors"] == {}
+    assert len(found["batches"]) == 40
+    assert {b["attempts"] for b in found["batches"]} == {1}
+    arrivals = sorted(call["received_at"] for call in await truth.calls())
+    assert all(b - a >= 1.0 for a, b in zip(arrivals, arrivals[3:], strict=False))
+
+
+async def test_cancel_stops_what_has_not_left(desk: Desk, service: Service, truth: Truth) -> None:
+    await schedules.put(desk, "later", spec(soon(desk, 30)), source="yaml")
+    (firing,) = await until(lambda: firings_of(desk, "later"))
+    await until(lambda: _planned(desk, firing["id"]))
+    found = await reports.cancel(desk, firing["id"])
+    assert found["state"] == "canceled"
+    assert found["totals"] == {"canceled": 1}
+    with pytest.raises(ConflictError):
+        await reports.cancel(desk, firing["id"])
+
+
+async def test_recall_takes_a_notice_off_the_phones(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    found = await final(desk, await send(desk, order("oops", "manager4220")))
+    assert len(await truth.get("inbox/manager4220")) == 1
+    await reports.recall(desk, found["id"])
+    await until(lambda: reports.recalled(desk, found["id"]))
+    found = await final(desk, found["id"])
+    assert found["state"] == "recalled"
+    assert found["totals"] == {"recalled": 1}
+    assert await truth.get("inbox/manager4220") == []
+
+
+async def test_a_coarse_send_keeps_one_row_with_a_count(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    one = sending.Order(Audience(departments=(1,)), Message({"text": "coarse"}), tracking="coarse")
+    found = await final(desk, await send(desk, one))
+    (call,) = await truth.calls()
+    assert call["dept_ids"] == [1]
+    assert len(call["delivered"]) == 40
+    assert found["totals"] == {"untracked": 40}
+    assert [d["userid"] for d in found["deliveries"]] == ["departments:1"]
+
+
+async def test_an_unknown_department_is_refused_before_anything_is_sent(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    with pytest.raises(InputError, match="999"):
+        await sending.price(
+            desk, sending.Order(Audience(departments=(999,)), Message({"text": "x"}))
+        )
+
+
+async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await schedules.put(
+        desk, "long", spec(soon(desk, 1), "{{ person.userid * 999 }}"), source="yaml"
+    )
+    await schedules.put(desk, "good", spec(soon(desk, 1), "fine"), source="yaml")
+    (long,) = await until(lambda: firings_of(desk, "long"))
+    (good,) = await until(lambda: firings_of(desk, "good"))
+    long, good = await final(desk, long["id"]), await final(desk, good["id"])
+    assert long["state"] == "failed"
+    assert "2048" in long["reason"] or "2,048" in long["reason"]
+    assert good["state"] == "settled"

@@ -1,0 +1,292 @@
+"""Schedules over time: misfire, overlap, pause, edit while prepared, many nodes, lost jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dingbell.bootstrap import Service
+from dingbell.clock import VirtualClock
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.misfire import Misfire
+from dingbell.domain.slots import Pace
+from dingbell.engine.context import Context
+from dingbell.engine.lease import Lease
+from dingbell.engine.ticker import Ticker
+from dingbell.operations import reports, schedules
+from dingbell.operations.desk import Desk
+from dingbell.store import schedules as schedule_rows
+from dingbell.telemetry import Metrics
+
+from .conftest import RunService, Truth, final, until
+from .test_path import firings_of, soon, spec
+
+NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # 12:00 in Beijing
+
+
+def at_virtual(desk: Desk, now: datetime) -> tuple[Desk, VirtualClock, Ticker]:
+    """The same desk at another time, and a ticker to tick by hand."""
+    clock = VirtualClock(now)
+    moved = Desk(
+        pool=desk.pool,
+        clock=clock,
+        clients=desk.clients,
+        vault=desk.vault,
+        pace=desk.pace,
+        oapi_url=desk.oapi_url,
+        api_url=desk.api_url,
+        default_app=desk.default_app,
+    )
+    context = Context(
+        pool=desk.pool,
+        clock=clock,
+        clients=desk.clients,
+        lease=Lease(desk.pool, clock, name="test", version="0"),
+        pace=Pace(),
+        metrics=Metrics(),
+        looks=(),
+    )
+    return moved, clock, Ticker(context)
+
+
+async def states(desk: Desk, name: str) -> list[tuple[str, str]]:
+    """(due, state) of a schedule's firings, the oldest first; instants in Beijing."""
+    found = await firings_of(desk, name)
+    return [(one["due_at"][11:19], one["state"]) for one in reversed(found)]
+
+
+async def test_an_occurrence_is_made_ahead_of_time_and_only_once(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    await schedules.put(at, "daily", spec({"daily": "16:00"}), source="yaml")
+    assert await ticker.tick() == 0
+    clock.advance(timedelta(hours=3, minutes=59))
+    assert await ticker.tick() == 1
+    assert await ticker.tick() == 0
+    assert await states(at, "daily") == [("16:00:00", "due")]
+    assert (await schedules.show(at, "daily"))["next_due_at"] == "2026-11-25T16:00:00+08:00"
+
+
+async def test_two_tickers_at_once_make_each_firing_once(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    _, other_clock, other = at_virtual(desk, NOON)
+    for number in range(30):
+        await schedules.put(at, f"s{number}", spec({"daily": "12:01"}), source="yaml")
+    clock.advance(timedelta(minutes=1))
+    other_clock.advance(timedelta(minutes=1))
+    taken = await asyncio.gather(*(one.tick() for one in (ticker, other) * 5))
+    assert sum(taken) == 30
+    assert len(await reports.listed(at, limit=100)) == 30
+
+
+async def test_of_several_missed_occurrences_the_latest_is_sent(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    await schedules.put(at, "s", spec({"every": "10m"}, prepare_ahead=0), source="yaml")
+    clock.advance(timedelta(minutes=25))
+    await ticker.tick()
+    assert await states(at, "s") == [("12:10:00", "skipped"), ("12:20:00", "due")]
+
+
+async def test_what_is_later_than_the_grace_is_skipped_with_a_reason(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    misfire = Misfire(grace="15m", catch_up="all")
+    await schedules.put(
+        at, "s", spec({"every": "10m"}, misfire=misfire, prepare_ahead=0), source="yaml"
+    )
+    clock.advance(timedelta(minutes=32))
+    await ticker.tick()
+    assert await states(at, "s") == [
+        ("12:10:00", "skipped"),
+        ("12:20:00", "due"),
+        ("12:30:00", "due"),
+    ]
+    skipped = (await firings_of(at, "s"))[-1]
+    assert skipped["reason"].startswith("misfire")
+
+
+async def test_a_long_outage_leaves_no_gap_and_no_flood(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    await schedules.put(at, "s", spec({"every": "1m"}, prepare_ahead=0), source="yaml")
+    clock.advance(timedelta(days=1))
+    await ticker.tick()
+    found = await firings_of(at, "s")
+    assert sum(one["occurrences"] for one in found) == 24 * 60
+    assert len(found) <= 60
+    assert [one["state"] for one in found].count("due") == 1
+
+
+async def test_a_trigger_that_raises_is_set_aside_and_the_others_go_on(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    await schedules.put(at, "bad", spec({"daily": "12:01"}), source="yaml")
+    await schedules.put(at, "good", spec({"daily": "12:01"}), source="yaml")
+    async with at.pool.acquire() as connection:
+        await connection.execute(
+            'update schedules set spec = spec || \'{"when": {"cron": "broken"}}\' '
+            "where name = 'bad'"
+        )
+    clock.advance(timedelta(minutes=1))
+    await ticker.tick()
+    assert await states(at, "good") == [("12:01:00", "due")]
+    shown = await schedules.show(at, "bad")
+    assert shown["state"] == "broken"
+    assert "broken" in shown["problem"]
+
+
+async def test_an_edit_takes_back_what_was_prepared(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    when = soon(desk, 3)
+    await schedules.put(desk, "s", spec(when, "old words"), source="yaml")
+    await until(lambda: _state(desk, "s", "planned"))
+    assert await schedules.put(desk, "s", spec(when, "new words"), source="yaml") == "changed"
+    (firing,) = await until(lambda: firings_of(desk, "s"))
+    await final(desk, firing["id"])
+    (call,) = await truth.calls()
+    assert call["msg"]["text"]["content"] == "new words"
+
+
+async def test_an_edit_to_a_later_time_does_not_fire_at_the_old_one(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await schedules.put(desk, "s", spec(soon(desk, 1.5)), source="yaml")
+    await until(lambda: _state(desk, "s", "planned"))
+    later = soon(desk, 3)
+    await schedules.put(desk, "s", spec(later), source="yaml")
+    (firing,) = await until(lambda: firings_of(desk, "s"))
+    await final(desk, firing["id"])
+    (call,) = await truth.calls()
+    assert call["received_at"] >= datetime.fromisoformat(later["once"]).timestamp()
+
+
+async def test_a_pause_takes_back_what_was_prepared(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await schedules.put(desk, "s", spec({"every": "2s"}), source="yaml")
+    await until(lambda: _state(desk, "s", "planned"))
+    await schedules.pause(desk, "s")
+    before = len(await truth.calls())
+    found = await firings_of(desk, "s")
+    assert not [one for one in found if one["state"] in ("due", "planned")]
+    await schedules.resume(desk, "s")
+    assert (await schedules.show(desk, "s"))["next_due_at"]
+    assert len(await truth.calls()) - before <= 2
+    await schedules.delete(desk, "s")
+
+
+async def _state(desk: Desk, name: str, state: str) -> dict[str, Any] | None:
+    found = [one for one in await firings_of(desk, name) if one["state"] == state]
+    return found[0] if found else None
+
+
+async def test_an_occurrence_prepared_before_an_outage_is_not_sent_hours_late(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    grace = Misfire(grace="6s")
+    await schedules.put(desk, "s", spec(soon(desk, 1), misfire=grace), source="yaml")
+    async with run_service() as service:
+        await until(lambda: _state(desk, "s", "planned"))
+        service.node._sender.draining = True  # the node dies before the slot
+    async with desk.pool.acquire() as connection:
+        await connection.execute("update firings set due_at = due_at - interval '1 hour'")
+    async with run_service():
+        (firing,) = await firings_of(desk, "s")
+        found = await final(desk, firing["id"])
+    assert found["state"] == "skipped"
+    assert found["totals"] == {"canceled": 1}
+    assert await truth.calls() == []
+
+
+async def test_an_occurrence_is_skipped_while_an_earlier_one_is_being_sent(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post(
+        "faults",
+        {"path": "/topapi/message/corpconversation/asyncsend_v2", "times": 1, "delay": 3},
+    )
+    await schedules.put(desk, "s", spec({"every": "1s"}, overlap="skip"), source="yaml")
+    skipped = await until(lambda: _state(desk, "s", "skipped"))
+    await schedules.delete(desk, "s")
+    assert skipped["reason"].startswith("overlap")
+
+
+async def test_two_nodes_share_the_work_and_nobody_is_rung_twice(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    async with run_service(), run_service():
+        when = soon(desk, 1.5)
+        for number in range(40):
+            await schedules.put(desk, f"s{number}", spec(when, f"words {number}"), source="yaml")
+        found = [await until(lambda n=n: firings_of(desk, f"s{n}")) for n in range(40)]
+        for (one,) in found:
+            assert (await final(desk, one["id"]))["totals"].get("dropped") is None
+    calls = await truth.calls()
+    assert len(calls) == 40
+    assert len({call["msg"]["text"]["content"] for call in calls}) == 40
+
+
+async def test_a_lost_job_is_found_by_the_sweeper(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    firing_id = await schedules_run(desk)
+    async with desk.pool.acquire() as connection:
+        await connection.execute("delete from dingbell_queue.jobs")
+        await connection.execute("update firings set created_at = created_at - interval '1 min'")
+    async with run_service():
+        assert (await final(desk, firing_id))["state"] == "settled"
+    assert len(await truth.calls()) == 1
+
+
+async def schedules_run(desk: Desk) -> int:
+    await schedules.put(desk, "s", spec({"daily": "04:00"}), source="yaml")
+    return await schedules.run(desk, "s")
+
+
+async def test_a_firing_whose_planning_never_ends_is_quarantined(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    firing_id = await schedules_run(desk)
+    async with desk.pool.acquire() as connection:
+        await connection.execute("delete from dingbell_queue.jobs")
+        await connection.execute(
+            "update firings set tries = 4, created_at = created_at - interval '1 min'"
+        )
+    async with run_service():
+        found = await final(desk, firing_id)
+    assert found["state"] == Firing.FAILED
+    assert "quarantined" in found["reason"]
+
+
+async def test_a_function_makes_its_message_when_it_is_prepared(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    made: list[str] = []
+
+    def report() -> str:
+        made.append("called")
+        return "from a function"
+
+    def broken() -> str:
+        raise ValueError("no data today")
+
+    functions = {"app:report": report, "app:broken": broken}
+    for name in ("report", "broken"):
+        function_spec = spec(soon(desk, 1)).model_copy(
+            update={"message": None, "function": f"app:{name}"}
+        )
+        await schedules.put(desk, name, function_spec, source="python")
+    async with run_service():  # a node that does not know them leaves them alone
+        assert await firings_of(desk, "report") == []
+        async with run_service(functions=functions):
+            (good,) = await until(lambda: firings_of(desk, "report"))
+            (bad,) = await until(lambda: firings_of(desk, "broken"))
+            good, bad = await final(desk, good["id"]), await final(desk, bad["id"])
+    assert made == ["called"]
+    assert good["state"] == "settled"
+    assert (bad["state"], bad["reason"]) == ("failed", "ValueError: no data today")
+    assert (await schedule_rows_problem(desk)) == []
+
+
+async def schedule_rows_problem(desk: Desk) -> list[str]:
+    async with desk.pool.acquire() as connection:
+        rows = await schedule_rows.all_schedules(connection)
+    return [row.name for row in rows if row.problem]

@@ -1,0 +1,232 @@
+"""`dingbell.yaml`: what the documents show is read, and every problem is told at once."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dingbell.config.document import ProblemsError
+from dingbell.config.schema import Config, load
+from dingbell.domain.audience import Audience
+from dingbell.domain.message import Message
+from dingbell.operations.apps import AppSpec
+
+Loader = Callable[[str], Config]
+SECRET = "s3cret-value"
+
+WHOLE = """\
+timezone: Asia/Tokyo
+orgs:
+  default: {people_per_minute: 3000}
+apps:
+  hr: {agent_id: 781348000, app_key: ${HR_APP_KEY}, app_secret: ${HR_APP_SECRET}}
+audiences:
+  hangzhou: {departments: [2], except: {users: [manager7675]}}
+schedules:
+  off-work:
+    when: {daily: "16:00"}
+    to: {users: [manager4220]}
+    message: {text: "Hello! 下午好!下班奥里给666!"}
+  payslip:
+    app: hr
+    timezone: UTC
+    when: {cron: "0 10 5 * *"}
+    to: {audience: hangzhou}
+    message: {markdown: {title: "工资条", text: "**{{ person.name }}**, {{ due|date }}"}}
+    misfire: {grace: 2h, catch_up: latest}
+"""
+
+
+@pytest.fixture
+def loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
+    monkeypatch.setenv("HR_APP_KEY", "key")
+    monkeypatch.setenv("HR_APP_SECRET", SECRET)
+
+    def loading(text: str) -> Config:
+        file = tmp_path / "dingbell.yaml"
+        file.write_text(text)
+        return load(file)
+
+    return loading
+
+
+def problems(loading: Loader, text: str) -> list[str]:
+    """The lines of the error, without the name of the file."""
+    with pytest.raises(ProblemsError) as caught:
+        loading(text)
+    assert SECRET not in str(caught.value) + caught.value.in_chinese()
+    return [line.partition("dingbell.yaml:")[2] for line in str(caught.value).splitlines()]
+
+
+def test_the_documented_file_is_read(loading: Loader) -> None:
+    config = loading(WHOLE)
+
+    app = config.apps["hr"]
+    assert (app.agent_id, app.app_key, app.org) == (781348000, "key", "default")
+    assert app.app_secret.get_secret_value() == SECRET
+    assert config.orgs["default"].people_per_minute == 3_000
+    assert config.audiences["hangzhou"] == Audience.model_validate(
+        {"departments": [2], "except": {"users": ["manager7675"]}}
+    )
+    assert config.schedules["off-work"].message == Message({"text": "Hello! 下午好!下班奥里给666!"})
+    assert config.schedules["payslip"].misfire.grace == timedelta(hours=2)
+
+
+def test_no_secret_is_ever_shown(loading: Loader) -> None:
+    config = loading(WHOLE)
+
+    assert SECRET not in f"{config!r} {config} {config.model_dump()} {config.model_dump_json()}"
+    app = AppSpec.model_validate({"agent_id": 1, "app_key": "k", "app_secret": SECRET})
+    assert SECRET not in f"{app!r} {app}"
+
+
+def test_the_zone_of_the_file_is_that_of_schedules_without_their_own(loading: Loader) -> None:
+    schedules = loading(WHOLE).schedules
+
+    assert schedules["off-work"].timezone == "Asia/Tokyo"
+    assert schedules["payslip"].timezone == "UTC"
+
+
+@pytest.mark.parametrize("text", ["", "apps:\naudiences:\n", "schedules: {}\n"])
+def test_an_empty_file_or_section_is_no_problem(loading: Loader, text: str) -> None:
+    assert loading(text) == Config()
+
+
+SCHEDULE = "    to: {users: a}\n    message: hi\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("timezone: Mars\n", "1:1: timezone: unknown time zone 'Mars': use an IANA name"),
+        ("timezone: 8\n", "1:1: timezone: must be text (in quotes)"),
+        ("colour: red\n", "1:1: colour: is not known here"),
+        ("apps: [a]\n", "1:1: apps: must be a mapping"),
+        ("apps: {hr: x}\n", "1:8: apps.hr: must be a mapping"),
+        ("orgs:\n  a b: {}\n", "2:3: orgs.a b: must match "),
+        ("orgs: {x: {people_per_minute: 1.5}}\n", "must be a whole number"),
+        ("orgs: {x: {people_per_minute: many}}\n", "must be a whole number"),
+        ("orgs: {x: {people_per_minute: .inf}}\n", "x.people_per_minute: Input should be a finite"),
+        ("orgs: {x: {people_per_minute: 0}}\n", "must be at least 1"),
+        ("audiences: {x: {}}\n", "1:13: audiences.x: the audience names nobody"),
+        ("audiences: {x: {users: [true]}}\n", "audiences.x.users.0: must be text (in quotes)"),
+        ("audiences: {x: {users: ['']}}\n", "audiences.x.users.0: must not be empty"),
+        ("audiences: {x: {departments: [a]}}\n", "must be a whole number"),
+        ("audiences: {x: {everyone: 3}}\n", "audiences.x.everyone: must be true or false"),
+        (
+            f"audiences: {{x: {{users: [{'a' * 65}]}}}}\n",
+            "audiences.x.users.0: has at most 64 characters",
+        ),
+        (
+            "schedules:\n  x:\n    when: {daily: '25:00'}\n" + SCHEDULE,
+            "3:5: schedules.x.when: '25:00' is not a time of day",
+        ),
+        (
+            "schedules:\n  x:\n    when: {cron: '* * * * * * *'}\n" + SCHEDULE,
+            "3:5: schedules.x.when: cron expression '* * * * * * *' has 7 fields",
+        ),
+        (
+            "schedules:\n  x:\n    when: daily\n" + SCHEDULE,
+            "3:5: schedules.x.when: must be a mapping",
+        ),
+        ("schedules:\n  x:\n" + SCHEDULE, "2:3: schedules.x.when: is missing"),
+        (
+            "schedules:\n  x:\n    when: {daily: '9:00'}\n    overlap: no\n" + SCHEDULE,
+            "4:5: schedules.x.overlap: must be 'skip', 'queue' or 'allow'",
+        ),
+        (
+            "schedules:\n  x:\n    when: {daily: '9:00'}\n    prepare_ahead: 2d\n" + SCHEDULE,
+            "4:5: schedules.x.prepare_ahead: must be at most 1d",
+        ),
+        (
+            "schedules:\n  x:\n    when: {daily: '9:00'}\n    to: {users: a}\n",
+            "2:3: schedules.x: write a message",
+        ),
+        (
+            "schedules: {x: {when: {daily: '9:00'}, to: {users: a}, message: " + "字" * 700 + "}}",
+            "1:56: schedules.x.message: the message has ",
+        ),
+    ],
+)
+def test_a_problem_is_told_in_plain_words_with_its_place(
+    loading: Loader, text: str, said: str
+) -> None:
+    (line,) = problems(loading, text)
+
+    assert said in line
+    assert "Value error" not in line
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(loading: Loader) -> None:
+    text = """\
+timezone: Mars
+apps:
+  hr: {agent_id: x, app_key: "", app_secret: ${HR_APP_SECRET}}
+audiences:
+  one: {audience: two}
+  two: {audience: [one, three]}
+schedules:
+  a:
+    app: sales
+    when: {daily: "25:00"}
+    to: {}
+    message: {text: ""}
+  b:
+    app: sales
+    when: {daily: "16:00"}
+    to: {audience: four}
+    message: hi
+"""
+
+    told = [line.split(": ", 2) for line in problems(loading, text)]
+
+    assert [(place, path) for place, path, _ in told] == [
+        ("1:1", "timezone"),
+        ("3:8", "apps.hr.agent_id"),
+        ("3:21", "apps.hr.app_key"),
+        ("5:3", "audiences.one"),
+        ("6:3", "audiences.two"),
+        ("6:3", "audiences.two"),
+        ("10:5", "schedules.a.when"),
+        ("11:5", "schedules.a.to"),
+        ("12:5", "schedules.a.message"),
+        ("14:5", "schedules.b.app"),
+        ("16:5", "schedules.b.to"),
+    ]
+    said = [message for _, _, message in told]
+    assert "the audience contains itself" in said
+    assert "there is no audience 'three'" in said
+    assert "there is no audience 'four'" in said
+    assert "there is no app 'sales'" in said
+
+
+def test_what_refers_to_a_broken_entry_is_not_blamed(loading: Loader) -> None:
+    text = """\
+apps: {hr: {agent_id: 1}}
+audiences: {x: {}}
+schedules:
+  a: {app: hr, when: {daily: "16:00"}, to: {audience: x}, message: hi}
+"""
+
+    assert [line.split(": ")[1] for line in problems(loading, text)] == [
+        "apps.hr.app_key",
+        "apps.hr.app_secret",
+        "audiences.x",
+    ]
+
+
+def test_without_apps_in_the_file_one_of_the_environment_may_be_meant(loading: Loader) -> None:
+    text = "schedules:\n  a: {app: default, when: {daily: '9:00'}, to: {users: u}, message: hi}\n"
+
+    assert loading(text).schedules["a"].app == "default"
+
+
+def test_audiences_may_share_others_but_not_contain_themselves(loading: Loader) -> None:
+    loading(
+        "audiences:\n  a: {users: u}\n  b: {audience: a}\n  c: {audience: [a, b]}\n"
+        "  d: {users: u, except: {audience: [b, c]}}\n"
+    )
+
+    (told,) = problems(loading, "audiences:\n  a: {users: u, except: {audience: a}}\n")
+    assert told == "2:3: audiences.a: the audience contains itself"

@@ -1,0 +1,238 @@
+"""YAML documents: plain values, variables filled in, every value with its place."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dingbell.config.document import Document, ProblemsError, read
+from dingbell.errors import InputError
+
+Reader = Callable[..., Document]
+SECRET = "s3cret"
+
+
+@pytest.fixture
+def reading(tmp_path: Path) -> Reader:
+    def reading(text: str | bytes, environment: Mapping[str, str] | None = None) -> Document:
+        file = tmp_path / "dingbell.yaml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read(file, environment if environment is not None else {})
+
+    return reading
+
+
+def told(caught: pytest.ExceptionInfo[ProblemsError]) -> list[tuple[int, int, str, str]]:
+    return [
+        (problem.line, problem.column, problem.path, str(problem.message))
+        for problem in caught.value.problems
+    ]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "value"),
+    [
+        ("x", "x"),
+        ("'16:00'", "16:00"),
+        ("16:00", "16:00"),
+        ("yes", "yes"),
+        ("true", True),
+        ("&anchor true", True),
+        ("~", None),
+        ("12", 12),
+        ("1_000", 1_000),
+        ("0x1f", 31),
+        ("0x0f", 15),
+        ("1.5", 1.5),
+        ("1e3", 1_000.0),
+        ("007", "007"),
+        ("[1, [a], {b: c}]", [1, ["a"], {"b": "c"}]),
+        ("|\n  two\n  lines\n", "two\nlines\n"),
+        ("2026-11-23", date(2026, 11, 23)),
+        ("2026-11-23 16:00", "2026-11-23 16:00"),
+        (
+            "2026-11-23T16:00:00+08:00",
+            datetime(2026, 11, 23, 16, tzinfo=timezone(timedelta(hours=8))),
+        ),
+    ],
+)
+def test_values_are_plain(reading: Reader, yaml: str, value: object) -> None:
+    found = reading(f"a: {yaml}").content["a"]
+
+    assert found == value
+    assert type(found) is type(value) or isinstance(value, datetime)
+
+
+def test_keys_are_text_whatever_they_look_like(reading: Reader) -> None:
+    assert reading("1: a\nfalse: b\n${X}: c\n").content == {"1": "a", "False": "b", "${X}": "c"}
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
+def test_an_empty_file_is_an_empty_document(reading: Reader, text: str) -> None:
+    document = reading(text)
+
+    assert document.content == {}
+    assert document.place(("apps", "hr")) == (1, 1)
+
+
+def test_a_mark_at_the_beginning_is_no_content(reading: Reader) -> None:
+    assert reading(b"\xef\xbb\xbfa: 1").content == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("yaml", "value"),
+    [
+        ("${NAME}", "v"),
+        ("{b: ${NAME}, c: 'x ${NAME} y'}", {"b": "v", "c": "x v y"}),
+        ('"${NAME}${NAME}"', "vv"),
+        ("|\n  ${NAME}\n", "v\n"),
+        ("$${NAME}", "${NAME}"),
+        ("{b: $${NAME}}", {"b": "${NAME}"}),
+        ("$$${NAME}", "$${NAME}"),
+        ("$${A-B}", "${A-B}"),
+        ("$NAME", "$NAME"),
+        ("x # ${MISSING}", "x"),
+        ("${ODD}", "a$${b} # {c: [${NAME}]\n"),
+        ("${EMPTY}", ""),
+        ("${NUMBER}", "42"),
+    ],
+)
+def test_variables_are_filled_in_as_they_are(reading: Reader, yaml: str, value: object) -> None:
+    environment = {
+        "NAME": "v",
+        "ODD": "a$${b} # {c: [${NAME}]\n",
+        "EMPTY": "",
+        "NUMBER": "42",
+    }
+
+    assert reading(f"a: {yaml}", environment).content == {"a": value}
+
+
+def test_the_environment_of_the_process_is_the_default(
+    reading: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading("a: ${HR_SECRET}", {"HR_SECRET": ""})
+    monkeypatch.setenv("HR_SECRET", SECRET)
+
+    assert read(tmp_path / "dingbell.yaml").content == {"a": SECRET}
+
+
+def test_every_missing_variable_is_told_where_it_is_needed(reading: Reader) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        reading("apps:\n  hr: {key: ${B}, secret: ${A}}\nlist:\n  - x\n  - ${C}${D}\n")
+
+    assert told(caught) == [
+        (2, 8, "apps.hr.key", "the environment variable B is not set"),
+        (2, 19, "apps.hr.secret", "the environment variable A is not set"),
+        (5, 5, "list.1", "the environment variable C is not set"),
+        (5, 5, "list.1", "the environment variable D is not set"),
+    ]
+
+
+def test_a_place_is_that_of_the_value_or_of_what_is_around_it(reading: Reader) -> None:
+    document = reading("apps:\n  hr:\n    agent_id: 1\n  2: x\nlist: [a, {b: c}]\n")
+
+    assert document.place(()) == (1, 1)
+    assert document.place(("apps", "hr", "agent_id")) == (3, 5)
+    assert document.place(("apps", "hr", "app_key")) == (2, 3)
+    assert document.place(("apps", "2")) == (4, 3)
+    assert document.place(("apps", "2", "deeper")) == (4, 3)
+    assert document.place(("list", 1, "b")) == (5, 12)
+    assert document.place(("list", 7)) == (5, 1)
+    assert document.place(("list", "x")) == (5, 1)
+
+
+def test_what_was_merged_in_is_placed_where_it_was_merged(reading: Reader) -> None:
+    document = reading("base: &base\n  x: 1\nuser:\n  <<: *base\n  y: 2\n")
+
+    assert document.content["user"] == {"x": 1, "y": 2}
+    assert document.place(("user", "x")) == (3, 1)
+    assert document.place(("user", "y")) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "said"),
+    [
+        ("a: [1, 2\n", 2, 1, "expected ',' or ']'"),
+        ("a: 1\n\tb: 2\n", 2, 1, "found character"),
+        ("a: b: c\n", 1, 5, "mapping values are not allowed here"),
+        ("a: 1\n---\nb: 2\n", 2, 1, "but found another document"),
+        ("a: 1\nb:\n  - x\n  y: 1\n", 4, 3, "expected <block end>"),
+        ("a: *nobody\n", 1, 4, "found undefined alias"),
+        ("- a\n", 1, 1, "the file must be a mapping"),
+        ("text\n", 1, 1, "the file must be a mapping"),
+        ("a: 1\nb: x\x07y\n", 2, 5, "the character #x0007 is not allowed"),
+        ("\x00", 1, 1, "the character #x0000 is not allowed"),
+        ("a: 1\nb: 2\na: 3\n", 3, 1, 'found duplicate key "a"'),
+    ],
+)
+def test_what_is_not_yaml_is_told_with_its_place(
+    reading: Reader, text: str, line: int, column: int, said: str
+) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        reading(text)
+
+    ((found_line, found_column, path, message),) = told(caught)
+    assert (found_line, found_column, path) == (line, column, "")
+    assert said in message
+    assert caught.value.in_chinese() != str(caught.value)
+
+
+def test_a_key_that_stands_twice_does_not_show_its_values(reading: Reader) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        reading(f"app_secret: {SECRET}1\napp_secret: {SECRET}2\n")
+
+    assert SECRET not in str(caught.value) + caught.value.in_chinese()
+
+
+def test_problems_are_listed_by_place_each_on_a_line_that_editors_understand(
+    reading: Reader, tmp_path: Path
+) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        reading("a: {z: ${Z}, y: ${Y}}\n")
+
+    file = tmp_path / "dingbell.yaml"
+    assert str(caught.value).splitlines() == [
+        f"{file}:1:5: a.z: the environment variable Z is not set",
+        f"{file}:1:14: a.y: the environment variable Y is not set",
+    ]
+    assert caught.value.in_chinese().splitlines()[0] == f"{file}:1:5: a.z: 环境变量 Z 未设置"
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "missing.yaml"
+
+
+def _folder(folder: Path) -> Path:
+    return folder
+
+
+def _other_encoding(folder: Path) -> Path:
+    file = folder / "gbk.yaml"
+    file.write_bytes("a: 下班".encode("gbk"))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (_missing, "No such file or directory"),
+        (_folder, "Is a directory"),
+        (_other_encoding, "not UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, make: Callable[[Path], Path], reason: str
+) -> None:
+    file = make(tmp_path)
+
+    with pytest.raises(InputError, match=f"cannot read {file}: {reason}"):
+        read(file)
+
+
+def test_a_tag_nobody_knows_breaks_nothing(reading: Reader) -> None:
+    content: dict[str, Any] = reading("a: !odd x\nb: !odd {c: 1}\nd: &d [*d]\n").content
+
+    assert content["b"] == {"c": 1}
