@@ -74,12 +74,19 @@ def everyone() -> Audience:
 
 def text(content: str) -> messages.Message:
     """A text message."""
-    return messages.Text(content)
+    return _made(messages.Text, content)
 
 
 def markdown(title: str, text: str) -> messages.Message:
     """A markdown message."""
-    return messages.Markdown(title, text)
+    return _made(messages.Markdown, title, text)
+
+
+def _made(kind: Callable[..., messages.Message], *fields: str) -> messages.Message:
+    try:
+        return kind(*fields)
+    except messages.MessageError as error:
+        raise InputError(Text(error.en, error.zh)) from error
 
 
 def _message(message: messages.Message | Mapping[str, Any] | str) -> Message:
@@ -99,8 +106,8 @@ def _spec(name: str, spec: dict[str, Any]) -> ScheduleSpec:
     if not re.fullmatch(NAME_PATTERN, name):
         raise InputError(
             Text(
-                "{name!r} is no name for a schedule: write letters, digits, . _ - only",
-                "{name!r} 不能作日程名称: 只能用文字、数字、. _ -",
+                "{name!r} is no name for a schedule: give one of letters, digits, . _ - with name=",
+                "{name!r} 不能作日程名称: 请用 name= 给出由文字、数字、. _ - 组成的名称",
             ).format(name=name)
         )
     try:

@@ -266,3 +266,79 @@ async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
     assert long["state"] == "failed"
     assert "2048" in long["reason"] or "2,048" in long["reason"]
     assert good["state"] == "settled"
+
+
+async def test_a_batch_that_was_thrown_back_after_a_cancel_ends_with_its_firing(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "errcode": 90018, "delay": 1, "times": 1})
+    firing_id = await send(desk, order("cancel me", "manager4220"))
+    await until(lambda: _batch_is(desk, firing_id, "sending"))
+    await reports.cancel(desk, firing_id)
+    found = await final(desk, firing_id)
+    assert found["totals"] == {"canceled": 1}
+    assert await truth.calls() == []
+
+
+async def test_a_cancel_does_not_call_canceled_what_may_have_rung(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    firing_id = await send(desk, order("may have rung", "manager4220"))
+    await until(lambda: _batch_is(desk, firing_id, "queued", lost=True))
+    await reports.cancel(desk, firing_id)
+    found = await final(desk, firing_id)
+    assert found["totals"] == {"unknown": 1}
+    assert await truth.rung() == {"manager4220": 1}
+
+
+async def _batch_is(desk: Desk, firing_id: int, state: str, *, lost: bool = False) -> bool:
+    async with desk.pool.acquire() as connection:
+        row = await connection.fetchrow(
+            "select state, lost_at from batches where firing_id = $1", firing_id
+        )
+    return bool(row) and row["state"] == state and (row["lost_at"] is not None) == lost
+
+
+async def test_a_call_that_was_lost_yesterday_is_not_sent_again_today(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    async with run_service():
+        firing_id = await send(desk, order("yesterday", "manager4220"))
+        await until(lambda: _batch_is(desk, firing_id, "queued", lost=True))
+        async with desk.pool.acquire() as connection:
+            await connection.execute("update batches set lost_at = lost_at - interval '1 day'")
+        found = await final(desk, firing_id)
+    assert found["totals"] == {"unknown": 1}
+    assert len(await truth.calls()) == 1
+
+
+async def test_a_recall_survives_the_loss_of_its_job(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    async with run_service():
+        found = await final(desk, await send(desk, order("take back", "manager4220")))
+    await reports.recall(desk, found["id"])
+    async with desk.pool.acquire() as connection:
+        await connection.execute("delete from dingbell_queue.jobs where entrypoint = 'recall'")
+        await connection.execute(
+            "update firings set recall_asked_at = recall_asked_at - interval '1 min'"
+        )
+    async with run_service():
+        await until(lambda: reports.recalled(desk, found["id"]))
+        assert (await final(desk, found["id"]))["state"] == "recalled"
+    assert await truth.get("inbox/manager4220") == []
+
+
+async def test_a_pace_lowered_below_a_batch_lets_it_go_alone(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await people.synchronise(desk, None)
+    everyone = spec(soon(desk, 1.5), to=Audience(everyone=True))
+    await schedules.put(desk, "s", everyone, source="yaml")
+    (firing,) = await until(lambda: firings_of(desk, "s"))
+    await until(lambda: _planned(desk, firing["id"]))
+    async with desk.pool.acquire() as connection:
+        await connection.execute("update apps set people_per_minute = 10")
+    assert (await final(desk, firing["id"]))["state"] == "settled"

@@ -290,3 +290,38 @@ async def schedule_rows_problem(desk: Desk) -> list[str]:
     async with desk.pool.acquire() as connection:
         rows = await schedule_rows.all_schedules(connection)
     return [row.name for row in rows if row.problem]
+
+
+async def test_a_single_instant_moved_after_it_fired_does_not_fire_again(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    await schedules.put(at, "s", spec({"once": "2026-11-24 12:10"}), source="yaml")
+    clock.advance(timedelta(minutes=10))
+    await ticker.tick()
+    async with at.pool.acquire() as connection:
+        await connection.execute("update firings set state = 'settled'")
+    clock.advance(timedelta(minutes=5))
+    await schedules.put(at, "s", spec({"once": "2026-11-24 12:12"}, "other"), source="yaml")
+    await ticker.tick()
+    assert await states(at, "s") == [("12:10:00", "settled")]
+
+
+async def test_what_is_caught_up_with_is_sent_one_after_the_other(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    catch_up = Misfire(grace="1h", catch_up="all")
+    rule = spec({"every": "1d"}, "{{ due }}", misfire=catch_up, overlap="skip")
+    await schedules.put(desk, "s", rule, source="yaml")
+    async with desk.pool.acquire() as connection:
+        await connection.execute(
+            "update schedules set spec = jsonb_set(spec, '{when}', '{\"every\": \"10m\"}'), "
+            "next_due_at = now() - interval '25 min', wake_at = now() - interval '25 min'"
+        )
+    service.node._ticker.changed.set()
+
+    async def all_settled() -> bool:
+        found = [one for one in await firings_of(desk, "s") if one["state"] == "settled"]
+        return len(found) >= 3
+
+    await until(all_settled, 30)
+    await schedules.delete(desk, "s")
+    assert len(await truth.calls()) == 3

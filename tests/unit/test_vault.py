@@ -36,7 +36,9 @@ def test_another_key_unlocks_nothing_and_says_so() -> None:
     assert not Vault(KEY).holds(locked, "s3cret")
 
 
-@pytest.mark.parametrize("key", ["short", "", "密钥", KEY[:-2]], ids=["short", "none", "words", "cut"])
+@pytest.mark.parametrize(
+    "key", ["short", "", "密钥", KEY[:-2]], ids=["short", "none", "words", "cut"]
+)
 def test_what_is_no_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(InputError, match="DINGBELL_SECRET_KEY is not a key") as caught:
         Vault(key)

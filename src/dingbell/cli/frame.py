@@ -65,10 +65,12 @@ def _outside(error: Exception) -> OutsideError | None:
     import asyncpg
 
     from dingbell.dingtalk.errors import DingTalkError
+    from dingbell.store.connection import AWAY
 
     if isinstance(error, DingTalkError):
         return OutsideError(Text(error.en, error.zh))
-    if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
+    wrong_sql = isinstance(error, asyncpg.SyntaxOrAccessError | asyncpg.DataError)
+    if isinstance(error, AWAY) and not wrong_sql:
         said = str(error) or type(error).__name__
         return OutsideError(
             Text(

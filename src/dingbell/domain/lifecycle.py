@@ -100,7 +100,9 @@ BATCH_MOVES: dict[Batch, frozenset[Batch]] = {
     Batch.QUEUED: frozenset(
         {Batch.SENDING, Batch.ACCEPTED, Batch.CANCELED, Batch.FAILED, Batch.UNKNOWN}
     ),
-    Batch.SENDING: frozenset({Batch.QUEUED, Batch.ACCEPTED, Batch.FAILED, Batch.UNKNOWN}),
+    Batch.SENDING: frozenset(
+        {Batch.QUEUED, Batch.ACCEPTED, Batch.FAILED, Batch.UNKNOWN, Batch.CANCELED}
+    ),
     Batch.ACCEPTED: frozenset({Batch.SETTLED, Batch.UNKNOWN, Batch.RECALLED}),
     Batch.SETTLED: frozenset({Batch.RECALLED}),
     Batch.UNKNOWN: frozenset({Batch.ACCEPTED}),

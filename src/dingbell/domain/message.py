@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
@@ -38,6 +38,11 @@ def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     environment.filters.update(date=_date, time=_time)
     return environment
+
+
+@lru_cache(maxsize=512)
+def _compiled(template: str) -> Template:
+    return _environment().from_string(template)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -183,7 +188,7 @@ class Message:
 
 def _rendered(template: str, variables: TemplateVariables) -> str:
     try:
-        return _environment().from_string(template).render(variables)
+        return _compiled(template).render(variables)
     except Exception as error:  # an author's template may raise anything
         raise InputError(_template_error(error)) from error
 

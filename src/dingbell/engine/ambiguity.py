@@ -15,7 +15,7 @@ from dingbell.clients import CALL_TIMEOUT
 from dingbell.clock import SHANGHAI
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.engine.context import report_job, send_job
-from dingbell.store import batches, deliveries, jobs
+from dingbell.store import batches, calls, deliveries, firings, jobs
 from dingbell.store.connection import Connection
 from dingbell.telemetry import Event, log
 
@@ -33,6 +33,7 @@ class Lost:
     id: int
     firing_id: int
     attempt: int
+    sent_at: datetime
     coarse: bool
     on_ambiguous: str
 
@@ -44,22 +45,27 @@ def beijing_midnight(instant: datetime) -> datetime:
 
 
 def may_resend(slot_at: datetime, lost_at: datetime) -> bool:
-    """Whether a resend at a slot certainly arrives on the day of the lost call."""
+    """Whether a resend at a slot certainly arrives on the day the lost call was sent."""
     return slot_at + CALL_TIMEOUT + _MARGIN < beijing_midnight(lost_at)
 
 
 async def recover(connection: Connection, batch: Lost, now: datetime, *, code: str | None) -> bool:
     """Queue a lost batch again with the same bytes, or leave it to a person as `unknown`.
 
+    The duplicate rule covers the Beijing day on which the call was *sent*, however late its loss
+    is noticed.
+
     Returns:
         Whether the batch was still this attempt's.
     """
-    slot_at = now + timedelta(seconds=_BACKOFF[min(batch.attempt, len(_BACKOFF)) - 1])
+    times = await calls.times_lost(connection, batch.id)
+    slot_at = now + timedelta(seconds=_BACKOFF[min(max(times, 1), len(_BACKOFF)) - 1])
     resend = (
         batch.on_ambiguous == "resend"
         and not batch.coarse
-        and batch.attempt <= len(_BACKOFF)
-        and may_resend(slot_at, now)
+        and times <= len(_BACKOFF)
+        and may_resend(slot_at, batch.sent_at)
+        and await firings.on_its_way(connection, batch.firing_id)
     )
     if not resend:
         return await _give_up(connection, batch, code)
@@ -71,7 +77,7 @@ async def recover(connection: Connection, batch: Lost, now: datetime, *, code: s
         slot_at=slot_at,
         wave=wave,
         code=code,
-        lost_at=now,
+        lost_at=batch.sent_at,
     )
     if ours:
         await jobs.enqueue(connection, [send_job(wave, slot_at)])

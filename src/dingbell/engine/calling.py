@@ -72,6 +72,9 @@ async def call(client: Client, batch: Claimed, clock: Clock) -> Verdict:
         return Verdict(Next.FAILED, "not_sent", clock.now(), code=str(error)[:200])
     except errors.DingTalkError as error:
         return _sorted(error, batch.attempt, clock.now())
+    except Exception as error:  # noqa: BLE001  the bytes may have left before it was raised
+        code = type(error).__name__
+        return Verdict(Next.LOST, "lost", clock.now(), code=code, level=logging.ERROR)
     return Verdict(Next.ACCEPTED, "accepted", clock.now(), task_id=sent.task_id)
 
 

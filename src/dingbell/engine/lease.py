@@ -34,6 +34,7 @@ class Lease:
         async with self._pool.acquire() as connection:
             self.node_id = await nodes.register(connection, name=self._name, version=self._version)
         self._renewed = self._held_since = began
+        await self.renew()
 
     @property
     def valid(self) -> bool:
@@ -54,6 +55,8 @@ class Lease:
                 await self.renew()
             except AWAY as error:
                 log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+                log(Event.JOB_FAILED, level=logging.CRITICAL, room="lease", error=repr(error))
 
     async def renew(self) -> None:
         """Renew once, and learn the database's time on the way."""

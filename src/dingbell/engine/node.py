@@ -71,20 +71,21 @@ class Node:
         self._outcomes = Outcomes(context)
         self._sender = Sender(context, self._outcomes)
         self._sweeper = Sweeper(context)
+        self._planner = Planner(context)
         self._tracker = Tracker(context)
         self._workers = self._make_workers(context)
         self._tasks: list[asyncio.Task[None]] = []
         self._working: list[asyncio.Task[None]] = []
 
     def _make_workers(self, context: Context) -> tuple[Worker, Worker]:
-        planner = Planner(context)
+        planner = self._planner
         rest: dict[str, Handler] = {
             "plan": planner.plan,
             "track": self._tracker.track,
             "report": Reporter(context).report,
             "recall": Recaller(context).recall,
         }
-        rest |= {f"plan:{function}": planner.plan for function in context.functions}
+        rest |= {f"plan:{function}": planner.plan_apart for function in context.functions}
         return (
             Worker(self._dsn, self._clock, {"send": self._sender.send}),
             Worker(self._dsn, self._clock, rest),
@@ -126,6 +127,7 @@ class Node:
         except _BROKEN as error:
             # The lease runs out by itself and others take over.
             log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
+        await self._planner.stop()
         await self._tracker.stop()
         for task in (*self._tasks, *self._working):
             task.cancel()

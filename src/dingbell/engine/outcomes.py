@@ -18,7 +18,7 @@ from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.calling import Next, Verdict
 from dingbell.engine.context import Context, report_job, send_job, track_job
-from dingbell.store import apps, batches, calls, deliveries, jobs
+from dingbell.store import apps, batches, calls, deliveries, firings, jobs
 from dingbell.store.batches import Claimed
 from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
@@ -79,24 +79,28 @@ class Outcomes:
             try:
                 await self.write(part)
             except asyncpg.DataError as error:
-                if len(part) == 1:
-                    # The batch stays `sending`; the sweeper takes it for lost.
-                    log(
-                        Event.OUTCOME_REFUSED,
-                        level=logging.CRITICAL,
-                        batch=part[0].batch.id,
-                        error=str(error)[:200],
-                    )
-                    return
-                for outcome in part:
-                    await self._write_surely([outcome])
-                return
+                await self._write_singly(part, error)
             except AWAY as error:
                 log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 2.0)
-            else:
-                return
+                continue
+            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+                await self._write_singly(part, error)
+            return
+
+    async def _write_singly(self, part: list[Outcome], error: Exception) -> None:
+        """Find the one that cannot be written; it stays `sending` until it is taken for lost."""
+        if len(part) == 1:
+            log(
+                Event.OUTCOME_REFUSED,
+                level=logging.CRITICAL,
+                batch=part[0].batch.id,
+                error=repr(error)[:200],
+            )
+            return
+        for outcome in part:
+            await self._write_surely([outcome])
 
     async def write(self, part: Sequence[Outcome]) -> None:
         """Write outcomes in one transaction; a repeat changes nothing."""
@@ -139,24 +143,13 @@ class Outcomes:
                 batch.id,
                 batch.firing_id,
                 batch.attempt,
+                batch.sent_at,
                 batch.target is not None,
                 batch.on_ambiguous,
             )
             await recover(connection, lost, now, code=verdict.code)
         elif verdict.next is Next.LATER and batch.attempt < _MOST_ATTEMPTS:
-            (wave,) = await batches.next_waves(connection, 1)
-            slot_at = now + verdict.after
-            if await batches.requeue(
-                connection,
-                batch.id,
-                attempt=batch.attempt,
-                slot_at=slot_at,
-                wave=wave,
-                code=verdict.code,
-                lost_at=None,
-            ):
-                await jobs.enqueue(connection, [send_job(wave, slot_at)])
-                log(Event.BATCH_GIVEN_BACK, batch=batch.id, code=verdict.code)
+            await _send_later(connection, batch, verdict, now)
         else:
             await _fail(connection, batch, verdict.code)
 
@@ -197,12 +190,37 @@ async def _pause(connection: Connection, app_id: int, verdict: Verdict, now: dat
     log(Event.APP_PAUSED, level=logging.ERROR, app=app_id, code=verdict.code)
 
 
+async def _send_later(
+    connection: Connection, batch: Claimed, verdict: Verdict, now: datetime
+) -> None:
+    """Give a batch back that certainly was not sent; under a canceled firing it ends with it."""
+    if not await firings.on_its_way(connection, batch.firing_id):
+        await _end(connection, batch, Batch.CANCELED, verdict.code)
+        return
+    (wave,) = await batches.next_waves(connection, 1)
+    slot_at = now + verdict.after
+    if await batches.requeue(
+        connection,
+        batch.id,
+        attempt=batch.attempt,
+        slot_at=slot_at,
+        wave=wave,
+        code=verdict.code,
+        lost_at=None,
+    ):
+        await jobs.enqueue(connection, [send_job(wave, slot_at)])
+        log(Event.BATCH_GIVEN_BACK, batch=batch.id, code=verdict.code)
+
+
 async def _fail(connection: Connection, batch: Claimed, code: str | None) -> None:
+    await _end(connection, batch, Batch.FAILED, code)
+    log(Event.BATCH_FAILED, level=logging.ERROR, batch=batch.id, code=code)
+
+
+async def _end(connection: Connection, batch: Claimed, target: Batch, code: str | None) -> None:
     """Give a batch up; where an earlier call was lost nobody knows who was reached."""
-    unsure = bool(await calls.lost(connection, [batch.id]))
-    target = Batch.UNKNOWN if unsure else Batch.FAILED
+    if await calls.times_lost(connection, batch.id):
+        target = Batch.UNKNOWN
     if await batches.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
-        state = Delivery.UNKNOWN if unsure else Delivery.FAILED
-        await deliveries.move_batches(connection, [batch.id], state, code)
+        await deliveries.move_batches(connection, [batch.id], Delivery(target.value), code)
         await jobs.enqueue(connection, [report_job([batch.firing_id])])
-        log(Event.BATCH_FAILED, level=logging.ERROR, batch=batch.id, code=code)

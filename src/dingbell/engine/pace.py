@@ -18,11 +18,13 @@ from dingbell.store.connection import Connection
 
 __all__ = ["Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
 
-_LOOK_BACK = timedelta(seconds=PEOPLE_SPAN) + CALL_TIMEOUT
+# Calls sent longer ago than this have left every window, late starts and refreshed tokens included.
+_LOOK_BACK = timedelta(seconds=PEOPLE_SPAN) + 3 * CALL_TIMEOUT
 _PROMPT = 0.001
-# Up to so much later a batch keeps its turn; it is looked at again no sooner than `_RETRY`.
+# Up to so much later a batch keeps its turn.
 _NUDGE = 1.0
-_RETRY = 0.02
+# One that waits for answers is looked at again after this.
+_LOOK_AGAIN = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ async def reserve_slots(
         lane, pace = lanes[entry.app_id], paces[entry.app_id]
         at = max(entry.not_before, now, pace.paused_until or now).timestamp()
         slots = []
-        for size in entry.sizes:
+        for wanted_size in entry.sizes:
+            size = min(wanted_size, pace.most_people)
             at = lane.earliest(at, size)
             lane.add(at, size)
             slots.append(datetime.fromtimestamp(at, UTC))
@@ -170,11 +173,13 @@ class Admission:
     Attributes:
         admitted: they may be called at their slot.
         nudged: they fit a moment later, at the instant given.
+        waiting: answers are still out that will say when they fit; to be looked at again then.
         early: their windows are full; they need new slots.
     """
 
     admitted: list[batches.Queued]
     nudged: list[tuple[batches.Queued, datetime]]
+    waiting: list[tuple[batches.Queued, datetime]]
     early: list[batches.Queued]
 
 
@@ -188,28 +193,48 @@ async def admit(
     """Check slots against the calls really made.
 
     Answers take a while, so windows free up a moment later than the slots assumed: a batch that
-    would fit within `_NUDGE` if every open call were answered now keeps its turn and is looked at
-    again then. Anything later would bunch up, and is given a new slot by the caller.
+    fits a moment later keeps its turn. So does one that would fit if every open call were answered
+    now. Anything later would bunch up, and is given a new slot by the caller.
     """
     loads = await _called(connection, sorted({batch.org for batch in queued}), now)
     present = now.timestamp()
-    strict = _Lanes(loads, paces)
-    hopeful = _Lanes([replace(load, at=min(load.at, present)) for load in loads], paces)
-    result = Admission([], [], [])
+    known = _Lanes(loads, paces)
+    hoped = _Lanes([replace(load, at=min(load.at, present)) for load in loads], paces)
+    result = Admission([], [], [], [])
     for batch in queued:
-        pace, lane = paces[batch.app_id], strict[batch.app_id]
-        at = max(batch.slot_at.timestamp(), present)
-        soon = hopeful[batch.app_id].earliest(max(at, present), batch.size)
-        if pace.paused_until is not None and pace.paused_until.timestamp() > at:
-            result.early.append(batch)
-        elif lane.earliest(at, batch.size) - at <= _PROMPT:
-            lane.add(at, batch.size)
-            hopeful[batch.app_id].add(at, batch.size)
-            result.admitted.append(batch)
-        elif soon - at <= _NUDGE:
-            soon = max(soon, present + _RETRY)
-            hopeful[batch.app_id].add(soon, batch.size)
-            result.nudged.append((batch, datetime.fromtimestamp(soon, UTC)))
-        else:
-            result.early.append(batch)
+        _judge(
+            batch, paces[batch.app_id], known[batch.app_id], hoped[batch.app_id], present, result
+        )
     return result
+
+
+def _judge(
+    batch: batches.Queued,
+    pace: AppPace,
+    known: Lane,
+    hoped: Lane,
+    present: float,
+    result: Admission,
+) -> None:
+    """Sort one batch, and let it occupy its place in the lanes."""
+    at = max(batch.slot_at.timestamp(), present)
+    # A pace that was lowered below a batch lets it go alone.
+    size = min(batch.size, pace.most_people)
+    if pace.paused_until is not None and pace.paused_until.timestamp() > at:
+        result.early.append(batch)
+        return
+    fits, hopes = known.earliest(at, size), hoped.earliest(at, size)
+    if fits - at <= _PROMPT:
+        result.admitted.append(batch)
+    elif fits - at <= _NUDGE:
+        result.nudged.append((batch, datetime.fromtimestamp(fits, UTC)))
+    elif hopes - at <= _NUDGE:
+        again = max(hopes, present + _LOOK_AGAIN)
+        result.waiting.append((batch, datetime.fromtimestamp(again, UTC)))
+        hoped.add(hopes, size)
+        return
+    else:
+        result.early.append(batch)
+        return
+    known.add(fits, size)
+    hoped.add(fits, size)

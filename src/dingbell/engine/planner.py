@@ -44,6 +44,29 @@ class Planner:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._apart: set[asyncio.Task[None]] = set()
+
+    async def plan_apart(self, firing_ids: Sequence[int]) -> None:
+        """Plan firings of a Python function after the job has ended.
+
+        However long the function takes, jobs of others need not wait for it. If this node dies the
+        sweeper wakes them.
+        """
+        task = asyncio.create_task(self._plan_quietly(firing_ids))
+        self._apart.add(task)
+        task.add_done_callback(self._apart.discard)
+
+    async def stop(self) -> None:
+        """Leave the functions under way; their firings stay due for others."""
+        for task in self._apart:
+            task.cancel()
+        await asyncio.gather(*self._apart, return_exceptions=True)
+
+    async def _plan_quietly(self, firing_ids: Sequence[int]) -> None:
+        try:
+            await self.plan(firing_ids)
+        except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
+            log(Event.JOB_FAILED, level=logging.ERROR, job="plan", error=repr(error)[:300])
 
     async def plan(self, firing_ids: Sequence[int]) -> None:
         """Plan those of the firings that are still due; a repeat does nothing."""
@@ -78,6 +101,7 @@ class Planner:
         """Have the tokens ready, so that only the call is left when the slot strikes."""
         for app_id in sorted({entry.firing.app_id for entry in planned}):
             try:
+                await self._context.clients.refresh(app_id)
                 await (await self._context.clients.of(app_id)).token()
             except (DingTalkError, DingBellError) as error:
                 log(
@@ -116,7 +140,7 @@ class Planner:
                 [firing.id],
                 Firing.FAILED,
                 self._context.clock.now(),
-                reason=reason[:500],
+                reason=_storable(reason),
             )
         self._context.metrics.firings.labels("failed").inc()
 
@@ -160,6 +184,11 @@ class Planner:
             for entry in planned
         ]
         return await pace.reserve_slots(connection, wanted, paces, now=now)
+
+
+def _storable(reason: str) -> str:
+    """A reason as PostgreSQL takes it: no NUL, no half characters, not endless."""
+    return reason.replace("\0", "").encode(errors="replace").decode()[:500]
 
 
 async def _with_waves(

@@ -19,7 +19,6 @@ from pgqueuer.models import Job
 from pgqueuer.types import Channel
 
 from dingbell.clock import Clock
-from dingbell.errors import DingBellError
 from dingbell.store import jobs
 from dingbell.store.connection import AWAY, connect
 from dingbell.telemetry import Event, log
@@ -53,7 +52,7 @@ class Worker:
             try:
                 await self._work()
                 pause = 0.2
-            except (*AWAY, RuntimeError, DingBellError) as error:
+            except Exception as error:  # noqa: BLE001  a worker is rebuilt, whatever broke it
                 log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
             self.connected.clear()
             if not self._stopping:

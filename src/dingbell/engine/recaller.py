@@ -86,3 +86,4 @@ class Recaller:
                 await firings.move(connection, [firing_id], Firing.RECALLED, now)
             else:
                 await jobs.enqueue(connection, [report_job([firing_id])])
+            await firings.ask_recall(connection, firing_id, None)

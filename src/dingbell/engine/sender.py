@@ -16,15 +16,15 @@ from datetime import datetime, timedelta
 from math import floor
 
 from dingbell.clock import SHANGHAI
-from dingbell.domain.lifecycle import Batch, Delivery, Firing
-from dingbell.domain.misfire import too_late
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.misfire import LATE, too_late
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.engine import pace
 from dingbell.engine.ambiguity import may_resend
 from dingbell.engine.calling import call, not_made
 from dingbell.engine.context import Context, report_job, send_job
 from dingbell.engine.outcomes import Outcome, Outcomes
-from dingbell.store import batches, calls, deliveries, firings, jobs
+from dingbell.store import batches, calls, firings, jobs
 from dingbell.store.batches import Claimed, Queued
 from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
@@ -80,7 +80,7 @@ class Sender:
     async def drain(self) -> None:
         """Let the calls in flight end, and their outcomes be written."""
         self.draining = True
-        if self._calls:
+        while self._calls:
             await asyncio.wait(self._calls)
         await self._outcomes.drain()
 
@@ -138,11 +138,12 @@ class Sender:
             app_ids = sorted({batch.app_id for batch in wanted})
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=True)
             now = context.clock.now()
-            await self._start_firings(connection, sorted({b.firing_id for b in wanted}), now)
+            await self._start_firings(connection, wanted, now)
             queued = await batches.still_queued(connection, [batch.id for batch in wanted])
             queued = await self._without_doubtful(connection, queued, now)
             checked = await pace.admit(connection, queued, paces, now=now)
             await batches.reslot(connection, [(b.id, slot) for b, slot in checked.nudged])
+            await _reslot(connection, checked.waiting)
             await self._move_back(connection, checked.early, paces, now)
             node_id = context.lease.node_id
             claimed = await batches.claim(
@@ -155,16 +156,21 @@ class Sender:
         ]
 
     async def _start_firings(
-        self, connection: Connection, firing_ids: list[int], now: datetime
+        self, connection: Connection, wanted: Sequence[Queued], now: datetime
     ) -> None:
         """Start the firings whose first batches these are; judge each once more."""
-        fresh = await firings.lock(connection, firing_ids, Firing.PLANNED)
+        slots: dict[int, datetime] = {}
+        for batch in wanted:
+            slots[batch.firing_id] = min(slots.get(batch.firing_id, batch.slot_at), batch.slot_at)
+        fresh = await firings.lock(connection, sorted(slots), Firing.PLANNED)
         if not fresh:
             return
         blocked = await firings.blocked_by_earlier(connection, [firing.id for firing in fresh])
         start: list[int] = []
         for firing in fresh:
-            reason, waits = _judged(firing, now, blocked=firing.id in blocked)
+            reason, waits = _judged(
+                firing, now, slot_at=slots[firing.id], blocked=firing.id in blocked
+            )
             if reason:
                 await _skip(connection, firing, reason, now)
             elif waits:
@@ -188,8 +194,7 @@ class Sender:
             if batch.lost_at and not may_resend(max(batch.slot_at, now), batch.lost_at)
         }
         if expired:
-            await batches.move(connection, sorted(expired), Batch.UNKNOWN)
-            await deliveries.move_batches(connection, sorted(expired), Delivery.UNKNOWN)
+            await batches.expire(connection, sorted(expired))
             firing_ids = sorted({b.firing_id for b in queued if b.id in expired})
             await jobs.enqueue(connection, [report_job(firing_ids)])
         waiting = await batches.lost_elsewhere(connection, queued, today)
@@ -217,24 +222,31 @@ class Sender:
         log(Event.BATCH_MOVED_BACK, level=logging.DEBUG, batches=len(early))
 
 
-def _judged(firing: firings.FiringRow, now: datetime, *, blocked: bool) -> tuple[str | None, bool]:
-    """Why a firing is skipped after all, or whether it waits for an earlier one."""
+def _judged(
+    firing: firings.FiringRow, now: datetime, *, slot_at: datetime, blocked: bool
+) -> tuple[str | None, bool]:
+    """Why a firing is skipped after all, or whether it waits for an earlier one.
+
+    A slot that lies late because the pace put it there is no misfire. What was late already when
+    it was made is being caught up with: one after the other.
+    """
     if firing.kind != "occurrence":
         return None, False
     spec = ScheduleSpec.model_validate(firing.spec)
-    if too_late(firing.due_at, now, spec.grace()):
+    useless = spec.useless_after is not None and now - firing.due_at > spec.useless_after
+    if useless or too_late(max(firing.due_at, slot_at), now, spec.misfire.grace):
         return "misfire: later than the grace", False
-    if blocked and spec.overlap == "skip":
+    caught_up = firing.created_at - firing.due_at > LATE
+    if blocked and spec.overlap == "skip" and not caught_up:
         return "overlap: an earlier occurrence is still being sent", False
-    return None, blocked and spec.overlap == "queue"
+    return None, blocked and spec.overlap != "allow"
 
 
 async def _skip(
     connection: Connection, firing: firings.FiringRow, reason: str, now: datetime
 ) -> None:
     await firings.move(connection, [firing.id], Firing.SKIPPED, now, reason=reason)
-    canceled = await batches.cancel_queued(connection, [firing.id])
-    await deliveries.move_batches(connection, canceled, Delivery.CANCELED)
+    await batches.cancel_queued(connection, [firing.id])
     log(Event.FIRING_SKIPPED, firing=firing.id, schedule=firing.schedule, reason=reason)
 
 

@@ -25,6 +25,7 @@ _SEND_LATE = timedelta(seconds=5)
 # No call takes so long, whatever became of its answer.
 _CALL_LATE = timedelta(minutes=5)
 _LOOK_LATE = timedelta(seconds=20)
+_RECALL_LATE = timedelta(seconds=15)
 # A firing whose planning ended this often without a word is set aside.
 _MOST_TRIES = 4
 _LOG_KEPT = timedelta(hours=6)
@@ -44,6 +45,8 @@ class Sweeper:
                 await self.sweep()
             except AWAY as error:
                 log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+                log(Event.JOB_FAILED, level=logging.CRITICAL, room="sweeper", error=repr(error))
 
     async def sweep(self) -> None:
         """Sweep once, unless another node is at it."""
@@ -62,15 +65,18 @@ class Sweeper:
         waves = await batches.late_waves(connection, now - _SEND_LATE)
         looks = await batches.late_looks(connection, now - _LOOK_LATE)
         settling = await firings.settling_lost(connection)
+        recalls = await firings.recalls_lost(connection, now - _RECALL_LATE)
         await jobs.enqueue(
             connection,
             [
                 *(jobs.Job("send", wave, dedupe=f"send:{wave}") for wave in waves),
                 *([track_job(looks, now)] if looks else []),
                 *([report_job(settling)] if settling else []),
+                *(jobs.Job("recall", one, dedupe=f"recall:{one}") for one in recalls),
             ],
         )
-        return len(waves) + len(looks) + len(settling) + await self._replan(connection)
+        woken = len(waves) + len(looks) + len(settling) + len(recalls)
+        return woken + await self._replan(connection)
 
     async def _replan(self, connection: Connection) -> int:
         """Plan lost firings again, one by one; quarantine the one that dies alone."""
@@ -105,6 +111,7 @@ class Sweeper:
                 row["id"],
                 row["firing_id"],
                 row["attempt"],
+                row["sent_at"],
                 row["target"] is not None,
                 row["on_ambiguous"],
             )

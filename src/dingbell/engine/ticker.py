@@ -25,6 +25,8 @@ __all__ = ["Ticker"]
 _CHUNK = 1_000
 _PLAN_CHUNK = 200
 _LONGEST_SLEEP = 30.0
+# A due schedule that is locked by somebody else is asked for again after this.
+_SHORTEST_SLEEP = 0.005
 
 
 class Ticker:
@@ -46,7 +48,7 @@ class Ticker:
         async with self._context.pool.acquire() as connection:
             wake = await schedules.next_wake(connection, list(self._context.functions))
         rest = (wake - clock.now()).total_seconds() if wake else _LONGEST_SLEEP
-        sleep = asyncio.ensure_future(clock.sleep(min(max(rest, 0.0), _LONGEST_SLEEP)))
+        sleep = asyncio.ensure_future(clock.sleep(min(max(rest, _SHORTEST_SLEEP), _LONGEST_SLEEP)))
         change = asyncio.ensure_future(self.changed.wait())
         try:
             await asyncio.wait({sleep, change}, return_when=asyncio.FIRST_COMPLETED)

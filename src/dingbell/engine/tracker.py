@@ -38,7 +38,7 @@ _NOT_DONE = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0, 900.0)
 _PATIENCE = 5
 _AT_ONCE = 10
 # Looks take this part of an app's calls per second; each is at most one call per API and task.
-_SHARE = 0.75
+_SHARE = 0.9
 _EARLY = timedelta(milliseconds=500)
 
 
@@ -98,8 +98,9 @@ class Tracker:
                 share=_SHARE,
                 default_calls_per_second=self._context.pace.calls_per_second,
             )
+            turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
+            await batches.set_looks(connection, [(batch.id, at + _LEASE) for at, batch in turns])
             tasks = await calls.tasks(connection, [batch.id for batch in taken])
-        turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
         for start in range(0, len(turns), _AT_ONCE):
             looks = await asyncio.gather(
                 *(
@@ -144,12 +145,13 @@ class Tracker:
                 own = _receipts(look, people, now)
                 receipts += own
                 after = people | {receipt.userid: receipt.state.value for receipt in own}
-                if look.batch.state == Batch.ACCEPTED and _complete(look, after):
+                if look.batch.state == Batch.ACCEPTED and _complete(look, after, now):
                     settled.append(look)
                 self._plan_next(look, after, now, settled=look in settled)
-            await deliveries.receive(connection, receipts, now)
+            # Batches before deliveries, as everybody who locks both.
             await batches.move(connection, [look.batch.id for look in settled], Batch.SETTLED)
             await batches.set_looks(connection, [(look.batch.id, look.next_at) for look in looks])
+            await deliveries.receive(connection, receipts, now)
             await jobs.enqueue(connection, _jobs(looks, settled))
 
     def _plan_next(
@@ -217,10 +219,10 @@ def _receipts(look: _Look, people: dict[str, str], now: datetime) -> list[delive
     ]
 
 
-def _complete(look: _Look, people: dict[str, str]) -> bool:
+def _complete(look: _Look, people: dict[str, str], now: datetime) -> bool:
     """Whether everybody of the batch is accounted for."""
     if look.batch.target is not None:
-        return look.done
+        return look.done or now - look.batch.sent_at > RESULT_WINDOW
     named = look.findings.keys()
     return all(
         userid in named or state != Delivery.SENT

@@ -31,10 +31,13 @@ async def examine(desk: Desk) -> list[Check]:
     checks = [await _database(desk), await _nodes(desk)]
     async with desk.pool.acquire() as connection:
         known = await apps.all_apps(connection)
-    if not known:
+    if not any(app.names for app in known):
         checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
-    for app in filter(lambda app: app.names, known):
-        checks += [await _credentials(desk, app), await _directory(desk, app), _pause(desk, app)]
+    named = [app for app in known if app.names]
+    for app in named:
+        checks += [await _credentials(desk, app), _pause(desk, app)]
+    for app in {app.org: app for app in named}.values():
+        checks.append(await _directory(desk, app))
     return checks
 
 

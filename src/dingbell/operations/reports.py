@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TextIO
 
 from dingbell.clock import SHANGHAI
-from dingbell.domain.lifecycle import Batch, Delivery, Firing
+from dingbell.domain.lifecycle import Batch, Firing
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
 from dingbell.store import batches, deliveries, firings, jobs
@@ -183,8 +183,7 @@ async def cancel(desk: Desk, firing_id: int) -> dict[str, Any]:
                     "触发 {id} 已是 {state}: 没有可取消的内容",
                 ).format(id=firing_id, state=summary.state)
             )
-        canceled = await batches.cancel_queued(connection, [firing_id])
-        await deliveries.move_batches(connection, canceled, Delivery.CANCELED)
+        await batches.cancel_queued(connection, [firing_id])
     return await overview(desk, firing_id)
 
 
@@ -211,9 +210,9 @@ async def recall(desk: Desk, firing_id: int) -> None:
                 ).format(id=firing_id, state=summary.state)
             )
         await firings.move(connection, [firing_id], Firing.CANCELED, now, reason="recalled")
-        canceled = await batches.cancel_queued(connection, [firing_id])
-        await deliveries.move_batches(connection, canceled, Delivery.CANCELED)
+        await batches.cancel_queued(connection, [firing_id])
         await batches.clear_recall_codes(connection, firing_id)
+        await firings.ask_recall(connection, firing_id, now)
         await jobs.enqueue(
             connection, [jobs.Job("recall", firing_id, dedupe=f"recall:{firing_id}", priority=1)]
         )

@@ -112,7 +112,9 @@ async def store(
         )
         return "created"
     taken_back = await firings.unprepare(connection, known.id)
-    next_due = _next_due(spec, now, taken_back) if known.state == "active" else None
+    fired = await firings.last_due(connection, known.id) is not None
+    active = known.state == "active"
+    next_due = _next_due(spec, now, taken_back, fired=fired) if active else None
     await schedules.update(
         connection, known.id, app_id=app.id, spec=spec, next_due_at=next_due, now=now
     )
@@ -134,19 +136,20 @@ def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
     return due
 
 
-def _next_due(spec: ScheduleSpec, now: datetime, taken_back: datetime | None) -> datetime | None:
-    """The next occurrence, counting from what was taken back where something was."""
-    after = min(taken_back - _TINY, now) if taken_back else now
+def _next_due(
+    spec: ScheduleSpec, now: datetime, taken_back: datetime | None, *, fired: bool
+) -> datetime | None:
+    """The next occurrence under a changed rule, counting from what was taken back.
+
+    An instant that has passed is still meant within the grace, unless the schedule has fired.
+    """
     trigger = spec.trigger()
-    if taken_back is None and isinstance(trigger, Once) and trigger.at > now - spec.grace():
-        return trigger.at
-    return trigger.next_after(after) if taken_back is None else _not_missed(spec, after, now)
-
-
-def _not_missed(spec: ScheduleSpec, after: datetime, now: datetime) -> datetime | None:
-    """The first occurrence after an instant that a changed rule really meant."""
-    due = spec.trigger().next_after(after)
-    return due if due is None or due >= now - spec.grace() else spec.trigger().next_after(now)
+    due = trigger.next_after(min(taken_back - _TINY, now) if taken_back else now)
+    if due is not None and due < now - spec.grace():
+        due = trigger.next_after(now)
+    if due is None and isinstance(trigger, Once) and not fired:
+        return trigger.at if now - trigger.at <= spec.grace() else None
+    return due
 
 
 async def pause(desk: Desk, name: str) -> None:

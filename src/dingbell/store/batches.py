@@ -9,7 +9,8 @@ from typing import Any
 
 import asyncpg
 
-from dingbell.domain.lifecycle import BATCH_MOVES, Batch, origins
+from dingbell.domain.lifecycle import BATCH_MOVES, Batch, Delivery, origins
+from dingbell.store import deliveries
 from dingbell.store.connection import Connection
 
 __all__ = ["Claimed", "NewBatch", "Queued", "Tracked", "claim", "insert", "move"]
@@ -310,7 +311,7 @@ async def orphans(
     """Lock batches that dead nodes were sending, and those that were sent too long ago."""
     return await connection.fetch(
         """
-        select b.id, b.firing_id, b.app_id, b.org, b.attempt, b.slot_at, b.target,
+        select b.id, b.firing_id, b.attempt, b.sent_at, b.target,
                coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
         from batches b join firings f on f.id = b.firing_id
         where b.state = 'sending' and (b.owner = any($1::bigint[])
@@ -369,16 +370,32 @@ async def set_looks(connection: Connection, looks: Sequence[tuple[int, datetime 
     )
 
 
-async def cancel_queued(connection: Connection, firing_ids: Sequence[int]) -> list[int]:
-    """Cancel what has not been claimed yet; return the batches."""
+async def cancel_queued(connection: Connection, firing_ids: Sequence[int]) -> None:
+    """Cancel what has not been claimed yet, with its people.
+
+    What waits to be sent again after a lost call may have rung already: that is `unknown`.
+    """
     rows = await connection.fetch(
         """
-        update batches set state = 'canceled', next_look_at = null
-        where firing_id = any($1::bigint[]) and state = 'queued' returning id
+        update batches set next_look_at = null,
+            state = case when lost_at is null then 'canceled' else 'unknown' end
+        where firing_id = any($1::bigint[]) and state = 'queued' returning id, state
         """,
         list(firing_ids),
     )
-    return [row["id"] for row in rows]
+    for state in (Delivery.CANCELED, Delivery.UNKNOWN):
+        ids = [row["id"] for row in rows if row["state"] == state]
+        await deliveries.move_batches(connection, ids, state)
+
+
+async def expire(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Give up lost batches that wait to be sent again: nobody knows whom they reached."""
+    rows = await connection.fetch(
+        "update batches set state = 'unknown' where id = any($1::bigint[]) and state = 'queued' "
+        "returning id",
+        list(batch_ids),
+    )
+    await deliveries.move_batches(connection, [row["id"] for row in rows], Delivery.UNKNOWN)
 
 
 async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Record]:

@@ -11,7 +11,7 @@ import asyncpg
 from dingbell.store.batches import Claimed
 from dingbell.store.connection import Connection
 
-__all__ = ["Answer", "complete", "insert", "load", "tasks"]
+__all__ = ["Answer", "complete", "insert", "load", "tasks", "times_lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,14 @@ async def tasks(connection: Connection, batch_ids: Sequence[int]) -> dict[int, l
         list(batch_ids),
     )
     return {row["batch_id"]: row["tasks"] for row in rows}
+
+
+async def times_lost(connection: Connection, batch_id: int) -> int:
+    """How many calls of a batch nobody knows the outcome of."""
+    count: int = await connection.fetchval(
+        "select count(*) from calls where batch_id = $1 and outcome = 'lost'", batch_id
+    )
+    return count
 
 
 async def lost(connection: Connection, batch_ids: Sequence[int]) -> set[int]:

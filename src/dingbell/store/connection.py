@@ -57,7 +57,10 @@ async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
         connection = await asyncpg.connect(
             dsn, timeout=10, command_timeout=_COMMAND_TIMEOUT, server_settings=_SETTINGS
         )
-    except (asyncpg.InvalidAuthorizationSpecificationError, ValueError) as error:
+    except ValueError:
+        # Its text may hold a part of the password.
+        raise InputError(_not_accepted("not an address")) from None
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
         raise InputError(_not_accepted(error)) from None
     except asyncpg.InvalidCatalogNameError as error:
         raise InputError(_not_accepted(error)) from None
@@ -88,7 +91,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
-def _not_accepted(error: Exception) -> Text:
+def _not_accepted(error: object) -> Text:
     return Text(
         "PostgreSQL refused DINGBELL_DATABASE_URL: {error}. Check user, password and database",
         "PostgreSQL 拒绝了 DINGBELL_DATABASE_URL: {error}。请检查用户、密码和数据库名",

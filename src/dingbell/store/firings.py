@@ -47,6 +47,7 @@ class FiringRow:
     function: str | None
     spec: dict[str, Any]
     due_at: datetime
+    created_at: datetime
     state: str
     tries: int
 
@@ -69,7 +70,8 @@ class Summary:
     occurrences: int
 
 
-_COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at, state, tries"""
+_COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at,
+    created_at, state, tries"""
 
 
 # A planner that is alive touches its firings more often than this.
@@ -94,9 +96,11 @@ async def create(
     rows = await connection.fetch(
         """
         insert into firings (schedule_id, schedule, revision, kind, key, app_id, org, function,
-                             spec, due_at, created_at, touched_at, state, reason, occurrences)
+                             spec, due_at, created_at, touched_at, settled_at, state, reason,
+                             occurrences)
         select f.schedule_id, f.schedule, f.revision, f.kind, f.key, f.app_id, f.org, f.function,
-               f.spec, f.due_at, $14, $14, f.state, f.reason, f.occurrences
+               f.spec, f.due_at, $14::timestamptz, $14::timestamptz,
+               case when f.state <> 'due' then $14::timestamptz end, f.state, f.reason, f.occurrences
         from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[],
                     $7::text[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::text[],
                     $12::text[], $13::int[])
@@ -146,6 +150,14 @@ async def begin_planning(
         now - PLANNING_SILENCE,
     )
     return sorted((_row(row) for row in rows), key=lambda firing: firing.id)
+
+
+async def on_its_way(connection: Connection, firing_id: int) -> bool:
+    """Whether batches of a firing may still be sent; it stays so until the transaction ends."""
+    state: str | None = await connection.fetchval(
+        "select state from firings where id = $1 for share", firing_id
+    )
+    return state in (Firing.PLANNED, Firing.SENDING)
 
 
 async def touch(connection: Connection, ids: Sequence[int], now: datetime) -> None:
@@ -291,6 +303,19 @@ async def summary(connection: Connection, firing_id: int) -> Summary | None:
     return Summary(**dict(row)) if row else None
 
 
+async def ask_recall(connection: Connection, firing_id: int, now: datetime | None) -> None:
+    """Note that a firing is to be recalled, or with None that this has been done."""
+    await connection.execute(
+        "update firings set recall_asked_at = $2 where id = $1", firing_id, now
+    )
+
+
+async def recalls_lost(connection: Connection, before: datetime) -> list[int]:
+    """Firings whose recall was asked for a while ago and is not done."""
+    rows = await connection.fetch("select id from firings where recall_asked_at < $1", before)
+    return [row["id"] for row in rows]
+
+
 async def planning_lost(
     connection: Connection, *, now: datetime, functions: Sequence[str]
 ) -> list[tuple[int, str | None, int]]:
@@ -322,12 +347,12 @@ async def settling_lost(connection: Connection) -> list[int]:
 
 
 async def prune(connection: Connection, before: datetime) -> int:
-    """Delete up to 1,000 firings that ended before an instant, with all that belongs to them."""
+    """Delete up to 100 firings that ended before an instant, with all that belongs to them."""
     ids = await connection.fetchval(
         """
         select coalesce(array_agg(id), '{}') from (
             select id from firings
-            where settled_at < $1 and state not in ('due', 'planned', 'sending') limit 1000
+            where settled_at < $1 and state not in ('due', 'planned', 'sending') limit 100
         ) as old
         """,
         before,

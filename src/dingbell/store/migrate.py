@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from dingbell.store.connection import SCHEMA, connect
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ async def upgrade(dsn: str) -> bool:
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
-    engine = create_async_engine(_for_sqlalchemy(dsn), poolclass=NullPool)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
+    )
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"select pg_advisory_xact_lock({_LOCK})"))
@@ -63,7 +67,3 @@ def _run(connection: Connection) -> None:
     config.set_main_option("version_path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-def _for_sqlalchemy(dsn: str) -> str:
-    return "postgresql+asyncpg://" + dsn.partition("://")[2]

@@ -144,10 +144,13 @@ create table firings (
     reason text,
     occurrences integer not null default 1,
     tries integer not null default 0,
-    touched_at timestamptz not null
+    touched_at timestamptz not null,
+    recall_asked_at timestamptz
 );
 create unique index firings_identity on firings (coalesce(schedule_id, 0), kind, key);
 create index firings_of_schedule on firings (schedule_id, due_at);
+create index firings_to_recall on firings (recall_asked_at) where recall_asked_at is not null;
+create index firings_by_name on firings (schedule, id);
 create index firings_open on firings (state, due_at) where state in ('due', 'planned', 'sending');
 
 create sequence waves;
@@ -180,7 +183,8 @@ create index batches_to_send on batches (org, slot_at) where state = 'queued';
 create index batches_late on batches (slot_at) where state = 'queued';
 create index batches_in_flight on batches (owner) where state = 'sending';
 create index batches_to_look on batches (next_look_at) where next_look_at is not null;
-create index batches_lost on batches (app_id, body_hash) where lost_at is not null;
+create index batches_same_words on batches (app_id, body_hash);
+create index batches_lost on batches (app_id, lost_at) where lost_at is not null;
 
 create table calls (
     id bigint generated always as identity primary key,
