@@ -1,0 +1,70 @@
+"""`make bench`: the path measured side by side with the floor, in one run.
+
+bench/run.py                    every scenario, in about four minutes
+bench/run.py herd punctuality   some of them
+bench/run.py --full             the large sizes as well
+bench/run.py --write            and write docs/benchmarks.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import sys
+import time
+from types import ModuleType
+
+import page
+from figures import Figure, summarize
+from options import Options
+from rich.console import Console
+from table import Section, show
+
+NAMES = ("punctuality", "herd", "fan_out", "planning", "idle", "start")
+_ERRORS = Console(stderr=True)
+
+
+def main() -> int:
+    wanted = _arguments()
+    options = Options(full=wanted.full)
+    began = time.monotonic()
+    sections = [asyncio.run(_run(name, options, wanted.repeat)) for name in wanted.names]
+    seconds = time.monotonic() - began
+    show(sections, options)
+    if wanted.write:
+        page.write(sections, options, seconds)
+    _ERRORS.print(f"{seconds:.0f} s")
+    return 1 if options.wrong else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench/run.py")
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
+    parser.add_argument("--full", action="store_true", help="the large sizes as well")
+    parser.add_argument("--repeat", type=int, help="how many runs of each scenario")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    wanted = parser.parse_args()
+    wanted.names = [name.replace("-", "_") for name in wanted.names] or list(NAMES)
+    if unknown := set(wanted.names) - set(NAMES):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    if wanted.repeat is not None and wanted.repeat < 1:
+        parser.error("--repeat must be at least 1")
+    return wanted
+
+
+async def _run(name: str, options: Options, repeat: int | None) -> Section:
+    scenario: ModuleType = importlib.import_module(f"scenarios.{name}")
+    runs: list[list[Figure]] = []
+    times = repeat or scenario.REPEAT
+    for number in range(times):
+        began = time.monotonic()
+        runs.append(await scenario.measure(options))
+        _ERRORS.print(f"{name} {number + 1}/{times}: {time.monotonic() - began:.0f} s", style="dim")
+    peer = getattr(scenario, "PEER", None)
+    samples = times * getattr(scenario, "SAMPLES", 1)
+    return Section(scenario.TITLE, scenario.FLOOR, peer, samples, summarize(runs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""One firing to many people, paced: how near it comes to the pace that DingTalk allows."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime
+
+from crowd import put_apps, put_people, put_schedules
+from figures import Figure
+from options import Options
+from stage import Stage, open_stage, reached
+
+from dingbell.domain.schedule import ScheduleSpec
+
+TITLE = "fan-out: one firing to many people under a pace"
+FLOOR = "the earliest schedule that overfills no window, computed"
+REPEAT = 1
+
+_PEOPLE_PER_CALL = 100
+
+
+async def measure(options: Options) -> list[Figure]:
+    """Scaled limits, so that it does not take minutes; with `full` the documented ones as well."""
+    figures = await _measure(2_000, calls=5, people=2_000, options=options)
+    if options.full:
+        figures += await _measure(6_000, calls=20, people=5_000, options=options)
+    return figures
+
+
+async def _measure(size: int, *, calls: int, people: int, options: Options) -> list[Figure]:
+    batches = math.ceil(size / _PEOPLE_PER_CALL)
+    floor = _floor(batches, calls, people)
+    async with open_stage(people=size) as stage:
+        ((_, app_id),) = await put_apps(stage)
+        await put_people(stage)
+        await stage.company.begin(calls_per_second=calls, people_per_minute=people)
+        async with stage.node(calls_per_second=str(calls), people_per_minute=str(people)):
+            due = math.ceil(time.time()) + 4.0
+            await put_schedules(stage, [("all", app_id, _spec(due))], due)
+            await _all_came(stage, batches, due + floor + 30)
+        found = await stage.company.calls()
+        options.remarks.extend(stage.complaints())
+    accepted = [call for call in found if call.errcode == 0]
+    reached_people = {userid for call in accepted for userid in call.userids}
+    dropped = sum(call.dropped for call in found)
+    if dropped or len(reached_people) != size:
+        options.wrong.append(
+            f"fan-out: {dropped} people dropped, {size - len(reached_people)} not reached"
+        )
+    if not accepted:
+        return []
+    name = f"{size:,} people at {calls} calls/s and {people:,} people/min"
+    return [
+        Figure(f"{name}: last call after (s)", max(c.lateness for c in accepted), floor),
+        Figure(f"{name}: calls", len(found), batches),
+        Figure(f"{name}: refused calls", len(found) - len(accepted)),
+        Figure(f"{name}: people dropped", dropped),
+    ]
+
+
+def _floor(batches: int, calls: int, people: int) -> float:
+    """When the last of these batches may leave at the earliest: two sliding windows."""
+    by_calls = (math.ceil(batches / calls) - 1) * 1.0
+    by_people = (math.ceil(batches / (people // _PEOPLE_PER_CALL)) - 1) * 60.0
+    return max(by_calls, by_people)
+
+
+async def _all_came(stage: Stage, batches: int, until: float) -> None:
+    async def came() -> bool:
+        return await stage.company.count() >= batches
+
+    await reached(came, within=until - time.time(), every=0.1)
+
+
+def _spec(due: float) -> dict[str, object]:
+    iso = datetime.fromtimestamp(due, UTC).isoformat()
+    return ScheduleSpec.model_validate(
+        {"when": {"once": iso}, "to": {"everyone": True}, "message": {"text": f"all {iso}"}}
+    ).to_dict()

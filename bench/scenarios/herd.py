@@ -1,0 +1,134 @@
+"""Thousands of one-person schedules of 500 apps, each its own org, due at one instant."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import UTC, datetime
+
+from baseline import run_baseline, sending
+from company import Call
+from crowd import once, put_apps, put_schedules
+from figures import Figure
+from options import Options
+from stage import Stage, open_stage, reached, until
+
+TITLE = "herd: one-person schedules of 500 apps due at one instant"
+FLOOR = "raw aiohttp loop, 300 calls in flight, tokens and bodies ready, nothing kept"
+REPEAT = 3
+
+_APPS = 500
+_DELAYS = (0.0, 0.08)
+_SETTLE = 30.0
+
+
+async def measure(options: Options) -> list[Figure]:
+    """Both answer times on one node, which is stopped before the floor runs."""
+    figures: list[Figure] = []
+    for size in (1_000, 10_000) if options.full else (1_000,):
+        figures += await _measure(size, options)
+    return figures
+
+
+async def _measure(size: int, options: Options) -> list[Figure]:
+    ours: dict[float, list[Call]] = {}
+    prepared: list[float] = []
+    async with open_stage(apps=_APPS) as stage:
+        accounts = await put_apps(stage)
+        before = await stage.commits()
+        async with stage.node() as node:
+            began = node.cpu
+            for delay in _DELAYS:
+                ours[delay] = await _herd(stage, accounts, size, delay, prepared, options)
+                _check(ours[delay], size, options)
+            cpu = (node.cpu - began) / size / len(_DELAYS) * 1_000
+        commits = (await stage.commits() - before) / size / len(_DELAYS)
+        options.remarks.extend(stage.complaints())
+        floors = {delay: await _floor(stage, size, delay) for delay in _DELAYS}
+    figures = [
+        figure for delay in _DELAYS for figure in _compare(size, delay, ours[delay], floors[delay])
+    ]
+    name = f"{size:,}"
+    return [
+        *figures,
+        Figure(f"{name}: prepared after, cold tokens (s)", prepared[0]),
+        Figure(f"{name}: commits per firing, whole path", commits),
+        Figure(f"{name}: CPU of the node, s per 1,000 firings, whole path", cpu),
+    ]
+
+
+async def _herd(
+    stage: Stage,
+    accounts: list[tuple[str, int]],
+    size: int,
+    delay: float,
+    prepared: list[float],
+    options: Options,
+) -> list[Call]:
+    """Store the schedules, let them fire and settle, return the calls."""
+    await stage.company.begin(delay=delay)
+    people = [one["userid"] for one in await stage.company.people()]
+    due = float(int(time.time()) + 5 + size // 2_000)
+    iso = datetime.fromtimestamp(due, UTC).isoformat()
+    rows = [
+        (
+            f"herd-{delay}-{number}",
+            accounts[number % len(accounts)][1],
+            once(due, people[number % len(people)], f"herd {number} {iso}"),
+        )
+        for number in range(size)
+    ]
+    stored = time.time()
+    await put_schedules(stage, rows, due)
+    await until(due, patience=0.5)
+    prepared.append(await _prepared_at(stage) - stored)
+
+    async def all_came() -> bool:
+        return await stage.company.count() >= size
+
+    async def all_settled() -> bool:
+        query = "select count(*) from firings where state in ('due', 'planned', 'sending')"
+        return bool(await stage.value(query) == 0)
+
+    await reached(all_came, within=_SETTLE, every=0.25)
+    if not await reached(all_settled, within=_SETTLE, every=0.5):
+        options.remarks.append(f"herd of {size:,}: not settled {_SETTLE:.0f} s after the last call")
+    return await stage.company.calls()
+
+
+async def _prepared_at(stage: Stage) -> float:
+    """When the last firing was planned and the last token fetched."""
+    planned = await stage.value("select extract(epoch from max(planned_at))::float8 from firings")
+    token = await stage.value("select extract(epoch from max(expires_at))::float8 from tokens")
+    return max(planned or 0.0, (token or 7_200.0) - 7_200.0)
+
+
+async def _floor(stage: Stage, size: int, delay: float) -> list[Call]:
+    await stage.company.begin(delay=delay)
+    await run_baseline("burst", stage.folder, await sending(stage.company, size))
+    return await stage.company.calls()
+
+
+def _check(calls: list[Call], size: int, options: Options) -> None:
+    """Every one exactly once, and none before its time."""
+    accepted = Counter(call.text for call in calls if call.errcode == 0)
+    twice = sum(count - 1 for count in accepted.values())
+    if twice or len(accepted) != size:
+        options.wrong.append(f"herd of {size:,}: {size - len(accepted)} missed, {twice} twice")
+    if refused := Counter(call.errcode for call in calls if call.errcode):
+        options.remarks.append(f"herd of {size:,}: refused calls by code: {dict(refused)}")
+    early = min((call.lateness for call in calls), default=0.0)
+    if early < 0:
+        options.remarks.append(f"herd of {size:,}: a call came {-early * 1000:.1f} ms early")
+
+
+def _compare(size: int, delay: float, ours: list[Call], raw: list[Call]) -> list[Figure]:
+    name = f"{size:,}, {delay * 1000:.0f} ms answers"
+    late, floor = (sorted(call.lateness for call in calls) for calls in (ours, raw))
+    if not late or not floor:
+        return []
+    return [
+        Figure(f"{name}: last call after (s)", late[-1], floor[-1]),
+        Figure(f"{name}: first call after (ms)", late[0] * 1_000, floor[0] * 1_000),
+        Figure(f"{name}: calls/s", len(late) / late[-1], len(floor) / floor[-1]),
+    ]
