@@ -194,7 +194,8 @@ async def reserve_looks(
             select * from unnest($1::bigint[], $2::int[]) as w (app_id, looks)
         ), locked as (
             select a.id, w.looks,
-                   greatest(least(a.next_look_at, $3::timestamptz + interval '10 min'), $3) as first,
+                   greatest($3, least(a.next_look_at, $3::timestamptz + interval '10 min'))
+                       as first,
                    1 / (coalesce(a.calls_per_second, $5) * $4::float8) as step
             from apps a join wanted w on w.app_id = a.id order by a.id for update of a
         )

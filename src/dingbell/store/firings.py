@@ -100,7 +100,8 @@ async def create(
                              occurrences)
         select f.schedule_id, f.schedule, f.revision, f.kind, f.key, f.app_id, f.org, f.function,
                f.spec, f.due_at, $14::timestamptz, $14::timestamptz,
-               case when f.state <> 'due' then $14::timestamptz end, f.state, f.reason, f.occurrences
+               case when f.state <> 'due' then $14::timestamptz end, f.state, f.reason,
+               f.occurrences
         from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[],
                     $7::text[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::text[],
                     $12::text[], $13::int[])
