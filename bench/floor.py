@@ -49,7 +49,7 @@ class _Loop:
         self._tokens: dict[str, str] = {}
 
     async def sign_in(self) -> None:
-        """Have the token of every app, ahead of time."""
+        """Have the token of every app, ahead of time; what was opened for it stays open."""
         apps = iter(self._order["apps"])
 
         async def fetch() -> None:
@@ -58,7 +58,7 @@ class _Loop:
                 async with self._session.get("/gettoken", params=query) as response:
                     self._tokens[app["app_key"]] = (await response.json())["access_token"]
 
-        await asyncio.gather(*(fetch() for _ in range(20)))
+        await asyncio.gather(*(fetch() for _ in range(self._order.get("connections", 20))))
 
     def sends(self, at: float) -> list[tuple[str, bytes]]:
         """Every request of one instant, ready to go."""

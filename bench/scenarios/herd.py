@@ -14,7 +14,11 @@ from options import Options
 from stage import Stage, open_stage, reached, until
 
 TITLE = "herd: one-person schedules of 500 apps due at one instant"
-FLOOR = "raw aiohttp loop, 300 calls in flight, tokens and bodies ready, nothing kept"
+FLOOR = (
+    "raw aiohttp loop, 300 calls in flight, tokens and bodies ready, nothing kept; the herd with "
+    "0 ms is the first of a new node (few connections open), the one with 80 ms its second, and "
+    "the floor likewise"
+)
 REPEAT = 3
 
 _APPS = 500
@@ -105,7 +109,10 @@ async def _prepared_at(stage: Stage) -> float:
 
 async def _floor(stage: Stage, size: int, delay: float) -> list[Call]:
     await stage.company.begin(delay=delay)
-    await run_baseline("burst", stage.folder, await sending(stage.company, size))
+    # The second herd of a node finds its connections open: so does the floor beside it.
+    connections = 20 if delay == _DELAYS[0] else 300
+    order = await sending(stage.company, size, connections=connections)
+    await run_baseline("burst", stage.folder, order)
     return await stage.company.calls()
 
 
