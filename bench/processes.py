@@ -91,6 +91,8 @@ async def child(
     try:
         yield Child(process)
     finally:
+        if process.returncode not in (None, 0):
+            print(f"{log}: ended by itself with {process.returncode}", file=sys.stderr)
         await _end(process)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -31,10 +32,14 @@ _NUMBERS = re.compile(r"\b[0-9a-f]*\d[0-9a-f]*\b")
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A folder that is gone afterwards."""
+    """A folder that is gone afterwards; when something fails, the ends of its logs are shown."""
     path = Path(tempfile.mkdtemp(prefix="dingbell-bench-"))
     try:
         yield path
+    except BaseException:
+        for log in sorted(path.glob("*.log")):
+            print(f"--- end of {log.name}\n{log.read_text()[-2_000:]}", file=sys.stderr)
+        raise
     finally:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 
 from dingbell.bootstrap import Database, open_desk
@@ -19,6 +20,10 @@ from dingbell.sandbox import Sandbox
 from dingbell.settings import Settings
 from dingbell.store import migrate
 from dingbell.store.embedded import EmbeddedServer
+
+# Nothing is kept on disk or depends on the machine's speed, and a red run can be repeated.
+hypothesis.settings.register_profile("house", deadline=None, database=None, derandomize=True)
+hypothesis.settings.load_profile("house")
 
 for _name in [name for name in os.environ if name.startswith("DINGBELL_")]:
     del os.environ[_name]

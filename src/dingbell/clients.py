@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dingbell.clock import Clock
 from dingbell.dingtalk import Credentials, Token
-from dingbell.errors import NotFoundError, Text
+from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.store import apps, tokens
 from dingbell.store.connection import Pool
 from dingbell.store.vault import Vault
@@ -115,7 +115,11 @@ class _SharedTokens:
         if found is None:
             return None
         locked, expires_at = found
-        return Token(self._vault.unlock(locked), expires_at.timestamp())
+        try:
+            return Token(self._vault.unlock(locked), expires_at.timestamp())
+        except InputError:
+            # It was stored with another key: as good as none.
+            return None
 
     async def put(self, app_key: str, token: Token) -> None:
         async with self._pool.acquire() as connection:

@@ -457,6 +457,10 @@ def modes(path: Path) -> list[tuple[int, int]]:
     return [(p.stat().st_mode, p.stat().st_uid) for p in (path, *path.parents)]
 
 
+def _open_to_all(path: Path) -> bool:
+    return all(part.stat().st_mode & stat.S_IXOTH for part in (path, *path.parents))
+
+
 def capabilities(pid: int) -> int:
     return int(Path(f"/proc/{pid}/status").read_text().partition("CapEff:")[2].split()[0], 16)
 
@@ -472,7 +476,9 @@ async def test_root_changes_no_parent_and_gives_away_only_what_it_must(above, ca
     await server.start()
     assert modes(home) == before
     assert psutil.Process(postmaster(home)).uids().effective != 0
-    assert capabilities(postmaster(home)) == capability
+    # Where the wheel itself lies below a closed directory the capability is needed for that.
+    needed = capability or (0 if _open_to_all(Path(sys.prefix)) else 1 << 2)
+    assert capabilities(postmaster(home)) == needed
     await server.stop()
     assert not postgres_below(home)
 

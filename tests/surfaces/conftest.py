@@ -27,6 +27,7 @@ import json, os, signal, sys, traceback
 import dingbell.bootstrap, dingbell.directory.sync, dingbell.config.apply, rich.console, typer
 
 def work(order):
+    signal.signal(signal.SIGALRM, signal.default_int_handler)  # as Ctrl-C: it cleans up
     signal.alarm(int(order["seconds"]))
     for number, name, flags in ((0, os.devnull, os.O_RDONLY), (1, order["out"], os.O_WRONLY),
                                 (2, order["err"], os.O_WRONLY)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ class Context:
     Attributes:
         pace: what an app or org may send that has no pace of its own.
         functions: Python schedules this process knows, by `module:qualname`.
+        threads: where plain functions of authors run: those that hang hold up nothing else.
         looks: when results are looked at after they are complete, counted from the call.
     """
 
@@ -39,6 +41,9 @@ class Context:
     metrics: Metrics
     looks: tuple[timedelta, ...]
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
+    threads: Executor = field(
+        default_factory=lambda: ThreadPoolExecutor(16, thread_name_prefix="dingbell-function")
+    )
 
 
 # A send job is run this long before its slot; the handler then waits on its own timer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Any
 
 from dingbell.clock import Clock
@@ -24,8 +24,6 @@ __all__ = ["draft"]
 
 # An author's function that takes longer fails its firing.
 _FUNCTION_SECONDS = 600.0
-# Threads for authors' functions alone: those that hang hold up nothing else.
-_THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="dingbell-function")
 # So many bodies are rendered before others have a turn.
 _BODIES_AT_ONCE = 50
 
@@ -37,7 +35,7 @@ async def draft(context: Context, firing: FiringRow, *, most: int) -> list[Draft
         InputError: the audience, the message or the author's function does not work; the text is
             the firing's reason.
     """
-    message = await _message(context.functions, firing)
+    message = await _message(context, firing)
     if message is None:
         return []
     audience = Audience.model_validate(firing.spec["to"])
@@ -49,11 +47,11 @@ async def draft(context: Context, firing: FiringRow, *, most: int) -> list[Draft
     return cut(bodies, min(message.people_per_call, most))
 
 
-async def _message(functions: Mapping[str, MessageFunction], firing: FiringRow) -> Message | None:
+async def _message(context: Context, firing: FiringRow) -> Message | None:
     if firing.function is None or "message" in firing.spec:
         return Message(firing.spec["message"])
-    function = functions[firing.function]
-    made = await _called(function)
+    function = context.functions[firing.function]
+    made = await _called(function, context.threads)
     if made is None:
         return None
     if isinstance(made, str):
@@ -70,12 +68,12 @@ async def _message(functions: Mapping[str, MessageFunction], firing: FiringRow) 
     )
 
 
-async def _called(function: MessageFunction) -> Any:
+async def _called(function: MessageFunction, threads: Executor) -> Any:
     try:
         async with asyncio.timeout(_FUNCTION_SECONDS):
             if inspect.iscoroutinefunction(function):
                 return await function()
-            made = await asyncio.get_running_loop().run_in_executor(_THREADS, function)
+            made = await asyncio.get_running_loop().run_in_executor(threads, function)
             return await made if inspect.isawaitable(made) else made
     except Exception as error:
         raise InputError(f"{type(error).__name__}: {error}") from error

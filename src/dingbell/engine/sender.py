@@ -38,6 +38,8 @@ _CLAIM = 50
 _STALE = 3.0
 # Sends of the same words to the same person wait while an earlier call is ambiguous.
 _WAIT_FOR_LOST = timedelta(seconds=5)
+# What a person asked for by hand is not sent when it could not begin for so long.
+_MANUAL_GRACE = timedelta(minutes=30)
 _QUEUE_RETRY = timedelta(seconds=1)
 
 
@@ -231,7 +233,8 @@ def _judged(
     it was made is being caught up with: one after the other.
     """
     if firing.kind != "occurrence":
-        return None, False
+        late = too_late(max(firing.due_at, slot_at), now, _MANUAL_GRACE)
+        return ("expired: it could not be sent for 30 minutes" if late else None), False
     spec = ScheduleSpec.model_validate(firing.spec)
     useless = spec.useless_after is not None and now - firing.due_at > spec.useless_after
     if useless or too_late(max(firing.due_at, slot_at), now, spec.misfire.grace):

@@ -97,6 +97,13 @@ async def store(
     """
     app = await apps.find(desk, connection, spec.app)
     known = await schedules.named(connection, name, lock=True)
+    if known and known.source != source:
+        raise ConflictError(
+            Text(
+                "schedule {name!r} comes from {there}: give this one another name, or delete that",
+                "日程 {name!r} 来自 {there}: 请换一个名称, 或先删除原有的",
+            ).format(name=name, there=known.source)
+        )
     if known and known.app_id == app.id and known.spec == spec.to_dict():
         return "unchanged"
     now = desk.clock.now()

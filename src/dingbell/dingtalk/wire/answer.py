@@ -65,7 +65,7 @@ class Answer:
             raise self._coded(code, text, content)
         if self.status >= 400:
             raise self._error(errors.BadRequest, f"http.{self.status}", text, content)
-        if code is None and self._is_old:
+        if self._is_old and str(content.get("errcode")).strip() != "0":
             raise self._error(errors.Ambiguous, "unreadable", "there is no errcode")
         return content
 
