@@ -81,7 +81,7 @@ class _Loop:
                 async with self._session.post(path, data=body, headers=headers) as response:
                     assert json.loads(await response.read())["errcode"] == 0
 
-        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+        await asyncio.gather(*(work() for _ in range(min(IN_FLIGHT, self._order["sends"]))))
 
 
 @contextlib.asynccontextmanager

@@ -37,7 +37,7 @@ class Clients:
         self._session: aiohttp.ClientSession | None = None
         self._clients: dict[int, tuple[datetime, Client]] = {}
         # Whoever fetches a token holds one connection and needs a second.
-        self._token_room = asyncio.Semaphore(3)
+        self._token_room = asyncio.Semaphore(4)
 
     async def of(self, app_id: int) -> Client:
         """The client of an app, as the app was last read; see `refresh`."""

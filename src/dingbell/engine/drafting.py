@@ -39,6 +39,10 @@ async def draft(context: Context, firing: FiringRow, *, most: int) -> list[Draft
     if message is None:
         return []
     audience = Audience.model_validate(firing.spec["to"])
+    if not (audience.needs_directory() or message.is_personal or "tracking" in firing.spec):
+        body = message.body(_variables(firing))
+        named = [(userid, body) for userid in _plain(audience)]
+        return cut(named, min(message.people_per_call, most))
     async with context.pool.acquire() as connection:
         if firing.spec.get("tracking") == "coarse":
             return await _coarse(connection, firing, audience, message, most)
@@ -79,10 +83,15 @@ async def _called(function: MessageFunction, threads: Executor) -> Any:
         raise InputError(f"{type(error).__name__}: {error}") from error
 
 
+def _plain(audience: Audience) -> list[str]:
+    """Whom an audience of userids alone names."""
+    left_out = set(audience.except_.users) if audience.except_ else set()
+    return sorted(set(audience.users) - left_out)
+
+
 async def _userids(connection: Connection, org: str, audience: Audience) -> list[str]:
     if not audience.needs_directory():
-        left_out = set(audience.except_.users) if audience.except_ else set()
-        return sorted(set(audience.users) - left_out)
+        return _plain(audience)
     if await directory.last_sync(connection, org) is None:
         raise InputError(
             Text(

@@ -139,7 +139,7 @@ class Node:
             try:
                 await self._ticker.run()
             except _BROKEN as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
                 await self._clock.sleep(0.5)
 
     async def _listen(self) -> None:
@@ -158,7 +158,7 @@ class Node:
                 finally:
                     connection.terminate()
             except _BROKEN as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
             await self._clock.sleep(0.5)
 
 

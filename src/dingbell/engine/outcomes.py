@@ -81,7 +81,7 @@ class Outcomes:
             except asyncpg.DataError as error:
                 await self._write_singly(part, error)
             except AWAY as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 2.0)
                 continue

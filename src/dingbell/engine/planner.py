@@ -95,21 +95,19 @@ class Planner:
                 async with self._context.pool.acquire() as connection:
                     await firings.touch(connection, firing_ids, self._context.clock.now())
             except AWAY as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
 
     async def _warm(self, planned: list[_Planned]) -> None:
         """Have the tokens ready, so that only the call is left when the slot strikes."""
-        for app_id in sorted({entry.firing.app_id for entry in planned}):
-            try:
-                await self._context.clients.refresh(app_id)
-                await (await self._context.clients.of(app_id)).token()
-            except (DingTalkError, DingBellError) as error:
-                log(
-                    Event.TOKEN_FAILED,
-                    level=logging.WARNING,
-                    app=app_id,
-                    error=str(error)[:200],
-                )
+        app_ids = sorted({entry.firing.app_id for entry in planned})
+        await asyncio.gather(*(self._warm_app(app_id) for app_id in app_ids))
+
+    async def _warm_app(self, app_id: int) -> None:
+        try:
+            await self._context.clients.refresh(app_id)
+            await (await self._context.clients.of(app_id)).token()
+        except (DingTalkError, DingBellError) as error:
+            log(Event.TOKEN_FAILED, level=logging.WARNING, app=app_id, error=str(error)[:200])
 
     async def _draft(self, firing: firings.FiringRow, most: int) -> _Planned | None:
         """Draft one firing; what its author got wrong ends it, what we did not foresee waits.

@@ -53,7 +53,7 @@ class Worker:
                 await self._work()
                 pause = 0.2
             except Exception as error:  # noqa: BLE001  a worker is rebuilt, whatever broke it
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
             self.connected.clear()
             if not self._stopping:
                 await self._clock.sleep(pause)

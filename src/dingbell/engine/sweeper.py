@@ -25,6 +25,7 @@ _SEND_LATE = timedelta(seconds=5)
 # No call takes so long, whatever became of its answer.
 _CALL_LATE = timedelta(minutes=5)
 _LOOK_LATE = timedelta(seconds=20)
+_SETTLE_LATE = timedelta(seconds=15)
 _RECALL_LATE = timedelta(seconds=15)
 # A firing whose planning ended this often without a word is set aside.
 _MOST_TRIES = 4
@@ -44,7 +45,7 @@ class Sweeper:
             try:
                 await self.sweep()
             except AWAY as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=type(error).__name__)
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
                 log(Event.JOB_FAILED, level=logging.CRITICAL, room="sweeper", error=repr(error))
 
@@ -64,7 +65,7 @@ class Sweeper:
         now = self._context.clock.now()
         waves = await batches.late_waves(connection, now - _SEND_LATE)
         looks = await batches.late_looks(connection, now - _LOOK_LATE)
-        settling = await firings.settling_lost(connection)
+        settling = await firings.settling_lost(connection, now - _SETTLE_LATE)
         recalls = await firings.recalls_lost(connection, now - _RECALL_LATE)
         await jobs.enqueue(
             connection,

@@ -433,11 +433,11 @@ async def lost_elsewhere(
     return {row["id"] for row in rows}
 
 
-async def has_lost(connection: Connection, orgs: Sequence[int], since: datetime) -> bool:
+async def has_lost(connection: Connection, app_ids: Sequence[int], since: datetime) -> bool:
     """Whether any app among these has had a lost call since an instant."""
     found: bool = await connection.fetchval(
         "select exists (select from batches where app_id = any($1::bigint[]) and lost_at > $2)",
-        list(orgs),
+        list(app_ids),
         since,
     )
     return found

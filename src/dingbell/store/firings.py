@@ -334,15 +334,17 @@ async def planning_lost(
     return [(row["id"], row["function"], row["tries"]) for row in rows]
 
 
-async def settling_lost(connection: Connection) -> list[int]:
-    """Firings on their way of which every batch is final."""
+async def settling_lost(connection: Connection, before: datetime) -> list[int]:
+    """Firings on their way since a while of which every batch is final."""
     rows = await connection.fetch(
         """
         select f.id from firings f where f.state in ('planned', 'sending')
+        and coalesce(f.started_at, f.planned_at) < $1
         and not exists (select from batches b where b.firing_id = f.id
                         and b.state in ('queued', 'sending', 'accepted'))
         limit 200
-        """
+        """,
+        before,
     )
     return [row["id"] for row in rows]
 
