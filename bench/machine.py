@@ -19,7 +19,7 @@ def describe() -> dict[str, str]:
     """The machine and the versions, by name."""
     return {
         "machine": f"{_processor()}, {_cores()} cores, {_memory():.0f} GB of memory",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "Python": f"{platform.python_implementation()} {sys.version.split()[0]}",
         **{name: version(name) for name in _PACKAGES},
     }
