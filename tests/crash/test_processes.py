@@ -13,6 +13,7 @@ import pytest
 from actors import World, assert_everybody_once, until
 
 OpenWorld = Callable[..., World]
+SEND = "/topapi/message/corpconversation/asyncsend_v2"
 
 
 def once_in(seconds: float, to: str = "{departments: [1]}") -> str:
@@ -24,6 +25,11 @@ schedules:
     to: {to}
     message: {{text: "全员通知"}}
 """
+
+
+def slow_answers(here: World, seconds: float) -> None:
+    """Have every send answered late, so that there is time to strike while calls are open."""
+    here.ask("faults", {"path": SEND, "probability": 1, "delay": seconds})
 
 
 def due_of(firing: dict[str, str]) -> float:
@@ -52,10 +58,7 @@ def test_a_node_killed_at_any_moment_is_taken_over_by_the_next(
     world: OpenWorld, moment: float
 ) -> None:
     here = world(300)
-    here.ask(
-        "faults",
-        {"path": "/topapi/message/corpconversation/asyncsend_v2", "probability": 1, "delay": 0.3},
-    )
+    slow_answers(here, 0.3)
     node = here.node()
     here.apply(once_in(3))
     until(lambda: here.run("firings", "list"), 10, "the firing is made")
@@ -69,14 +72,13 @@ def test_a_node_killed_at_any_moment_is_taken_over_by_the_next(
 
 def test_trouble_on_the_wire_reaches_everybody_once(world: OpenWorld) -> None:
     here = world(2_000)
-    send = "/topapi/message/corpconversation/asyncsend_v2"
     here.node()
     here.ask(
         "faults",
         [
-            {"path": send, "times": 3, "errcode": 90018},
-            {"path": send, "probability": 0.05, "reset": "after"},
-            {"path": send, "probability": 0.05, "http_status": 502},
+            {"path": SEND, "times": 3, "errcode": 90018},
+            {"path": SEND, "probability": 0.05, "reset": "after"},
+            {"path": SEND, "probability": 0.05, "http_status": 502},
         ],
     )
     here.apply(once_in(2))
@@ -86,10 +88,7 @@ def test_trouble_on_the_wire_reaches_everybody_once(world: OpenWorld) -> None:
 
 def test_a_frozen_node_goes_on_by_itself(world: OpenWorld) -> None:
     here = world(1_000)
-    here.ask(
-        "faults",
-        {"path": "/topapi/message/corpconversation/asyncsend_v2", "probability": 1, "delay": 0.5},
-    )
+    slow_answers(here, 0.5)
     node = here.node()
     here.apply(once_in(3))
     until(lambda: here.ask("calls"), 20, "the first call")
@@ -101,10 +100,7 @@ def test_a_frozen_node_goes_on_by_itself(world: OpenWorld) -> None:
 
 def test_postgresql_killed_while_a_firing_is_on_its_way_comes_back(world: OpenWorld) -> None:
     here = world(1_000)
-    here.ask(
-        "faults",
-        {"path": "/topapi/message/corpconversation/asyncsend_v2", "probability": 1, "delay": 0.5},
-    )
+    slow_answers(here, 0.5)
     here.node()
     here.apply(once_in(3))
     until(lambda: here.ask("calls"), 20, "the first call")
@@ -127,14 +123,7 @@ def test_of_two_nodes_one_dies_or_freezes_and_the_other_goes_on(
     world: OpenWorld, fresh_database: str, how: signal.Signals
 ) -> None:
     here = world(3_000, database_url=fresh_database)
-    here.ask(
-        "faults",
-        {
-            "path": "/topapi/message/corpconversation/asyncsend_v2",
-            "probability": 1,
-            "delay": 0.4,
-        },
-    )
+    slow_answers(here, 0.4)
     one, _ = here.node(), here.node()
     here.apply(once_in(3))
     until(lambda: len(here.ask("calls")) >= 5, 20, "the first calls")

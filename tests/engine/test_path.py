@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from dingbell.bootstrap import Service
+from dingbell.clock import SystemClock
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.domain.schedule import ScheduleSpec
+from dingbell.engine.ambiguity import Lost, recover
+from dingbell.engine.lease import Lease
 from dingbell.errors import ConflictError, InputError
 from dingbell.operations import people, reports, schedules, sending
 from dingbell.operations.desk import Desk
 from dingbell.sandbox import Sandbox
+from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
 
@@ -342,3 +346,31 @@ async def test_a_pace_lowered_below_a_batch_lets_it_go_alone(
     async with desk.pool.acquire() as connection:
         await connection.execute("update apps set people_per_minute = 10")
     assert (await final(desk, firing["id"]))["state"] == "settled"
+
+
+async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    async with run_service():
+        found = await final(desk, await send(desk, order("over night", "manager4220")))
+    async with transaction(desk.pool) as connection:
+        await connection.execute("update firings set state = 'sending'")
+        await connection.execute("update deliveries set state = 'planned'")
+        row = await connection.fetchrow(
+            "update batches set state = 'sending', sent_at = sent_at - interval '1 day' "
+            "returning id, attempt, sent_at"
+        )
+        lost = Lost(row["id"], found["id"], row["attempt"], row["sent_at"], False, "resend")
+        assert await recover(connection, lost, desk.clock.now(), code="node_died")
+    shown = await reports.show(desk, found["id"])
+    assert shown["batches"][0]["state"] == "unknown"
+    assert shown["totals"] == {"unknown": 1}
+
+
+async def test_a_node_acts_by_the_clock_of_the_database_from_the_start(desk: Desk) -> None:
+    clock = SystemClock()
+    clock.offset = timedelta(hours=8)  # a hardware clock in local time
+    lease = Lease(desk.pool, clock, name="test", version="0")
+    await lease.acquire()
+    assert abs(clock.now() - desk.clock.now()) < timedelta(seconds=1)
+    await lease.release()
