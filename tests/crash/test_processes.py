@@ -93,7 +93,7 @@ def test_a_frozen_node_goes_on_by_itself(world: OpenWorld) -> None:
     here.apply(once_in(3))
     until(lambda: here.ask("calls"), 20, "the first call")
     node.send(signal.SIGSTOP)
-    time.sleep(18)
+    time.sleep(30)
     node.send(signal.SIGCONT)
     assert_everybody_once(here, here.settled(90))
 
