@@ -311,10 +311,13 @@ async def test_what_is_caught_up_with_is_sent_one_after_the_other(
     catch_up = Misfire(grace="1h", catch_up="all")
     rule = spec({"every": "1d"}, "{{ due }}", misfire=catch_up, overlap="skip")
     await schedules.put(desk, "s", rule, source="yaml")
+    first = desk.clock.now() - timedelta(minutes=25)
     async with desk.pool.acquire() as connection:
         await connection.execute(
-            "update schedules set spec = jsonb_set(spec, '{when}', '{\"every\": \"10m\"}'), "
-            "next_due_at = now() - interval '25 min', wake_at = now() - interval '25 min'"
+            "update schedules set spec = jsonb_set(spec, '{when}', $1), "
+            "next_due_at = $2, wake_at = $2",
+            {"every": "10m", "from": first.isoformat()},
+            first,
         )
     service.node._ticker.changed.set()
 
