@@ -14,7 +14,9 @@ from processes import child, clean_environment, dingbell
 
 __all__ = ["Call", "Company", "open_company"]
 
-_SEND = "/topapi/message/corpconversation/asyncsend_v2"
+_NOTICES = "/topapi/message/corpconversation/"
+_SEND = _NOTICES + "asyncsend_v2"
+_LOOKS = (_NOTICES + "getsendprogress", _NOTICES + "getsendresult")
 # Nothing but the speed of the node and of this machine is measured, unless a scenario says so.
 _UNLIMITED = dict.fromkeys(
     ("calls_per_second", "calls_per_ip", "daily_per_person", "people_per_minute")
@@ -23,13 +25,19 @@ _UNLIMITED = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A send call that reached the company: when, to whom, with which words."""
+    """A send call that reached the company: when, to whom, with which words.
+
+    Attributes:
+        delivered: whose phones show it.
+        dropped: a code for everybody who was left out without a word.
+    """
 
     received_at: float
     userids: tuple[str, ...]
     text: str
     errcode: int
-    dropped: int
+    delivered: tuple[str, ...]
+    dropped: tuple[int, ...]
 
     @property
     def due(self) -> float:
@@ -87,6 +95,11 @@ class Company:
         told = await self._ask("GET", "stats")
         return int(told["calls"].get(_SEND, 0)) - self._counted
 
+    async def looks(self) -> int:
+        """How many calls asked for progress or results, since the company exists."""
+        told = await self._ask("GET", "stats")
+        return sum(told["calls"].get(path, 0) for path in _LOOKS)
+
     async def calls(self) -> list[Call]:
         """Every send call since `begin`."""
         return [
@@ -95,7 +108,8 @@ class Company:
                 tuple(row["userids"]),
                 row["msg"]["text"]["content"],
                 row["errcode"],
-                len(row["dropped"]),
+                tuple(row["delivered"]),
+                tuple(row["dropped"].values()),
             )
             for row in await self._ask("GET", f"calls?since={self._told}")
         ]

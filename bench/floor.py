@@ -3,6 +3,7 @@
     floor.py burst     one send per (app, person) at one instant, aiohttp, nothing kept
     floor.py beat      the same sends every second, aiohttp, nothing kept
     floor.py tutorial  wake every second, compare the formatted clock, send one after the other
+    floor.py plain     a hundred people a call, one call after the other, `errcode` believed
     floor.py plan      render, hash and COPY the rows of one firing, nothing reserved
     floor.py idle      a process with the same libraries that listens to PostgreSQL
     floor.py database  start the embedded PostgreSQL and nothing else
@@ -28,6 +29,7 @@ from typing import Any
 
 IN_FLIGHT = 300
 _SEND = "/topapi/message/corpconversation/asyncsend_v2"
+_PEOPLE_PER_CALL = 100
 _LEAD = 0.5
 
 
@@ -118,10 +120,7 @@ async def beat(order: dict[str, Any]) -> dict[str, Any]:
 def tutorial(order: dict[str, Any]) -> dict[str, Any]:
     """What is taught: `while True`, a formatted clock, one request after the other."""
     app = order["apps"][0]
-    query = f"appkey={app['app_key']}&appsecret={app['app_secret']}"
-    with urllib.request.urlopen(f"{order['url']}/gettoken?{query}") as response:
-        token = json.load(response)["access_token"]
-    url = f"{order['url']}{_SEND}?access_token={token}"
+    url = _sending_address(order)
     first = math.ceil(time.time()) + 1
     due = {_clock(at): at for at in range(first, first + order["seconds"])}
     while time.time() < first + order["seconds"] + 1:
@@ -130,13 +129,38 @@ def tutorial(order: dict[str, Any]) -> dict[str, Any]:
             for number in range(order["sends"]):
                 userid = order["userids"][number % len(order["userids"])]
                 body = _body(app["agent_id"], userid, f"tutorial {number} {_iso(at)}")
-                request = urllib.request.Request(
-                    url, body, {"Content-Type": "application/json"}, method="POST"
-                )
-                with urllib.request.urlopen(request) as response:
-                    response.read()
+                _post(url, body)
         time.sleep(1)
     return {}
+
+
+def plain(order: dict[str, Any]) -> dict[str, Any]:
+    """What is taught for many people: where the answer says `errcode: 0`, it was delivered."""
+    app, userids = order["apps"][0], order["userids"]
+    url = _sending_address(order)
+    text = f"plain {_iso(time.time())}"
+    believed = 0
+    for start in range(0, len(userids), _PEOPLE_PER_CALL):
+        some = userids[start : start + _PEOPLE_PER_CALL]
+        if _post(url, _body(app["agent_id"], ",".join(some), text))["errcode"] == 0:
+            believed += len(some)
+    return {"believed": believed}
+
+
+def _sending_address(order: dict[str, Any]) -> str:
+    """Fetch a token, once."""
+    app = order["apps"][0]
+    query = f"appkey={app['app_key']}&appsecret={app['app_secret']}"
+    with urllib.request.urlopen(f"{order['url']}/gettoken?{query}") as response:
+        token = json.load(response)["access_token"]
+    return f"{order['url']}{_SEND}?access_token={token}"
+
+
+def _post(url: str, body: bytes) -> Any:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers, method="POST")
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
 
 
 def _clock(at: float) -> str:
@@ -198,7 +222,8 @@ def main() -> None:
     kinds = {"burst": burst, "beat": beat, "plan": plan, "idle": idle, "database": database}
     name, file = sys.argv[1:]
     order = json.loads(Path(file).read_text())
-    told = tutorial(order) if name == "tutorial" else asyncio.run(kinds[name](order))
+    in_turn = {"tutorial": tutorial, "plain": plain}
+    told = in_turn[name](order) if name in in_turn else asyncio.run(kinds[name](order))
     print(json.dumps(told), flush=True)
 
 

@@ -28,7 +28,7 @@ least and the most in brackets; ratios are taken within a run.
 _REPEAT = """\
 ## How to repeat
 
-    make bench                          # every scenario, in about four minutes
+    make bench                          # every scenario, in about six minutes
     make bench ARGS="herd idle"         # some of them
     make bench ARGS=--full              # the large sizes as well
     make bench ARGS="--repeat 9 --write"

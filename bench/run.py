@@ -1,6 +1,6 @@
 """`make bench`: the path measured side by side with the floor, in one run.
 
-bench/run.py                    every scenario, in about four minutes
+bench/run.py                    every scenario, in about six minutes
 bench/run.py herd punctuality   some of them
 bench/run.py --full             the large sizes as well
 bench/run.py --write            and write docs/benchmarks.md
@@ -21,7 +21,7 @@ from options import Options
 from rich.console import Console
 from table import Section, show
 
-NAMES = ("punctuality", "herd", "fan_out", "planning", "idle", "start")
+NAMES = ("punctuality", "herd", "fan_out", "loss", "planning", "ledger", "idle", "start")
 _ERRORS = Console(stderr=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -128,6 +128,12 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
         app_secret=sandbox.app_secret,
         agent_id=sandbox.agent_id,
     )
+
+
+@pytest.fixture
+def begin_anew(dsn: str) -> Callable[[], Awaitable[None]]:
+    """Forget everything in this module's database, in the middle of a test."""
+    return lambda: empty(dsn)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from crowd import put_apps, put_people, put_schedules
 from figures import Figure
 from options import Options
+from pace import PEOPLE_PER_CALL, earliest_end
 from stage import Stage, open_stage, reached
 
 from dingbell.domain.schedule import ScheduleSpec
@@ -16,8 +17,6 @@ from dingbell.domain.schedule import ScheduleSpec
 TITLE = "fan-out: one firing to many people under a pace"
 FLOOR = "the earliest schedule that overfills no window, computed"
 REPEAT = 1
-
-_PEOPLE_PER_CALL = 100
 
 
 async def measure(options: Options) -> list[Figure]:
@@ -29,8 +28,8 @@ async def measure(options: Options) -> list[Figure]:
 
 
 async def _measure(size: int, *, calls: int, people: int, options: Options) -> list[Figure]:
-    batches = math.ceil(size / _PEOPLE_PER_CALL)
-    floor = _floor(batches, calls, people)
+    batches = math.ceil(size / PEOPLE_PER_CALL)
+    floor = earliest_end(batches, calls=calls, people=people)
     async with open_stage(people=size) as stage:
         ((_, app_id),) = await put_apps(stage)
         await put_people(stage)
@@ -43,7 +42,7 @@ async def _measure(size: int, *, calls: int, people: int, options: Options) -> l
         options.remarks.extend(stage.complaints())
     accepted = [call for call in found if call.errcode == 0]
     reached_people = {userid for call in accepted for userid in call.userids}
-    dropped = sum(call.dropped for call in found)
+    dropped = sum(len(call.dropped) for call in found)
     if dropped or len(reached_people) != size:
         options.wrong.append(
             f"fan-out: {dropped} people dropped, {size - len(reached_people)} not reached"
@@ -57,13 +56,6 @@ async def _measure(size: int, *, calls: int, people: int, options: Options) -> l
         Figure(f"{name}: refused calls", len(found) - len(accepted)),
         Figure(f"{name}: people dropped", dropped),
     ]
-
-
-def _floor(batches: int, calls: int, people: int) -> float:
-    """When the last of these batches may leave at the earliest: two sliding windows."""
-    by_calls = (math.ceil(batches / calls) - 1) * 1.0
-    by_people = (math.ceil(batches / (people // _PEOPLE_PER_CALL)) - 1) * 60.0
-    return max(by_calls, by_people)
 
 
 async def _all_came(stage: Stage, batches: int, until: float) -> None:

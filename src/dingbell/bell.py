@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,9 +25,9 @@ from dingbell.bootstrap import Service, open_database, open_desk
 from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
-from dingbell.domain.schedule import NAME_PATTERN, ScheduleSpec
+from dingbell.domain.schedule import NAME_PATTERN, Policies, ScheduleSpec
 from dingbell.errors import InputError, Text
-from dingbell.operations import reports, schedules, sending
+from dingbell.operations import preflight, reports, schedules, sending
 from dingbell.operations.desk import Desk
 from dingbell.settings import Settings
 from dingbell.telemetry import configure_logging
@@ -114,6 +114,13 @@ def _spec(name: str, spec: dict[str, Any]) -> ScheduleSpec:
         return ScheduleSpec.model_validate(spec)
     except ValidationError as error:
         raise InputError(refusal(error).message, where=name) from None
+
+
+def _policies(given: dict[str, Any]) -> Policies:
+    try:
+        return Policies.model_validate(given)
+    except ValidationError as error:
+        raise refusal(error) from None
 
 
 class DingBell:
@@ -206,7 +213,7 @@ class DingBell:
         *,
         app: str | None = None,
         request_id: str | None = None,
-        tracking: Literal["people", "coarse", "auto"] = "auto",
+        **policies: Any,
     ) -> int:
         """Send now; return the firing's id, for `report`.
 
@@ -215,17 +222,44 @@ class DingBell:
             message: one of the eight types, the same as a mapping, or a string.
             app: the app's name, where there are several.
             request_id: makes a repeat harmless: the same id sends once.
-            tracking: whether departments are expanded to people.
+            policies: `tracking`, `priority`, `preflight`, `spread`, `finish_by`, `quiet_hours`,
+                `on_ambiguous`, as in a schedule.
 
         Raises:
             InputError: the audience, the message or the app does not work; nothing was sent.
             ConflictError: this request id was used before.
         """
-        order = sending.Order(to, _message(message), app=app, tracking=tracking)
+        order = sending.Order(to, _message(message), app=app, policies=_policies(policies))
         if request_id is not None:
             order = replace(order, request_id=request_id)
-        await sending.price(self.desk, order)
-        return await sending.send(self.desk, order)
+        found = await sending.outlook(self.desk, order)
+        return await sending.send(self.desk, order, people=len(found.userids))
+
+    async def forecast(
+        self,
+        to: Audience,
+        message: messages.Message | Mapping[str, Any] | str,
+        *,
+        app: str | None = None,
+        **policies: Any,
+    ) -> dict[str, Any]:
+        """What a send would do to each person, and what it would cost; nothing is sent.
+
+        Args:
+            to: as for `send`.
+            message: as for `send`.
+            app: as for `send`.
+            policies: as for `send`.
+
+        Returns:
+            `{calls, seconds, budget: {used, limit, cost}, totals: {expected: n}, people: [{userid,
+            expected, code, reason}]}`.
+
+        Raises:
+            InputError: the audience, the message or the app does not work.
+        """
+        order = sending.Order(to, _message(message), app=app, policies=_policies(policies))
+        return preflight.present(await sending.outlook(self.desk, order, thorough=True))
 
     async def report(self, firing_id: int) -> dict[str, Any]:
         """Where a firing stands: totals, batches and every person."""
@@ -252,7 +286,8 @@ class DingBell:
             desk = await stack.enter_async_context(open_desk(self._settings, database=database))
             for name, spec in self._specs.items():
                 await schedules.put(desk, name, spec, source="python")
-            service = Service(desk, database, functions=self._functions)
+            keep = timedelta(days=self._settings.keep_people_days)
+            service = Service(desk, database, functions=self._functions, keep=keep)
             await service.start()
             stack.push_async_callback(service.stop)
             self._stack = stack.pop_all()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock, SystemClock
+from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.errors import DingBellError
 from dingbell.operations import apps, people
@@ -85,7 +86,7 @@ async def open_desk(
     key = settings.secret_key.get_secret_value() if settings.secret_key else None
     vault = Vault.open(key, settings.data_dir)
     pool = await create_pool(database.dsn, size=12)
-    clients = Clients(pool, vault, clock)
+    clients = Clients(pool, vault, clock, calls_per_address=settings.calls_per_address)
     desk = Desk(
         pool=pool,
         clock=clock,
@@ -95,6 +96,7 @@ async def open_desk(
         oapi_url=settings.oapi_url,
         api_url=settings.api_url,
         default_app=ENVIRONMENT_APP if settings.has_app else None,
+        allowance=Allowance(settings.daily_per_person, settings.monthly_calls),
     )
     try:
         await _put_environment_app(desk, settings)
@@ -130,6 +132,7 @@ class Service:
         *,
         functions: Mapping[str, MessageFunction] | None = None,
         looks: tuple[timedelta, ...] | None = None,
+        keep: timedelta = timedelta(days=180),
         ticks: bool = True,
     ) -> None:
         # Loaded here: most commands need a desk and no engine.
@@ -149,6 +152,8 @@ class Service:
             version=__version__,
             functions=functions,
             looks=looks,
+            allowance=desk.allowance,
+            keep=keep,
             ticks=ticks,
         )
 

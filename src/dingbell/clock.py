@@ -14,13 +14,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-__all__ = ["SHANGHAI", "Clock", "SystemClock", "VirtualClock"]
+__all__ = ["SHANGHAI", "Clock", "SystemClock", "VirtualClock", "beijing_day"]
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 # Differences between clocks below this are left alone.
 _JITTER = timedelta(milliseconds=5)
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def beijing_day(instant: datetime) -> datetime:
+    """The beginning of the Beijing day of an instant: the day by which DingTalk counts."""
+    return instant.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 class Clock(Protocol):

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         secret_key: encrypts app secrets in the database; made in `data_dir` when unset.
         people_per_minute: pace of every app and org that does not set its own.
         calls_per_second: likewise, per app and API.
+        calls_per_address: calls this process may make in any 20 s; DingTalk bans an address above
+            10,000, so processes behind one address share them.
+        daily_per_person: notices a person may get from one app on one day, for the forecast.
+        monthly_calls: calls of an org's edition (5000, 200000, …) that does not set its own; unset
+            counts and holds nothing.
+        keep_people_days: how long the ledger keeps people; totals are kept for ever.
         log: level of the log: debug, info, warning, error.
     """
 
@@ -87,6 +93,10 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     people_per_minute: Pace = 5_000
     calls_per_second: Pace = 20
+    calls_per_address: Pace = 10_000
+    daily_per_person: Pace = 500
+    monthly_calls: Pace | None = None
+    keep_people_days: Annotated[int, Field(ge=2, le=36_500)] = 180
     log: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("database_url")

@@ -26,7 +26,15 @@ class Event(StrEnum):
     DIRECTORY_SYNCED = "directory_synced"
     DIRECTORY_SYNC_FAILED = "directory_sync_failed"
     FIRING_CREATED = "firing_created"
+    ALERT = "alert"
+    ALERT_NOT_TOLD = "alert_not_told"
+    BATCH_REPAIRED = "batch_repaired"
     FIRING_FAILED = "firing_failed"
+    FIRING_FORGOTTEN = "firing_forgotten"
+    FIRING_HELD = "firing_held"
+    FIRING_REFUSED = "firing_refused"
+    FIRING_RELEASED = "firing_released"
+    FOLLOW_UP_PLANNED = "follow_up_planned"
     FIRING_PLANNED = "firing_planned"
     FIRING_SETTLED = "firing_settled"
     FIRING_SKIPPED = "firing_skipped"
@@ -86,6 +94,9 @@ class Metrics:
         )
         self.firings = Counter(
             "dingbell_firings_total", "Firings by final state", ["state"], registry=self.registry
+        )
+        self.alerts = Counter(
+            "dingbell_alerts_total", "Alerts raised by kind", ["kind"], registry=self.registry
         )
         self.lateness = Histogram(
             "dingbell_call_lateness_seconds",

@@ -19,7 +19,7 @@ from dingbell.operations.desk import Desk
 from dingbell.sandbox import Sandbox
 
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (3, 4, 5, 6, 8, 10, 20))
-FINAL = ("settled", "failed", "skipped", "canceled", "recalled")
+FINAL = ("settled", "refused", "failed", "skipped", "canceled", "recalled")
 
 
 class Truth:
@@ -79,7 +79,7 @@ INVARIANTS = {
         where f.state in ('settled', 'failed', 'skipped') and b.state in ('queued', 'sending')""",
     "a batch whose people do not add up": """
         select b.id from batches b left join deliveries d on d.batch_id = b.id
-        group by b.id having coalesce(sum(d.people), 0) <> b.size""",
+        group by b.id having coalesce(sum(d.people), 0) + b.moved <> b.size""",
     "a delivery without its batch": """
         select d.userid from deliveries d left join batches b on b.id = d.batch_id
         where b.firing_id is distinct from d.firing_id""",

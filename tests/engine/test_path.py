@@ -11,7 +11,6 @@ from dingbell.bootstrap import Service
 from dingbell.clock import SystemClock
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
-from dingbell.domain.schedule import ScheduleSpec
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.lease import Lease
 from dingbell.errors import ConflictError, InputError
@@ -21,31 +20,7 @@ from dingbell.sandbox import Sandbox
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-
-SEND = "/topapi/message/corpconversation/asyncsend_v2"
-
-
-def order(text: str = "hello", *userids: str, **options: Any) -> sending.Order:
-    to = Audience(users=userids) if userids else Audience(everyone=True)
-    return sending.Order(to, Message({"text": text}), **options)
-
-
-async def send(desk: Desk, one: sending.Order) -> int:
-    await sending.price(desk, one)
-    return await sending.send(desk, one)
-
-
-def spec(when: dict[str, Any], text: str = "tick", **options: Any) -> ScheduleSpec:
-    to = options.pop("to", Audience(users=("manager4220",)))
-    return ScheduleSpec(when=when, to=to, message=Message({"text": text}), **options)
-
-
-def soon(desk: Desk, seconds: float) -> dict[str, str]:
-    return {"once": (desk.clock.now() + timedelta(seconds=seconds)).isoformat()}
-
-
-async def firings_of(desk: Desk, name: str) -> list[dict[str, Any]]:
-    return await reports.listed(desk, limit=100, schedule=name)
+from .given import SEND, firings_of, order, send, soon, spec
 
 
 async def test_a_send_reaches_everybody_and_the_ledger_says_so(
@@ -239,7 +214,7 @@ async def test_recall_takes_a_notice_off_the_phones(
 async def test_a_coarse_send_keeps_one_row_with_a_count(
     desk: Desk, service: Service, truth: Truth
 ) -> None:
-    one = sending.Order(Audience(departments=(1,)), Message({"text": "coarse"}), tracking="coarse")
+    one = order("coarse", to=Audience(departments=(1,)), tracking="coarse")
     found = await final(desk, await send(desk, one))
     (call,) = await truth.calls()
     assert call["dept_ids"] == [1]
@@ -252,9 +227,7 @@ async def test_an_unknown_department_is_refused_before_anything_is_sent(
     desk: Desk, service: Service, truth: Truth
 ) -> None:
     with pytest.raises(InputError, match="999"):
-        await sending.price(
-            desk, sending.Order(Audience(departments=(999,)), Message({"text": "x"}))
-        )
+        await sending.outlook(desk, order("x", to=Audience(departments=(999,))))
 
 
 async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(

@@ -20,7 +20,7 @@ from dingbell.store import schedules as schedule_rows
 from dingbell.telemetry import Metrics
 
 from .conftest import RunService, Truth, final, until
-from .test_path import firings_of, soon, spec
+from .given import firings_of, soon, spec
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # 12:00 in Beijing
 

@@ -13,7 +13,17 @@ import pytest
 
 from dingbell.cli.following import exit_code
 
-DELIVERY = {"userid", "name", "state", "code", "task_id", "sent_at", "read_at"}
+DELIVERY = {
+    "userid",
+    "name",
+    "state",
+    "code",
+    "expected",
+    "task_id",
+    "attempt",
+    "sent_at",
+    "read_at",
+}
 BATCH = {"ordinal", "state", "task_id", "slot_at", "sent_at", "size"}
 FIRING = {"id", "schedule", "due_at", "state", "totals"}
 STATUS_BAR = json.dumps(
@@ -112,7 +122,9 @@ class TestWithoutNode:
         said = place.refused("firings", "export", firing_id, "--out", "/nowhere/ledger.csv")
         assert "/nowhere/ledger.csv: No such file or directory" in said
         said = place.refused("firings", "export", firing_id, "--format", "xml")
-        assert "--format is csv or jsonl" in said
+        assert "--format is csv, jsonl or xlsx" in said
+        said = place.refused("firings", "export", firing_id, "--format", "xlsx")
+        assert "--out" in said
 
     def test_a_recall_takes_it_off_the_phones(self, place, company):
         sent = place.json("send", "--to", "users:manager7675", "--text", "撤回我")
@@ -194,8 +206,10 @@ class TestWithNode:
         for target, people in targets.items():
             found = place.json("directory", "audience", target)
             priced = place.json("send", "--to", target, "--text", "x", "--dry-run")
-            assert priced["people"] == found["people"] == len(found["userids"]) > 0
-            assert priced.keys() == {"people", "calls", "seconds", "userids"}
+            assert [one["userid"] for one in priced["people"]] == found["userids"]
+            assert found["people"] == len(found["userids"]) > 0
+            assert priced.keys() == {"calls", "seconds", "budget", "totals", "people"}
+            assert priced["budget"].keys() == {"used", "limit", "cost"}
             assert people in (None, found["people"])
             assert target.startswith("audience") or known["userid"] in found["userids"]
 
@@ -215,9 +229,10 @@ class TestWithNode:
     def test_more_than_a_hundred_people_are_cut_into_calls(self, place):
         many = ",".join(f"user{number}" for number in range(101))
         plain = place.json("send", "--to", f"users:{many}", "--text", "x", "--dry-run")
-        assert (plain["people"], plain["calls"]) == (101, 2)
+        assert (len(plain["people"]), plain["calls"]) == (101, 2)
+        assert plain["totals"] == {"invalid": 101}
         barred = place.json("send", "--to", f"users:{many}", "--message", STATUS_BAR, "--dry-run")
-        assert (barred["people"], barred["calls"]) == (101, 21)
+        assert (len(barred["people"]), barred["calls"]) == (101, 21)
 
     def test_people_are_found_by_a_part_of_their_name(self, place, company):
         known = company.ask("people")["people"][0]
@@ -249,7 +264,13 @@ GOOD = ["--to", "users:a"]
         ([*GOOD, "--message", "@nowhere.json"], "nowhere.json"),
         ([*GOOD, "--text", "{{ boss }}"], "unknown template variable boss"),
         ([*GOOD, "--text", "{{ person.name"], "the template does not work"),
-        ([*GOOD, "--text", "x", "--tracking", "none"], "--tracking is people, coarse or auto"),
+        (
+            [*GOOD, "--text", "x", "--tracking", "none"],
+            "--tracking: must be 'people', 'coarse' or 'auto'",
+        ),
+        ([*GOOD, "--text", "x", "--priority", "now"], "--priority: must be 'urgent'"),
+        ([*GOOD, "--text", "x", "--finish-by", "soon"], "--finish-by: 'soon' is not a duration"),
+        ([*GOOD, "--text", "x", "--cool-down", "soon"], "'soon' is not a duration"),
         (["--to", "bogus", "--text", "x"], "'bogus' is not a target"),
         (["--to", "users:", "--text", "x"], "'users:' is not a target"),
         (["--to", "users:a b", "--text", "x"], "users"),

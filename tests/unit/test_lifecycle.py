@@ -86,14 +86,15 @@ def on_their_way(states: type[Firing | Batch | Delivery]) -> set[str]:
 
 
 def test_only_what_is_on_its_way_is_not_final() -> None:
-    assert on_their_way(Firing) == {"due", "planned", "sending"}
+    assert on_their_way(Firing) == {"due", "held", "planned", "sending"}
     assert on_their_way(Batch) == {"queued", "sending", "accepted"}
     assert on_their_way(Delivery) == {"planned", "sent"}
 
 
-def test_a_final_firing_is_never_sent_again() -> None:
+def test_a_final_firing_is_never_sent_again_except_to_repair_it() -> None:
     for state in filter(lambda state: state.final, Firing):
-        assert FIRING_MOVES[state] <= {Firing.RECALLED}
+        repair = {Firing.SENDING} if state is Firing.SETTLED else set()
+        assert FIRING_MOVES[state] <= {Firing.RECALLED} | repair
 
 
 def test_a_late_answer_beats_intention() -> None:
@@ -113,8 +114,8 @@ def test_who_has_read_does_not_become_unread() -> None:
     assert Delivery.READ in DELIVERY_MOVES[Delivery.UNREAD]
 
 
-def test_only_what_dingtalk_dropped_or_refused_is_planned_again() -> None:
-    assert set(origins(DELIVERY_MOVES, Delivery.PLANNED)) == {"dropped", "failed"}
+def test_only_what_is_not_known_to_have_arrived_is_planned_again() -> None:
+    assert set(origins(DELIVERY_MOVES, Delivery.PLANNED)) == {"dropped", "failed", "unknown"}
 
 
 def test_only_seen_phones_count_as_arrived() -> None:

@@ -120,7 +120,9 @@ async def _restore(file: Path) -> None:
         await backup.read(database.dsn, file)
 
 
-@app.command(help=tr("delete the ledger of old firings", "清理旧的触发明细"))
+@app.command(
+    help=tr("forget the people of old firings; their totals stay", "清理旧触发的人员明细; 合计保留")
+)
 def prune(
     older_than: Annotated[
         str, typer.Option("--older-than", help=tr("age, such as 180d", "时长, 例如 180d"))
@@ -132,14 +134,14 @@ def prune(
     if as_json:
         print_json({"firings": count})
     else:
-        typer.echo(tr(f"{count} firings deleted", f"已删除 {count} 次触发"))
+        typer.echo(tr(f"{count} firings forgotten", f"已清理 {count} 次触发"))
 
 
 async def _prune(older_than: str) -> int:
     from dingbell.bootstrap import open_desk
     from dingbell.domain.duration import parse_duration
     from dingbell.settings import Settings
-    from dingbell.store import firings
+    from dingbell.store import retention
     from dingbell.store.connection import transaction
 
     age = parse_duration(older_than)
@@ -148,7 +150,7 @@ async def _prune(older_than: str) -> int:
         before = desk.clock.now() - age
         while True:
             async with transaction(desk.pool) as connection:
-                count = await firings.prune(connection, before)
+                count = await retention.forget(connection, before)
             total += count
             if count == 0:
                 return total

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dingbell.cli.frame import Json, fail, print_json, run
-from dingbell.cli.language import tr
+from dingbell.cli.frame import Account, Json, fail, print_json, run
+from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
     from dingbell.config.apply import Change
@@ -76,12 +76,17 @@ def plan(file: File = _FILE, prune: Prune = False, as_json: Annotated[bool, Json
     _show(run(_work(file, prune=prune, really=False)), as_json=as_json, done=False)
 
 
-def apply(file: File = _FILE, prune: Prune = False, as_json: Annotated[bool, Json] = False) -> None:
+def apply(
+    file: File = _FILE,
+    prune: Prune = False,
+    by: Account = None,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
     """Make it so."""
-    _show(run(_work(file, prune=prune, really=True)), as_json=as_json, done=True)
+    _show(run(_work(file, prune=prune, really=True, by=by)), as_json=as_json, done=True)
 
 
-async def _work(file: Path, *, prune: bool, really: bool) -> list[Change]:
+async def _work(file: Path, *, prune: bool, really: bool, by: str | None = None) -> list[Change]:
     from dingbell.bootstrap import open_desk
     from dingbell.config import apply as work
     from dingbell.config.schema import load
@@ -90,7 +95,9 @@ async def _work(file: Path, *, prune: bool, really: bool) -> list[Change]:
     settings = Settings.load()
     config = load(file, {**_from_dotenv(), **os.environ})
     async with open_desk(settings) as desk:
-        return await (work.apply if really else work.plan)(desk, config, prune=prune)
+        if really:
+            return await work.apply(desk, config, prune=prune, by=by)
+        return await work.plan(desk, config, prune=prune)
 
 
 def _from_dotenv() -> dict[str, str]:
@@ -114,6 +121,8 @@ def _show(changes: list[Change], *, as_json: bool, done: bool) -> None:
         typer.echo(f"{_SIGNS[change.action]} {change.kind} {change.name}{hint}")
         for field, (old, new) in change.fields.items():
             typer.echo(f"    {field}: {old} → {new}")
+        for warning in change.warnings:
+            typer.echo(f"    ! {say(warning)}", err=True)
     real = sum(change.action != "keep" for change in changes)
     if real == 0:
         typer.echo(tr("nothing to change", "没有变化"))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,10 +58,17 @@ def list_(
     state: Annotated[
         str | None, typer.Option("--state", help=tr("only in this state", "只看此状态"))
     ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown",
+            help=tr("only with people of whom nobody knows", "只看有结果未知者的触发"),
+        ),
+    ] = False,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """List firings."""
-    found = run(_at_desk("listed", limit=limit, schedule=schedule, state=state))
+    found = run(_at_desk("listed", limit=limit, schedule=schedule, state=state, unknown=unknown))
     if as_json:
         print_json(found)
         return
@@ -99,6 +106,7 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     label = found["schedule"] or found["kind"]
     typer.echo(f"{tr('firing', '触发')} {firing_id} · {label} · {found['state']}{reason}")
     typer.echo(f"{tr('due', '应发')} {found['due_at']} · {totals(found['totals'])}")
+    _show_forecast(found)
     table(
         (
             "#",
@@ -137,6 +145,23 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     )
 
 
+def _show_forecast(found: dict[str, Any]) -> None:
+    """What was expected, and where that was wrong."""
+    forecast = found["forecast"]
+    if forecast is None:
+        return
+    finish = moment(forecast["finish_at"])
+    typer.echo(
+        f"{tr('expected', '预计')} {totals(forecast['totals'])} · "
+        f"{forecast['calls']} {tr('calls, the last at', '次调用, 最后一次')} {finish}"
+    )
+    wrong = found["surprises"]
+    if wrong:
+        named = ", ".join(f"{one['userid']} {one['expected']}→{one['state']}" for one in wrong[:10])
+        more = f" +{len(wrong) - 10}" if len(wrong) > 10 else ""
+        typer.echo(f"{tr('not as expected', '与预计不符')}: {named}{more}")
+
+
 @app.command(help=tr("follow a firing until it is final", "跟踪直到有最终结果"))
 def watch(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     """Follow one firing."""
@@ -152,8 +177,27 @@ def watch(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
 
 
 @app.command(help=tr("cancel what has not been sent yet", "取消尚未发出的部分"))
-def cancel(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
+def cancel(
+    firing_id: Annotated[
+        int | None,
+        typer.Argument(help=tr("id of the firing", "触发的 id"), min=1, max=2**63 - 1),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help=tr("stop every firing on its way", "停止所有进行中的触发")),
+    ] = False,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
     """Cancel."""
+    if (firing_id is None) is not everything:
+        fail(tr("name a firing, or say --all", "请给出触发 id, 或使用 --all"))
+    if firing_id is None:
+        stopped = run(_at_desk("cancel_all"))
+        if as_json:
+            print_json({"canceled": stopped})
+        else:
+            typer.echo(f"{tr('canceled', '已取消')}: {', '.join(map(str, stopped)) or '-'}")
+        return
     found = run(_at_desk("cancel", firing_id))
     if as_json:
         print_json(found)
@@ -224,35 +268,55 @@ def export(
             help=tr("file; standard output if left out", "文件; 省略则输出到标准输出"),
         ),
     ] = None,
-    form: Annotated[str, typer.Option("--format", help=tr("csv or jsonl", "csv 或 jsonl"))] = "csv",
+    form: Annotated[
+        str, typer.Option("--format", help=tr("csv, jsonl or xlsx", "csv、jsonl 或 xlsx"))
+    ] = "csv",
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Export the ledger."""
     if as_json:
         form = "jsonl"
-    if form not in ("csv", "jsonl"):
-        fail(tr("--format is csv or jsonl", "--format 只能是 csv 或 jsonl"))
+    if form not in ("csv", "jsonl", "xlsx"):
+        fail(tr("--format is csv, jsonl or xlsx", "--format 只能是 csv、jsonl 或 xlsx"))
+    if form == "xlsx" and out is None:
+        fail(tr("xlsx goes to a file: --out", "xlsx 需写入文件: --out"))
     if out is None:
-        run(_at_desk("export", firing_id, form, sys.stdout))
+        run(_export(firing_id, form, sys.stdout))
         return
     try:
-        with _draft(out, "utf-8-sig" if form == "csv" else "utf-8") as file:
-            count = run(_at_desk("export", firing_id, form, file))
+        with _draft(out, form) as file:
+            count = run(_export(firing_id, form, file))
     except OSError as error:
         fail(tr(f"cannot write {out}: {error.strerror}", f"无法写入 {out}: {error.strerror}"))
     typer.echo(f"{out}: {count}", err=True)
 
 
+async def _export(firing_id: int, form: str, file: IO[Any]) -> int:
+    from dingbell.bootstrap import open_desk
+    from dingbell.operations import ledger
+    from dingbell.settings import Settings
+
+    async with open_desk(Settings.load()) as desk:
+        if form == "xlsx":
+            return await ledger.export_workbook(desk, firing_id, file)
+        return await ledger.export(desk, firing_id, form, file)  # type: ignore[arg-type]  # opened as text
+
+
 @contextmanager
-def _draft(out: Path, encoding: str) -> Iterator[TextIO]:
+def _draft(out: Path, form: str) -> Iterator[IO[Any]]:
     """Write beside a file and put it in its place when it is whole; a pipe is written directly."""
+    options: dict[str, Any] = {"mode": "wb"}
+    if form != "xlsx":
+        # Excel reads UTF-8 in CSV only with a mark.
+        encoding = "utf-8-sig" if form == "csv" else "utf-8"
+        options = {"mode": "w", "encoding": encoding, "newline": ""}
     if out.exists() and not out.is_file():
-        with out.open("w", encoding=encoding, newline="") as file:
+        with out.open(**options) as file:
             yield file
         return
     draft = out.with_name(f".{out.name}.part")
     try:
-        with draft.open("w", encoding=encoding, newline="") as file:
+        with draft.open(**options) as file:
             yield file
         draft.replace(out)
     finally:

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from dingbell.bootstrap import Database
     from dingbell.operations.desk import Desk
 
-__all__ = ["carry_out", "engine_if_needed", "exit_code", "finish", "follow", "open_all", "run_now"]
+__all__ = [
+    "carry_out",
+    "engine_if_needed",
+    "exit_code",
+    "finish",
+    "follow",
+    "open_all",
+    "run_now",
+    "see",
+]
 
 ARRIVED = ("unread", "read", "untracked")
 
@@ -93,14 +102,27 @@ async def carry_out(
     create: Callable[[Desk], Awaitable[int]], *, wait: bool, quiet: bool
 ) -> dict[str, Any]:
     """Create a firing; follow it when asked to, or when it is this process that sends it."""
-    from dingbell.operations import reports
-
     async with open_all() as (desk, database):
         firing_id = await create(desk)
-        async with engine_if_needed(desk, database) as ours:
-            if wait or ours:
-                return await follow(desk, firing_id, quiet=quiet)
-            return await reports.overview(desk, firing_id)
+        return await see(desk, database, firing_id, wait=wait, quiet=quiet)
+
+
+async def see(
+    desk: Desk, database: Database, firing_id: int, *, wait: bool, quiet: bool
+) -> dict[str, Any]:
+    """Follow a firing when asked to, or when it is this process that sends it.
+
+    One that waits for another person is not waited for.
+    """
+    from dingbell.operations import reports
+
+    found = await reports.overview(desk, firing_id)
+    if found["state"] == "held" and found["held_until"] is None:
+        return found
+    async with engine_if_needed(desk, database) as ours:
+        if wait or ours:
+            return await follow(desk, firing_id, quiet=quiet)
+        return await reports.overview(desk, firing_id)
 
 
 async def run_now(name: str, *, wait: bool, quiet: bool) -> dict[str, Any]:
@@ -112,7 +134,7 @@ async def run_now(name: str, *, wait: bool, quiet: bool) -> dict[str, Any]:
 
 def exit_code(firing: dict[str, Any]) -> int:
     """0 when everybody got it or it is under way, 1 when nobody did, 3 in between."""
-    if firing["state"] in ("due", "planned", "sending"):
+    if firing["state"] in ("due", "held", "planned", "sending"):
         return 0
     people = sum(firing["totals"].values())
     arrived = sum(firing["totals"].get(state, 0) for state in (*ARRIVED, "sent"))

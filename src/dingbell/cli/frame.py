@@ -6,14 +6,24 @@ import asyncio
 import json
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from dingbell.cli.language import say, tr
 from dingbell.errors import DingBellError, OutsideError, Text
 
-__all__ = ["EXIT_FAILED", "EXIT_INPUT", "EXIT_PARTLY", "Json", "fail", "print_json", "run", "table"]
+__all__ = [
+    "EXIT_FAILED",
+    "EXIT_INPUT",
+    "EXIT_PARTLY",
+    "Account",
+    "Json",
+    "fail",
+    "print_json",
+    "run",
+    "table",
+]
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2
@@ -23,6 +33,17 @@ T = TypeVar("T")
 
 _PIPE_WIDTH = 300
 
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="ACCOUNT",
+        help=tr(
+            "the account that asks; left out, this command line is the approval",
+            "操作账户; 省略则本命令行即为审批",
+        ),
+    ),
+]
 Json = typer.Option("--json", help=tr("print JSON and nothing else", "只输出 JSON"))
 
 

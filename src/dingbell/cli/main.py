@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from dingbell.cli import database, directory, files, firings, schedules, sending, services
+from dingbell.cli import (
+    database,
+    directory,
+    files,
+    firings,
+    remedies,
+    schedules,
+    sending,
+    services,
+    watching,
+)
 from dingbell.cli.language import tr
 
 __all__ = ["app", "main"]
@@ -52,9 +62,13 @@ def root(
 services.add_to(app)
 files.add_to(app)
 sending.add_to(app)
+watching.add_to(app)
+remedies.add_to(firings.app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(firings.app, name="firings")
 app.add_typer(directory.app, name="directory")
+app.add_typer(watching.people, name="people")
+app.add_typer(watching.accounts, name="accounts")
 app.add_typer(database.app, name="db")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dingbell.cli.frame import Json, moment, print_json, run, table
+from dingbell.cli.frame import Account, Json, moment, print_json, run, table, totals
 from dingbell.cli.language import tr
 
 __all__ = ["app"]
@@ -73,15 +73,68 @@ def preview(
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, max=1000, help=tr("how many", "数量"))
     ] = 5,
+    people: Annotated[
+        bool,
+        typer.Option(
+            "--people",
+            help=tr(
+                "also who will get the next one, who will not and why",
+                "同时预测下一次谁能收到、谁不能及原因",
+            ),
+        ),
+    ] = False,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Preview instants."""
-    found = run(_at_desk("preview", name, count))
+    found = run(_at_desk("preview_people" if people else "preview", name, count))
     if as_json:
         print_json(found)
         return
     for instant in found["instants"]:
         typer.echo(instant)
+    if people:
+        _show_people(found)
+
+
+def _show_people(found: dict[str, Any]) -> None:
+    for warning in found["warnings"]:
+        typer.echo(f"! {warning}", err=True)
+    calls, seconds = found["calls"], found["seconds"]
+    cost, limit = found["budget"]["cost"], found["budget"]["limit"] or "–"
+    typer.echo(
+        tr(
+            f"{calls} calls, the last after {seconds:.1f} s; about {cost} of {limit} calls a month",
+            f"{calls} 次调用, 最后一次在 {seconds:.1f} 秒后; 约占每月 {limit} 次中的 {cost} 次",
+        )
+    )
+    typer.echo(totals(found["totals"]))
+    table(
+        ("userid", tr("expected", "预计"), tr("code", "代码"), tr("why", "原因")),
+        (
+            (one["userid"], one["expected"], one["code"], one["reason"])
+            for one in found["people"]
+            if one["expected"] != "delivered"
+        ),
+    )
+
+
+@app.command(help=tr("approve what a schedule says now", "审批日程的当前版本"))
+def approve(name: Name, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
+    """Approve."""
+
+    async def work() -> None:
+        from dingbell.bootstrap import open_desk
+        from dingbell.operations import approvals
+        from dingbell.settings import Settings
+
+        async with open_desk(Settings.load()) as desk:
+            await approvals.approve_schedule(desk, name, by=by)
+
+    run(work())
+    if as_json:
+        print_json({"schedule": name, "done": "approve"})
+    else:
+        typer.echo(f"{name}: {tr('approved', '已审批')}")
 
 
 @app.command(help=tr("let a schedule rest", "暂停日程"))

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dingbell.cli.frame import Json, fail, guard, print_json, run
+from dingbell.cli.frame import Account, Json, fail, guard, print_json, run
 from dingbell.cli.language import tr
 
 if TYPE_CHECKING:
+    from dingbell.domain.preflight import Outlook
+    from dingbell.domain.schedule import Policies
     from dingbell.operations.desk import Desk
-    from dingbell.operations.sending import Order, Price
+    from dingbell.operations.sending import Order
 
 __all__ = ["add_to"]
 
@@ -72,6 +74,39 @@ def send(
             "--dry-run", help=tr("say what it would take; send nothing", "只说明会发生什么, 不发送")
         ),
     ] = False,
+    priority: Annotated[
+        str,
+        typer.Option("--priority", help=tr("urgent, normal or bulk", "urgent、normal 或 bulk")),
+    ] = "normal",
+    preflight: Annotated[
+        str,
+        typer.Option(
+            "--preflight",
+            help=tr(
+                "warn, or refuse to send when somebody would not be reached",
+                "warn, 或 refuse: 有人收不到时拒绝发送",
+            ),
+        ),
+    ] = "warn",
+    spread: Annotated[
+        str | None,
+        typer.Option("--spread", help=tr("spread it over so long: 10m", "均匀分布在: 10m")),
+    ] = None,
+    finish_by: Annotated[
+        str | None,
+        typer.Option(
+            "--finish-by",
+            help=tr("the last call must be made within: 30m", "最后一次调用须在此时长内: 30m"),
+        ),
+    ] = None,
+    cool_down: Annotated[
+        str,
+        typer.Option(
+            "--cool-down",
+            help=tr("hold it so long first, to be able to cancel: 30s", "先等待, 期间可取消: 30s"),
+        ),
+    ] = "0",
+    by: Account = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
@@ -80,52 +115,71 @@ def send(
     from dingbell.errors import DingBellError
 
     try:
-        order = _order(to, text, markdown, title, message, app, tracking)
+        policies = _policies(
+            tracking=tracking,
+            priority=priority,
+            preflight=preflight,
+            spread=spread,
+            finish_by=finish_by,
+        )
+        content = _content(text, markdown, title, message)
+        order = _order(to, content, app, policies, cool_down)
     except DingBellError as error:
         guard(error)
 
     async def create(desk: Desk) -> int:
         from dingbell.operations import sending
 
-        cost = await sending.price(desk, order)
-        _confirm(cost, yes=yes)
-        return await sending.send(desk, order)
+        found = await sending.outlook(desk, order)
+        _confirm(order, found, yes=yes)
+        return await sending.send(desk, order, people=len(found.userids), by=by)
 
     if dry_run:
-        _show_price(run(_price(order)), as_json=as_json)
+        _show(run(_outlook(order)), as_json=as_json)
         return
     finish(run(carry_out(create, wait=wait, quiet=as_json)), as_json=as_json)
 
 
-async def _price(order: Order) -> Price:
+async def _outlook(order: Order) -> Outlook:
     from dingbell.bootstrap import open_desk
     from dingbell.operations import sending
     from dingbell.settings import Settings
 
     async with open_desk(Settings.load()) as desk:
-        return await sending.price(desk, order)
+        return await sending.outlook(desk, order, thorough=True)
+
+
+def _policies(**given: str | None) -> Policies:
+    """Read the options that are policies, told of under their own names."""
+    from pydantic import ValidationError
+
+    from dingbell.domain.schedule import Policies
+    from dingbell.errors import InputError
+    from dingbell.validation import told
+
+    try:
+        return Policies.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        raise InputError(told(first), where=option) from None
 
 
 def _order(
-    to: list[str],
-    text: str | None,
-    markdown: str | None,
-    title: str | None,
-    message: str | None,
-    app: str | None,
-    tracking: str,
+    to: list[str], content: dict[str, Any], app: str | None, policies: Policies, cool_down: str
 ) -> Order:
     from dingbell.domain.audience import parse_targets
+    from dingbell.domain.duration import parse_duration
     from dingbell.domain.message import Message
-    from dingbell.errors import InputError, Text
     from dingbell.operations.sending import Order
 
-    if tracking not in ("people", "coarse", "auto"):
-        raise InputError(
-            Text("--tracking is people, coarse or auto", "--tracking 只能是 people、coarse 或 auto")
-        )
-    content = _content(text, markdown, title, message)
-    return Order(parse_targets(to), Message(content), app=app, tracking=tracking)  # type: ignore[arg-type]  # checked above
+    return Order(
+        parse_targets(to),
+        Message(content),
+        app=app,
+        policies=policies,
+        cool_down=parse_duration(cool_down),
+    )
 
 
 def _content(
@@ -164,11 +218,13 @@ def _read_json(message: str) -> dict[str, Any]:
     return content
 
 
-def _confirm(cost: Price, *, yes: bool) -> None:
+def _confirm(order: Order, found: Outlook, *, yes: bool) -> None:
     """Large sends need a yes: from a person at a terminal, or from --yes."""
-    if yes or not cost.needs_yes:
+    from dingbell.operations.sending import needs_yes
+
+    if yes or not needs_yes(order, found):
         return
-    people, calls = len(cost.userids), cost.calls
+    people, calls = len(found.userids), found.calls
     if not sys.stdin.isatty():
         fail(
             tr(
@@ -182,20 +238,11 @@ def _confirm(cost: Price, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _show_price(cost: Price, *, as_json: bool) -> None:
+def _show(found: Outlook, *, as_json: bool) -> None:
+    from dingbell.cli import forecast
+    from dingbell.operations.preflight import present
+
     if as_json:
-        print_json(
-            {
-                "people": len(cost.userids),
-                "calls": cost.calls,
-                "seconds": cost.seconds,
-                "userids": cost.userids,
-            }
-        )
-        return
-    typer.echo(
-        tr(
-            f"{len(cost.userids)} people, {cost.calls} calls, the last after {cost.seconds:.1f} s",
-            f"{len(cost.userids)} 人, {cost.calls} 次调用, 最后一次在 {cost.seconds:.1f} 秒后",
-        )
-    )
+        print_json(present(found))
+    else:
+        forecast.show(found)

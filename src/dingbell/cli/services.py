@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -143,7 +144,7 @@ async def _serve(host: str, port: int, *, console: bool) -> None:
         open_database(settings) as database,
         open_desk(settings, database=database) as desk,
     ):
-        service = Service(desk, database)
+        service = Service(desk, database, keep=timedelta(days=settings.keep_people_days))
         api = ApiServer(
             create_app(lambda: service.node.healthy, service.metrics, console=console), bound
         )

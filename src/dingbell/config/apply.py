@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dingbell.config.schema import Config
-from dingbell.errors import InputError
-from dingbell.operations import apps, people, schedules
+from dingbell.errors import InputError, Text
+from dingbell.operations import apps, people, preflight, schedules
 from dingbell.operations.desk import Desk
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
+from dingbell.store import rules
 from dingbell.store import schedules as schedule_rows
 from dingbell.store.connection import Connection, transaction
 
@@ -23,14 +24,16 @@ class Change:
 
     Attributes:
         action: `create`, `change`, `delete` or `keep` (only in the database, without --prune).
-        kind: `app`, `audience` or `schedule`.
+        kind: `org`, `app`, `audience`, `schedule` or `rule`.
         fields: for a change, what stands now and what will stand; secrets are not among them.
+        warnings: what its author should know.
     """
 
     action: str
     kind: str
     name: str
     fields: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    warnings: tuple[Text, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The change as JSON."""
@@ -39,6 +42,7 @@ class Change:
             "kind": self.kind,
             "name": self.name,
             "fields": {key: {"from": a, "to": b} for key, (a, b) in self.fields.items()},
+            "warnings": [str(warning) for warning in self.warnings],
         }
 
 
@@ -46,57 +50,119 @@ async def plan(desk: Desk, config: Config, *, prune: bool = False) -> list[Chang
     """Say what `apply` would change; nothing is changed."""
     async with desk.pool.acquire() as connection:
         return [
+            *await _org_changes(connection, config),
             *await _app_changes(desk, connection, config),
             *await _audience_changes(connection, config, prune=prune),
-            *await _schedule_changes(connection, config, prune=prune),
+            *await _schedule_changes(desk, connection, config, prune=prune),
+            *await _rule_changes(connection, config, prune=prune),
         ]
 
 
-async def apply(desk: Desk, config: Config, *, prune: bool = False) -> list[Change]:
+async def apply(
+    desk: Desk, config: Config, *, prune: bool = False, by: str | None = None
+) -> list[Change]:
     """Make the database say what the file says; a repeat changes nothing.
 
     Apps and audiences come first, because directories are read with them; then all schedules
     change in one transaction.
+
+    Args:
+        desk: where.
+        config: the file.
+        prune: delete schedules, audiences and rules that are not in the file.
+        by: the account that applies it, where a second one has to approve what reaches many.
 
     Raises:
         InputError: an audience names what the directory does not have; no schedule was changed.
     """
     changes = await plan(desk, config, prune=prune)
     async with transaction(desk.pool) as connection:
-        for name, org in config.orgs.items():
-            await app_rows.put_org(connection, name, org.people_per_minute)
-        for name, app in config.apps.items():
-            await apps.store(desk, connection, name, app)
-        for name, audience in config.audiences.items():
-            await audience_rows.put(connection, name, audience.to_dict())
-    await _check_audiences(desk, config, changes)
+        await _store_ground(desk, connection, config)
+    sizes = await _check_audiences(desk, config, changes)
     async with transaction(desk.pool) as connection:
         for name, spec in config.schedules.items():
-            await schedules.store(desk, connection, name, spec, source="yaml")
-        for change in changes:
-            if change.action == "delete" and change.kind == "schedule":
-                row = await schedule_rows.named(connection, change.name, lock=True)
-                if row is not None:
-                    await schedules.remove(connection, row)
-        for change in changes:
-            if change.action == "delete" and change.kind == "audience":
-                await audience_rows.delete(connection, change.name)
+            size = sizes.get(name, 0)
+            await schedules.store(desk, connection, name, spec, source="yaml", by=by, people=size)
+        await _delete(desk, connection, [one for one in changes if one.action == "delete"])
     return changes
 
 
-async def _check_audiences(desk: Desk, config: Config, changes: list[Change]) -> None:
-    """Have every directory read that a new or changed schedule needs, and everybody in it found."""
+async def _store_ground(desk: Desk, connection: Connection, config: Config) -> None:
+    """Store what schedules stand on: orgs, apps, audiences, and the rules for everything."""
+    for name, org in config.orgs.items():
+        await app_rows.put_org(connection, name, **org.model_dump())
+    for name, app in config.apps.items():
+        await apps.store(desk, connection, name, app)
+    for name, audience in config.audiences.items():
+        await audience_rows.put(connection, name, audience.to_dict())
+    for name, content in config.rules().items():
+        await rules.put(connection, name, content)
+
+
+async def _delete(desk: Desk, connection: Connection, gone: list[Change]) -> None:
+    """Delete what the file has not; schedules first, they stand on the others."""
+    for change in gone:
+        if change.kind == "schedule":
+            row = await schedule_rows.named(connection, change.name, lock=True)
+            if row is not None:
+                await schedules.remove(desk, connection, row)
+    for change in gone:
+        if change.kind == "audience":
+            await audience_rows.delete(connection, change.name)
+        elif change.kind == "rule":
+            await rules.delete(connection, change.name)
+
+
+async def _check_audiences(desk: Desk, config: Config, changes: list[Change]) -> dict[str, int]:
+    """Have every directory read that a new or changed schedule needs, and everybody in it found.
+
+    Returns:
+        How many people each of these schedules goes to.
+    """
     touched = {c.name for c in changes if c.kind == "schedule" and c.action in ("create", "change")}
+    sizes: dict[str, int] = {}
     for name in sorted(touched):
         spec = config.schedules[name]
         if not spec.to.needs_directory():
+            sizes[name] = len(spec.to.users)
             continue
         async with desk.pool.acquire() as connection:
             app = await apps.find(desk, connection, spec.app)
         try:
-            await people.resolve(desk, app, spec.to)
+            sizes[name] = len(await people.resolve(desk, app, spec.to))
         except InputError as error:
             raise InputError(error.message, where=f"schedules.{name}.to") from error
+    return sizes
+
+
+async def _org_changes(connection: Connection, config: Config) -> list[Change]:
+    known = await app_rows.all_orgs(connection)
+    changes = []
+    for name, spec in config.orgs.items():
+        wanted = {key: value for key, value in spec.model_dump().items() if value is not None}
+        if name not in known:
+            changes.append(Change("create", "org", name))
+        elif fields := {
+            key: (known[name][key], value)
+            for key, value in wanted.items()
+            if known[name][key] != value
+        }:
+            changes.append(Change("change", "org", name, fields))
+    return changes
+
+
+async def _rule_changes(connection: Connection, config: Config, *, prune: bool) -> list[Change]:
+    known = await rules.all_rules(connection)
+    changes = []
+    for name, content in config.rules().items():
+        if name not in known:
+            changes.append(Change("create", "rule", name))
+        elif fields := _differences(known[name], content):
+            # The address of a webhook may hold a secret.
+            hidden = dict.fromkeys(fields.keys() & {"webhook"}, ("…", "…"))
+            changes.append(Change("change", "rule", name, fields | hidden))
+    extra = sorted(known.keys() - config.rules().keys())
+    return changes + [Change("delete" if prune else "keep", "rule", name) for name in extra]
 
 
 async def _app_changes(desk: Desk, connection: Connection, config: Config) -> list[Change]:
@@ -137,14 +203,18 @@ async def _audience_changes(connection: Connection, config: Config, *, prune: bo
     return changes + [Change(action, "audience", name) for name in extra]
 
 
-async def _schedule_changes(connection: Connection, config: Config, *, prune: bool) -> list[Change]:
+async def _schedule_changes(
+    desk: Desk, connection: Connection, config: Config, *, prune: bool
+) -> list[Change]:
+    now = desk.clock.now()
     known = {row.name: row for row in await schedule_rows.all_schedules(connection)}
     changes = []
     for name, spec in config.schedules.items():
+        told = tuple(preflight.warnings(name, spec, now))
         if name not in known:
-            changes.append(Change("create", "schedule", name))
+            changes.append(Change("create", "schedule", name, warnings=told))
         elif fields := _differences(known[name].spec, spec.to_dict()):
-            changes.append(Change("change", "schedule", name, fields))
+            changes.append(Change("change", "schedule", name, fields, told))
     extra = [
         name for name, row in known.items() if name not in config.schedules and row.source == "yaml"
     ]

@@ -40,6 +40,15 @@ schedules:
   #     markdown:
   #       title: 早上好
   #       text: "**{{ person.name }}**, 今天是 {{ due|date('%m月%d日') }}。"
+  #   priority: normal            # urgent | normal | bulk
+  #   preflight: warn             # or refuse: send only when everybody is expected to be reached
+  #   follow_up: {unread_after: 4h, message: {text: "还没有看?"}}   # remind the unread / 提醒未读
+
+# For everything / 对所有日程生效
+# deny: {users: [chairman1]}                   # never sent to / 永远不发
+# quiet_hours: {from: "22:00", to: "07:30", then: hold}    # or skip
+# orgs: {default: {monthly_calls: 5000, hold_bulk_at: 0.9}}   # the edition / 版本额度
+# alerts: {webhook: "https://example.com/hook", notify: {users: [manager4220]}}
 """
 
 ENVIRONMENT = """\

@@ -10,18 +10,22 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
 
 from dingbell.config.document import Document, Problem, ProblemsError, read
+from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
+from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import NAME_PATTERN, ScheduleSpec
 from dingbell.domain.trigger import parse_zone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
 from dingbell.settings import Pace
+from dingbell.store import rules
 from dingbell.validation import told
 
 __all__ = ["Config", "OrgSpec", "load"]
@@ -30,11 +34,19 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
 class OrgSpec(BaseModel):
-    """What differs for an org."""
+    """What differs for an org.
+
+    Attributes:
+        people_per_minute: its pace.
+        monthly_calls: the calls of its edition: 5000, 200000, …
+        hold_bulk_at: from which part of them on firings of priority bulk are held, 0 to 1.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     people_per_minute: Pace | None = None
+    monthly_calls: Pace | None = None
+    hold_bulk_at: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 def _known_zone(name: str) -> str:
@@ -52,6 +64,22 @@ class Config(BaseModel):
     apps: dict[Name, AppSpec] = {}
     audiences: dict[Name, Audience] = {}
     schedules: dict[Name, ScheduleSpec] = {}
+    deny: Audience | None = None
+    quiet_hours: QuietHours | None = None
+    alerts: Alerting | None = None
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """What holds for everything, by name, in the form it is stored in."""
+        found = {
+            rules.DENY: self.deny,
+            rules.QUIET_HOURS: self.quiet_hours,
+            rules.ALERTS: self.alerts,
+        }
+        return {
+            name: rule.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+            for name, rule in found.items()
+            if rule is not None
+        }
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -122,6 +150,8 @@ def _check_references(document: Document, config: Config) -> list[Problem]:
     apps = _names(document, "apps")
     for name, audience in config.audiences.items():
         problems += _unknown_audiences(document, ("audiences", name), audience, config)
+    if config.deny is not None:
+        problems += _unknown_audiences(document, ("deny",), config.deny, config)
     for name, spec in config.schedules.items():
         problems += _unknown_audiences(document, ("schedules", name, "to"), spec.to, config)
         if spec.app is not None and apps and spec.app not in apps:

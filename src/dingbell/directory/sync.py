@@ -204,6 +204,7 @@ def _attributes(user: User) -> dict[str, Any]:
         "job_number": user.job_number,
         "unionid": user.unionid,
         "manager": user.manager_userid,
+        "senior": user.senior,
         "hired_on": user.hired_on.isoformat() if user.hired_on else None,
     }
     return {**user.extension, **{key: value for key, value in found.items() if value}}

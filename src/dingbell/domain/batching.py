@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from dingbell.domain.preflight import Reason
+
 __all__ = ["Draft", "body_hash", "cut"]
 
 
@@ -19,12 +21,14 @@ class Draft:
         userids: who receives them; empty for a coarse target.
         target: `{"departments": […]}` or `{"everyone": true}` for a coarse send.
         size: how many people the batch reaches.
+        reason: why it is not sent; None where it is.
     """
 
     body: bytes = field(repr=False)
     userids: tuple[str, ...]
     size: int
     target: dict[str, Any] | None = None
+    reason: Reason | None = None
 
 
 def body_hash(body: bytes) -> bytes:

@@ -28,15 +28,17 @@ class Firing(StrEnum):
     PLANNED = "planned"
     SENDING = "sending"
     SETTLED = "settled"
+    HELD = "held"
     SKIPPED = "skipped"
+    REFUSED = "refused"
     FAILED = "failed"
     CANCELED = "canceled"
     RECALLED = "recalled"
 
     @property
     def final(self) -> bool:
-        """Whether nothing more will be sent; receipts may still arrive."""
-        return self not in (Firing.DUE, Firing.PLANNED, Firing.SENDING)
+        """Whether nothing more will be sent by itself; receipts may still arrive."""
+        return self not in (Firing.DUE, Firing.HELD, Firing.PLANNED, Firing.SENDING)
 
 
 class Batch(StrEnum):
@@ -84,14 +86,27 @@ class Delivery(StrEnum):
 
 
 FIRING_MOVES: dict[Firing, frozenset[Firing]] = {
-    Firing.DUE: frozenset({Firing.PLANNED, Firing.SKIPPED, Firing.FAILED, Firing.CANCELED}),
+    Firing.DUE: frozenset(
+        {
+            Firing.PLANNED,
+            Firing.HELD,
+            Firing.REFUSED,
+            Firing.SKIPPED,
+            Firing.FAILED,
+            Firing.CANCELED,
+        }
+    ),
+    # Until a person approves, or the quiet hours end.
+    Firing.HELD: frozenset({Firing.DUE, Firing.SKIPPED, Firing.CANCELED}),
     Firing.PLANNED: frozenset(
         {Firing.SENDING, Firing.SKIPPED, Firing.FAILED, Firing.CANCELED, Firing.SETTLED}
     ),
     Firing.SENDING: frozenset({Firing.SETTLED, Firing.CANCELED, Firing.RECALLED}),
-    Firing.SETTLED: frozenset({Firing.RECALLED}),
+    # Back to `sending` for a repair.
+    Firing.SETTLED: frozenset({Firing.SENDING, Firing.RECALLED}),
     Firing.CANCELED: frozenset({Firing.RECALLED}),
     Firing.SKIPPED: frozenset(),
+    Firing.REFUSED: frozenset(),
     Firing.FAILED: frozenset(),
     Firing.RECALLED: frozenset(),
 }
@@ -136,7 +151,7 @@ DELIVERY_MOVES: dict[Delivery, frozenset[Delivery]] = {
     Delivery.UNREAD: frozenset({Delivery.READ, Delivery.RECALLED}),
     Delivery.READ: frozenset({Delivery.RECALLED}),
     Delivery.UNKNOWN: (_RECEIPTS - {Delivery.UNKNOWN})
-    | {Delivery.SENT, Delivery.RECALLED, Delivery.UNTRACKED},
+    | {Delivery.SENT, Delivery.RECALLED, Delivery.UNTRACKED, Delivery.PLANNED},
     Delivery.CANCELED: frozenset({Delivery.SENT, Delivery.UNTRACKED}),
     Delivery.DROPPED: frozenset({Delivery.PLANNED}),
     Delivery.FAILED: frozenset({Delivery.PLANNED}),

@@ -20,7 +20,7 @@ from pydantic_core import core_schema
 from dingbell.dingtalk import messages
 from dingbell.errors import InputError, Text
 
-__all__ = ["Message", "TemplateVariables"]
+__all__ = ["Message", "Roster", "TemplateVariables"]
 
 TemplateVariables = Mapping[str, Any]
 
@@ -60,6 +60,9 @@ def _is_template(value: str) -> bool:
     return "{{" in value or "{%" in value
 
 
+# Variables whose values differ from receiver to receiver.
+_PERSONAL = frozenset({"person", "unread"})
+
 # What stands for a rendered template while the shape of a message is checked.
 _SAMPLE = "1"
 _SAMPLES = {"bgcolor": "FFFFFFFF", "status_bg": "0xFFFFFFFF", "background": "0xFFFFFFFF"}
@@ -83,6 +86,9 @@ class Message:
         InputError: a field is unknown, missing or over its limit, or a template does not parse.
     """
 
+    # What its templates may use.
+    variables = frozenset({"person", "due", "schedule"})
+
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = dict(content)
         if not self.is_template:
@@ -102,7 +108,7 @@ class Message:
     @cached_property
     def is_personal(self) -> bool:
         """Whether the body depends on who receives it."""
-        return "person" in self._variables()
+        return not _PERSONAL.isdisjoint(self._variables())
 
     @cached_property
     def people_per_call(self) -> int:
@@ -140,15 +146,15 @@ class Message:
 
     def _check_templates(self) -> None:
         try:
-            unknown = self._variables() - {"person", "due", "schedule"}
+            unknown = self._variables() - self.variables
         except TemplateError as error:
             raise InputError(_template_error(error)) from error
         if unknown:
             raise InputError(
                 Text(
-                    "unknown template variable {names}: there are person, due, schedule",
-                    "未知的模板变量 {names}: 可用 person、due、schedule",
-                ).format(names=", ".join(sorted(unknown)))
+                    "unknown template variable {names}: there are {known}",
+                    "未知的模板变量 {names}: 可用 {known}",
+                ).format(names=", ".join(sorted(unknown)), known=", ".join(sorted(self.variables)))
             )
 
     def __eq__(self, other: object) -> bool:
@@ -158,7 +164,7 @@ class Message:
         return hash(frozenset(self.content))
 
     def __repr__(self) -> str:
-        return f"Message({self.content!r})"
+        return f"{type(self).__name__}({self.content!r})"
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -184,6 +190,12 @@ class Message:
             read,
             serialization=core_schema.plain_serializer_function_ser_schema(cls.to_dict),
         )
+
+
+class Roster(Message):
+    """A message about people: `{{ unread }}` is the list of those who have not read."""
+
+    variables = Message.variables | {"unread"}
 
 
 def _rendered(template: str, variables: TemplateVariables) -> str:

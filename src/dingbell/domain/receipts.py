@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from dingbell.domain.lifecycle import Delivery
 
-__all__ = ["DUPLICATE", "Finding", "attribute", "merge"]
+__all__ = ["DUPLICATE", "PACE_CODES", "Finding", "attribute", "merge"]
 
 # Same content to the same person on the same day (result page, read 2026-08).
 DUPLICATE = "143106"
+# Too many people in a minute, per app and per org: "retry later" (result page, read 2026-08).
+PACE_CODES = frozenset({"143103", "143104"})
 
 # A person known to have it under one task has it, whatever another task says.
 _RANK = {

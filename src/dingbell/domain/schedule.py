@@ -16,8 +16,11 @@ from pydantic import (
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.duration import Duration
+from dingbell.domain.followup import FollowUp
 from dingbell.domain.message import Message
 from dingbell.domain.misfire import Misfire
+from dingbell.domain.priority import Priority
+from dingbell.domain.quiet import QuietHours
 from dingbell.domain.trigger import Trigger, parse_trigger, parse_zone
 from dingbell.errors import InputError, Text
 
@@ -47,12 +50,29 @@ class Policies(BaseModel):
             `coarse` sends to departments as they are, `auto` is `people`.
         on_ambiguous: when nobody knows whether a call arrived, `resend` the same bytes (DingTalk
             drops what it has seen that day) or `hold` for a person.
+        priority: `urgent` waits for nobody; `bulk` lets everybody pass and leaves them a reserve.
+        preflight: where somebody is expected not to be reached, `warn` or `refuse` the firing.
+        spread: send it evenly over so long instead of as early as the pace allows.
+        finish_by: how long after its due instant the last call must be made; a firing that
+            cannot is refused, or with `preflight: warn` sent and reported.
+        quiet_hours: when it must not ring; in place of the global ones. `false` is never quiet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tracking: Literal["people", "coarse", "auto"] = "auto"
     on_ambiguous: Literal["resend", "hold"] = "resend"
+    priority: Priority = "normal"
+    preflight: Literal["warn", "refuse"] = "warn"
+    spread: Annotated[Duration, AfterValidator(_at_most_a_day)] | None = None
+    finish_by: Annotated[Duration, AfterValidator(_at_most_a_day)] | None = None
+    quiet_hours: QuietHours | Literal[False] | None = None
+
+    def quiet(self, everywhere: QuietHours | None) -> QuietHours | None:
+        """The quiet hours in force; what is urgent has none but its own."""
+        if self.quiet_hours is not None:
+            return self.quiet_hours or None
+        return None if self.priority == "urgent" else everywhere
 
 
 class ScheduleSpec(Policies):
@@ -69,6 +89,7 @@ class ScheduleSpec(Policies):
         overlap: what an occurrence does while an earlier one is still being sent.
         useless_after: an occurrence later than this is never sent, whatever the grace.
         prepare_ahead: how long before the due instant the work is prepared.
+        follow_up: whom to remind, and whom to tell, when some have not read.
     """
 
     app: str | None = None
@@ -81,6 +102,7 @@ class ScheduleSpec(Policies):
     overlap: Literal["skip", "queue", "allow"] = "skip"
     useless_after: Duration | None = None
     prepare_ahead: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(seconds=60)
+    follow_up: FollowUp | None = None
 
     @field_validator("when")
     @classmethod
@@ -89,6 +111,27 @@ class ScheduleSpec(Policies):
         zone = parse_zone(info.data.get("timezone", "UTC"))
         parse_trigger(when, zone=zone, anchor=_EPOCH)
         return when
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> Self:
+        if self.follow_up is None:
+            return self
+        if self.tracking == "coarse":
+            raise InputError(
+                Text(
+                    "follow_up needs to know who has read: use tracking: people",
+                    "follow_up 需要已读状态: 请用 tracking: people",
+                )
+            )
+        if self.message is not None and self.follow_up.message == self.message:
+            raise InputError(
+                Text(
+                    "follow_up.message is the same as message: DingTalk drops the same words on "
+                    "the same day",
+                    "follow_up.message 与 message 相同: 钉钉当天会丢弃相同内容",
+                )
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

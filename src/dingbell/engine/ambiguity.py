@@ -11,18 +11,15 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dingbell.clients import CALL_TIMEOUT
-from dingbell.clock import SHANGHAI
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.engine.context import report_job, send_job
-from dingbell.store import batches, calls, deliveries, firings, jobs
+from dingbell.planning.repair import may_resend
+from dingbell.store import calls, claims, deliveries, firings, jobs
 from dingbell.store.connection import Connection
 from dingbell.telemetry import Event, log
 
-__all__ = ["Lost", "beijing_midnight", "may_resend", "recover"]
+__all__ = ["Lost", "recover"]
 
-# Room for clocks that differ and for DingTalk's own delay.
-_MARGIN = timedelta(seconds=30)
 _BACKOFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0)
 
 
@@ -36,17 +33,6 @@ class Lost:
     sent_at: datetime
     coarse: bool
     on_ambiguous: str
-
-
-def beijing_midnight(instant: datetime) -> datetime:
-    """The end of the Beijing day of an instant."""
-    day = instant.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + timedelta(days=1)
-
-
-def may_resend(slot_at: datetime, lost_at: datetime) -> bool:
-    """Whether a resend at a slot certainly arrives on the day the lost call was sent."""
-    return slot_at + CALL_TIMEOUT + _MARGIN < beijing_midnight(lost_at)
 
 
 async def recover(connection: Connection, batch: Lost, now: datetime, *, code: str | None) -> bool:
@@ -69,8 +55,8 @@ async def recover(connection: Connection, batch: Lost, now: datetime, *, code: s
     )
     if not resend:
         return await _give_up(connection, batch, code)
-    (wave,) = await batches.next_waves(connection, 1)
-    ours = await batches.requeue(
+    (wave,) = await claims.next_waves(connection, 1)
+    ours = await claims.requeue(
         connection,
         batch.id,
         attempt=batch.attempt,
@@ -86,7 +72,7 @@ async def recover(connection: Connection, batch: Lost, now: datetime, *, code: s
 
 
 async def _give_up(connection: Connection, batch: Lost, code: str | None) -> bool:
-    ours = await batches.give_up(
+    ours = await claims.give_up(
         connection, batch.id, attempt=batch.attempt, target=Batch.UNKNOWN, code=code
     )
     if ours:

@@ -9,7 +9,7 @@ from enum import Enum
 
 from dingbell.clock import Clock
 from dingbell.dingtalk import Client, errors
-from dingbell.store.batches import Claimed
+from dingbell.store.claims import Claimed
 
 __all__ = ["Next", "Verdict", "call", "not_made"]
 

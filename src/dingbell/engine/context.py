@@ -10,13 +10,23 @@ from typing import Any
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock
+from dingbell.domain.budget import Allowance
+from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
 from dingbell.engine.lease import Lease
 from dingbell.store.connection import Pool
 from dingbell.store.jobs import Job
 from dingbell.telemetry import Metrics
 
-__all__ = ["Context", "MessageFunction", "plan_job", "report_job", "send_job", "track_job"]
+__all__ = [
+    "Context",
+    "MessageFunction",
+    "plan_job",
+    "release_job",
+    "report_job",
+    "send_job",
+    "track_job",
+]
 
 # A Python function that makes a message when its schedule is prepared; it may be a coroutine.
 MessageFunction = Callable[[], Any]
@@ -30,7 +40,9 @@ class Context:
         pace: what an app or org may send that has no pace of its own.
         functions: Python schedules this process knows, by `module:qualname`.
         threads: where plain functions of authors run: those that hang hold up nothing else.
-        looks: when results are looked at after they are complete, counted from the call.
+        looks: when results are looked at after they are complete, counted from the call, while
+            calls are plentiful.
+        allowance: what DingTalk allows where an org does not say otherwise.
     """
 
     pool: Pool
@@ -40,12 +52,15 @@ class Context:
     pace: Pace
     metrics: Metrics
     looks: tuple[timedelta, ...]
+    allowance: Allowance = Allowance()
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
     threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(16, thread_name_prefix="dingbell-function")
     )
 
 
+# The fresh look comes so long before a follow-up: time enough for its turn, and to be true still.
+LOOK_BEFORE = timedelta(seconds=30)
 # A send job is run this long before its slot; the handler then waits on its own timer.
 SEND_LEAD = timedelta(seconds=1)
 
@@ -59,9 +74,16 @@ def plan_job(firing_ids: list[int], function: str | None, *, alone: bool = False
     )
 
 
-def send_job(wave: int, slot_at: Any) -> Job:
-    """Wake the sender for a wave, a little before its first slot."""
-    return Job("send", wave, at=slot_at - SEND_LEAD, dedupe=f"send:{wave}")
+def send_job(wave: int, slot_at: Any, rank: Rank = Rank.NORMAL) -> Job:
+    """Wake the sender for a wave, a little before its first slot; what is urgent first."""
+    return Job(
+        "send", wave, at=slot_at - SEND_LEAD, dedupe=f"send:{wave}", priority=Rank.BULK - rank
+    )
+
+
+def release_job(firing_ids: list[int], at: Any) -> Job:
+    """Let held firings go at an instant."""
+    return Job("release", firing_ids, at=at)
 
 
 def track_job(batch_ids: list[int], at: Any) -> Job:

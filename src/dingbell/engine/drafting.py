@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from dingbell.clock import Clock
+from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
-from dingbell.domain.batching import Draft, cut
+from dingbell.domain.batching import Draft
+from dingbell.domain.followup import FollowUp
 from dingbell.domain.message import Message
 from dingbell.domain.trigger import parse_zone
 from dingbell.engine.context import Context, MessageFunction
 from dingbell.errors import InputError, Text
-from dingbell.store import directory
+from dingbell.planning.drafts import Brief, draft_alike, draft_coarse, draft_people, named, plain
+from dingbell.store import batches, deliveries
 from dingbell.store.connection import Connection
 from dingbell.store.firings import FiringRow
 
@@ -24,31 +26,88 @@ __all__ = ["draft"]
 
 # An author's function that takes longer fails its firing.
 _FUNCTION_SECONDS = 600.0
-# So many bodies are rendered before others have a turn.
-_BODIES_AT_ONCE = 50
+# Sends to everyone an app may make on one day (41045; FAQ page, read 2026-08).
+_TO_ALL_A_DAY = 3
 
 
-async def draft(context: Context, firing: FiringRow, *, most: int) -> list[Draft]:
-    """Make the batches of a firing, of at most `most` people.
+async def draft(
+    context: Context, firing: FiringRow, *, most: int, denied: frozenset[str]
+) -> list[Draft]:
+    """Make the batches of a firing, of at most `most` people, without those on the deny-list.
 
     Raises:
         InputError: the audience, the message or the author's function does not work; the text is
             the firing's reason.
     """
+    if firing.kind == "follow_up":
+        return await _follow_up(context, firing, most, denied)
     message = await _message(context, firing)
     if message is None:
         return []
     audience = Audience.model_validate(firing.spec["to"])
-    if not (audience.needs_directory() or message.is_personal or "tracking" in firing.spec):
-        body = message.body(_variables(firing))
-        named = [(userid, body) for userid in _plain(audience)]
-        return cut(named, min(message.people_per_call, most))
+    brief = Brief(firing.org, message, _variables(firing), most, denied)
+    coarse = firing.spec.get("tracking") == "coarse"
+    if not (coarse or audience.needs_directory() or message.is_personal):
+        return draft_alike(brief, plain(audience))
     async with context.pool.acquire() as connection:
-        if firing.spec.get("tracking") == "coarse":
-            return await _coarse(connection, firing, audience, message, most)
-        userids = await _userids(connection, firing.org, audience)
-        bodies = await _bodies(context.clock, connection, firing, message, userids)
-    return cut(bodies, min(message.people_per_call, most))
+        if coarse:
+            await _allow_everyone(context, connection, firing, audience)
+            return await draft_coarse(connection, brief, audience)
+        userids = await named(connection, firing.org, audience)
+        return await draft_people(connection, context.clock, brief, userids)
+
+
+async def _allow_everyone(
+    context: Context, connection: Connection, firing: FiringRow, audience: Audience
+) -> None:
+    if not audience.everyone:
+        return
+    day = beijing_day(max(firing.due_at, context.clock.now()))
+    if await batches.sent_to_everyone(connection, firing.app_id, day) >= _TO_ALL_A_DAY:
+        raise InputError(
+            Text(
+                "this app has sent to everyone {limit} times today, which is what DingTalk allows "
+                "(41045): use tracking: people",
+                "本应用今天已全员发送 {limit} 次, 达到钉钉上限 (41045): 请用 tracking: people",
+            ).format(limit=_TO_ALL_A_DAY)
+        )
+
+
+async def _follow_up(
+    context: Context, firing: FiringRow, most: int, denied: frozenset[str]
+) -> list[Draft]:
+    """Remind those who have not read the parent, or tell others who they are.
+
+    Asked for at the last moment: whoever has read meanwhile is left alone.
+    """
+    rule = FollowUp.model_validate(firing.spec["follow_up"])
+    async with context.pool.acquire() as connection:
+        unread = await deliveries.unread(connection, firing.parent_id or 0)
+        if firing.spec["step"] == "remind":
+            brief = Brief(firing.org, rule.message, _variables(firing), most, denied)
+            people = [one["userid"] for one in unread]
+            return await draft_people(connection, context.clock, brief, people)
+        if rule.escalate is None or not unread:
+            return []
+        rosters: dict[str, Sequence[Mapping[str, Any]]]
+        if rule.escalate.to == "managers":
+            rosters = _by_manager(unread)
+        else:
+            told = await named(connection, firing.org, rule.escalate.to)
+            rosters = dict.fromkeys(told, unread)
+        brief = Brief(firing.org, rule.escalate.message, _variables(firing), most, denied, rosters)
+        return await draft_people(connection, context.clock, brief, sorted(rosters))
+
+
+def _by_manager(
+    unread: Sequence[Mapping[str, Any]],
+) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """Those who have not read, under each manager; who has none is told to nobody."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for one in unread:
+        if one["manager"]:
+            found.setdefault(one["manager"], []).append(one)
+    return dict(found)
 
 
 async def _message(context: Context, firing: FiringRow) -> Message | None:
@@ -83,100 +142,6 @@ async def _called(function: MessageFunction, threads: Executor) -> Any:
         raise InputError(f"{type(error).__name__}: {error}") from error
 
 
-def _plain(audience: Audience) -> list[str]:
-    """Whom an audience of userids alone names."""
-    left_out = set(audience.except_.users) if audience.except_ else set()
-    return sorted(set(audience.users) - left_out)
-
-
-async def _userids(connection: Connection, org: str, audience: Audience) -> list[str]:
-    if not audience.needs_directory():
-        return _plain(audience)
-    if await directory.last_sync(connection, org) is None:
-        raise InputError(
-            Text(
-                "the directory of org {org} has not been read yet: run `dingbell directory sync`",
-                "组织 {org} 的通讯录尚未同步: 请运行 `dingbell directory sync`",
-            ).format(org=org)
-        )
-    try:
-        return await directory.resolve(connection, org, audience)
-    except LookupError as error:
-        raise InputError(
-            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
-                name=error.args[0]
-            )
-        ) from None
-
-
-async def _bodies(
-    clock: Clock,
-    connection: Connection,
-    firing: FiringRow,
-    message: Message,
-    userids: Sequence[str],
-) -> list[tuple[str, bytes]]:
-    variables = _variables(firing)
-    if not message.is_personal:
-        body = message.body(variables)
-        return [(userid, body) for userid in userids]
-    people = await directory.people(connection, firing.org, userids)
-    bodies: list[tuple[str, bytes]] = []
-    for place, userid in enumerate(userids):
-        person = people.get(userid, {"userid": userid})
-        bodies.append((userid, message.body({**variables, "person": person})))
-        if place % _BODIES_AT_ONCE == 0:
-            await clock.sleep(0)
-    return bodies
-
-
 def _variables(firing: FiringRow) -> dict[str, Any]:
     zone = parse_zone(firing.spec.get("timezone", "Asia/Shanghai"))
     return {"due": firing.due_at.astimezone(zone), "schedule": firing.schedule}
-
-
-async def _coarse(
-    connection: Connection,
-    firing: FiringRow,
-    audience: Audience,
-    message: Message,
-    most: int,
-) -> list[Draft]:
-    """Departments as they are: DingTalk expands them, so nobody can be told apart afterwards."""
-    named = audience.parts().keys()
-    if named - {"departments", "everyone", "users"} or audience.except_ or message.is_personal:
-        raise InputError(
-            Text(
-                "tracking: coarse takes departments, everyone and users only, without except and "
-                "without {{ person }}: use tracking: people",
-                "tracking: coarse 只支持 departments、everyone 和 users, 不支持 except 和 "
-                "{{ person }}: 请用 tracking: people",
-            )
-        )
-    body = message.body(_variables(firing))
-    if audience.everyone:
-        size = await directory.size(connection, firing.org)
-        drafts = [Draft(body, (), max(size, 1), {"everyone": True})]
-    else:
-        drafts = [
-            Draft(
-                body,
-                (),
-                max(await directory.subtree_size(connection, firing.org, dept_id), 1),
-                {"departments": [dept_id]},
-            )
-            for dept_id in audience.departments
-        ]
-        drafts += cut(
-            [(userid, body) for userid in audience.users], min(message.people_per_call, most)
-        )
-    if any(entry.size > most for entry in drafts):
-        raise InputError(
-            Text(
-                "a department of more than {limit} people cannot be sent to as a whole: DingTalk "
-                "drops the rest in silence. Use tracking: people, or name its sub-departments",
-                "超过 {limit} 人的部门不能整体发送: 钉钉会静默丢弃其余的人。"
-                "请用 tracking: people, 或列出其子部门",
-            ).format(limit=most)
-        )
-    return drafts

@@ -11,8 +11,11 @@ from datetime import timedelta
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock
+from dingbell.domain.budget import READ_LOOKS, Allowance
 from dingbell.domain.slots import Pace
+from dingbell.engine.archivist import Archivist
 from dingbell.engine.context import Context, MessageFunction
+from dingbell.engine.holder import Holder
 from dingbell.engine.lease import Lease
 from dingbell.engine.outcomes import Outcomes
 from dingbell.engine.planner import Planner
@@ -20,9 +23,10 @@ from dingbell.engine.queue import Handler, Worker
 from dingbell.engine.recaller import Recaller
 from dingbell.engine.reporter import Reporter
 from dingbell.engine.sender import Sender
+from dingbell.engine.sentinel import Sentinel
 from dingbell.engine.sweeper import Sweeper
 from dingbell.engine.ticker import Ticker
-from dingbell.engine.tracker import READ_LOOKS, Tracker
+from dingbell.engine.tracker import Tracker
 from dingbell.errors import DingBellError
 from dingbell.store import schedules
 from dingbell.store.connection import AWAY, Pool, connect
@@ -49,6 +53,8 @@ class Node:
         version: str,
         functions: Mapping[str, MessageFunction] | None = None,
         looks: tuple[timedelta, ...] | None = None,
+        allowance: Allowance = Allowance(),
+        keep: timedelta = timedelta(days=180),
         ticks: bool = True,
     ) -> None:
         self._dsn = dsn
@@ -65,12 +71,15 @@ class Node:
             metrics=metrics,
             looks=READ_LOOKS if looks is None else looks,
             functions=functions or {},
+            allowance=allowance,
         )
         self._ticks = ticks
         self._ticker = Ticker(context)
         self._outcomes = Outcomes(context)
         self._sender = Sender(context, self._outcomes)
         self._sweeper = Sweeper(context)
+        self._sentinel = Sentinel(context)
+        self._archivist = Archivist(context, keep=keep)
         self._planner = Planner(context)
         self._tracker = Tracker(context)
         self._workers = self._make_workers(context)
@@ -84,6 +93,7 @@ class Node:
             "track": self._tracker.track,
             "report": Reporter(context).report,
             "recall": Recaller(context).recall,
+            "release": Holder(context).release,
         }
         rest |= {f"plan:{function}": planner.plan_apart for function in context.functions}
         return (
@@ -103,6 +113,8 @@ class Node:
             self.lease.keep,
             self._outcomes.run,
             self._sweeper.run,
+            self._sentinel.run,
+            self._archivist.run,
         ]
         if self._ticks:
             runs += [self._keep_ticking, self._listen]
@@ -149,11 +161,11 @@ class Node:
                 connection = await connect(self._dsn)
                 lost = asyncio.Event()
                 connection.add_termination_listener(lambda _: lost.set())  # noqa: B023
-                await connection.add_listener(
-                    schedules.CHANNEL, lambda *_: self._ticker.changed.set()
-                )
-                self._ticker.changed.set()
                 try:
+                    await connection.add_listener(
+                        schedules.CHANNEL, lambda *_: self._ticker.changed.set()
+                    )
+                    self._ticker.changed.set()
                     await lost.wait()
                 finally:
                     connection.terminate()

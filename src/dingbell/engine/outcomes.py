@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,8 +18,8 @@ from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.calling import Next, Verdict
 from dingbell.engine.context import Context, report_job, send_job, track_job
-from dingbell.store import apps, batches, calls, deliveries, firings, jobs
-from dingbell.store.batches import Claimed
+from dingbell.store import apps, batches, calls, claims, deliveries, firings, jobs, spending
+from dingbell.store.claims import Claimed
 from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
 
@@ -113,6 +113,7 @@ class Outcomes:
             for outcome in part:
                 if outcome.verdict.next is not Next.ACCEPTED:
                     await self._not_accepted(connection, outcome)
+            await spending.add(connection, [*_spent(part)], self._context.clock.now())
         for outcome in part:
             self._context.metrics.calls.labels(outcome.verdict.outcome).inc()
 
@@ -165,6 +166,14 @@ def _answer(outcome: Outcome) -> calls.Answer:
     )
 
 
+def _spent(part: Sequence[Outcome]) -> Iterator[spending.Spent]:
+    """The calls that count against the month: not those that were refused for their pace."""
+    for outcome in part:
+        verdict = outcome.verdict
+        if verdict.outcome != "not_sent" and verdict.next is not Next.LATER:
+            yield outcome.batch.org, spending.SEND, outcome.batch.firing_id
+
+
 def _track_jobs(due: list[tuple[datetime, int]]) -> list[jobs.Job]:
     """One job for the looks of each second."""
     groups: dict[int, list[tuple[datetime, int]]] = {}
@@ -197,9 +206,9 @@ async def _send_later(
     if not await firings.on_its_way(connection, batch.firing_id):
         await _end(connection, batch, Batch.CANCELED, verdict.code)
         return
-    (wave,) = await batches.next_waves(connection, 1)
+    (wave,) = await claims.next_waves(connection, 1)
     slot_at = now + verdict.after
-    if await batches.requeue(
+    if await claims.requeue(
         connection,
         batch.id,
         attempt=batch.attempt,
@@ -221,6 +230,6 @@ async def _end(connection: Connection, batch: Claimed, target: Batch, code: str 
     """Give a batch up; where an earlier call was lost nobody knows who was reached."""
     if await calls.times_lost(connection, batch.id):
         target = Batch.UNKNOWN
-    if await batches.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
+    if await claims.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
         await deliveries.move_batches(connection, [batch.id], Delivery(target.value), code)
         await jobs.enqueue(connection, [report_job([batch.firing_id])])

@@ -10,33 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
-from math import floor
 
 from dingbell.dingtalk.errors import DingTalkError
-from dingbell.domain.batching import Draft, body_hash
-from dingbell.domain.lifecycle import Delivery, Firing
-from dingbell.engine import pace
-from dingbell.engine.context import Context, report_job, send_job
+from dingbell.domain.budget import end_of_month, month_of
+from dingbell.domain.duration import format_duration
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.priority import Rank
+from dingbell.engine.booking import Booked, Drafted, book
+from dingbell.engine.context import Context, report_job
 from dingbell.engine.drafting import draft
+from dingbell.engine.holder import BUDGET
 from dingbell.errors import DingBellError, InputError
-from dingbell.store import batches, deliveries, firings, jobs
+from dingbell.planning import pace
+from dingbell.planning.drafts import denied_in
+from dingbell.store import alerts, batches, firings, holds, jobs, spending
 from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Planner"]
 
-_WAVE_SIZE = 200
 _TOUCH_EVERY = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    firing: firings.FiringRow
-    drafts: list[Draft]
+_OVER_THE_LINE = f"{BUDGET} bulk is held above the org's line until the month ends"
 
 
 class Planner:
@@ -75,17 +71,23 @@ class Planner:
             due = await firings.begin_planning(connection, firing_ids, context.clock.now())
             app_ids = sorted({firing.app_id for firing in due})
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=False)
+            denied = await denied_in(connection, {firing.org for firing in due})
         touching = asyncio.create_task(self._touch([firing.id for firing in due]))
         try:
-            drafted = [
-                await self._draft(firing, paces[firing.app_id].most_people) for firing in due
+            tried = [
+                await self._draft(
+                    firing,
+                    paces[firing.app_id].most_people,
+                    denied.get(firing.org, frozenset()),
+                )
+                for firing in due
             ]
         finally:
             touching.cancel()
-        planned = [entry for entry in drafted if entry is not None]
-        if planned:
-            await self._write(planned)
-            await self._warm(planned)
+        drafted = [entry for entry in tried if entry is not None]
+        if drafted:
+            await self._write(drafted)
+            await self._warm(drafted)
 
     async def _touch(self, firing_ids: list[int]) -> None:
         """Show that these firings are being planned, however long an author's function takes."""
@@ -97,25 +99,40 @@ class Planner:
             except AWAY as error:
                 log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
 
-    async def _warm(self, planned: list[_Planned]) -> None:
+    async def _warm(self, drafted: list[Drafted]) -> None:
         """Have the tokens ready, so that only the call is left when the slot strikes."""
-        app_ids = sorted({entry.firing.app_id for entry in planned})
-        await asyncio.gather(*(self._warm_app(app_id) for app_id in app_ids))
+        app_ids = sorted({entry.firing.app_id for entry in drafted})
+        troubles = await asyncio.gather(*(self._warm_app(app_id) for app_id in app_ids))
+        told = {f"app {app_id}": said for app_id, said in zip(app_ids, troubles, strict=True)}
+        now = self._context.clock.now()
+        async with self._context.pool.acquire() as connection:
+            await alerts.end_of(
+                connection, "token_failing", [k for k, v in told.items() if not v], now
+            )
+            for subject, said in told.items():
+                if said:
+                    await alerts.raise_(connection, "token_failing", subject, said, now)
 
-    async def _warm_app(self, app_id: int) -> None:
+    async def _warm_app(self, app_id: int) -> str | None:
+        """Have the token of an app ready; return what went wrong."""
         try:
             await self._context.clients.refresh(app_id)
             await (await self._context.clients.of(app_id)).token()
         except (DingTalkError, DingBellError) as error:
             log(Event.TOKEN_FAILED, level=logging.WARNING, app=app_id, error=str(error)[:200])
+            return str(error)
+        return None
 
-    async def _draft(self, firing: firings.FiringRow, most: int) -> _Planned | None:
+    async def _draft(
+        self, firing: firings.FiringRow, most: int, denied: frozenset[str]
+    ) -> Drafted | None:
         """Draft one firing; what its author got wrong ends it, what we did not foresee waits.
 
         A firing that is left `due` is woken by the sweeper, alone, and set aside in the end.
         """
         try:
-            return _Planned(firing, await draft(self._context, firing, most=most))
+            drafts = await draft(self._context, firing, most=most, denied=denied)
+            return Drafted(firing, drafts)
         except InputError as error:
             await self._fail(firing, str(error))
         except AWAY:
@@ -142,111 +159,88 @@ class Planner:
             )
         self._context.metrics.firings.labels("failed").inc()
 
-    async def _write(self, planned: list[_Planned]) -> None:
+    async def _write(self, drafted: list[Drafted]) -> None:
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
             locked = await firings.lock(
-                connection, [entry.firing.id for entry in planned], Firing.DUE
+                connection, [entry.firing.id for entry in drafted], Firing.DUE
             )
             still_due = {firing.id for firing in locked}
-            planned = [entry for entry in planned if entry.firing.id in still_due]
-            slots = await self._reserve(connection, planned, now)
-            new = await _with_waves(connection, planned, slots)
-            ids = await batches.insert(connection, new)
-            await deliveries.copy(connection, _ledger(new, planned, ids))
-            await firings.move(connection, sorted(still_due), Firing.PLANNED, now)
-            empty = [entry.firing.id for entry in planned if not entry.drafts]
-            await jobs.enqueue(
-                connection,
-                [*_send_jobs(new), *([report_job(empty)] if empty else [])],
-            )
-        for entry in planned:
+            drafted = [entry for entry in drafted if entry.firing.id in still_due]
+            app_ids = sorted({entry.firing.app_id for entry in drafted})
+            paces = await pace.paces_of(connection, app_ids, self._context.pace, lock=True)
+            drafted = await self._affordable(connection, drafted, paces, now)
+            booked = await book(connection, self._context, drafted, paces, now)
+            refused = {one.firing.id: reason for one in booked if (reason := _refusal(one))}
+            await self._refuse(connection, refused, now)
+            planned = [one for one in booked if one.firing.id not in refused]
+            await firings.foresee(connection, [(one.firing.id, one.forecast()) for one in booked])
+            await firings.move(connection, [one.firing.id for one in planned], Firing.PLANNED, now)
+            await self._report_empty(connection, planned)
+            await self._alert(connection, planned, now)
+        for one in planned:
             log(
                 Event.FIRING_PLANNED,
                 level=logging.DEBUG,
-                firing=entry.firing.id,
-                batches=len(entry.drafts),
+                firing=one.firing.id,
+                batches=one.calls,
             )
 
-    async def _reserve(
-        self, connection: Connection, planned: list[_Planned], now: datetime
-    ) -> list[list[datetime]]:
-        app_ids = sorted({entry.firing.app_id for entry in planned})
-        paces = await pace.paces_of(connection, app_ids, self._context.pace, lock=True)
-        wanted = [
-            pace.Wanted(
-                entry.firing.app_id,
-                entry.firing.due_at,
-                tuple(one.size for one in entry.drafts),
-            )
-            for entry in planned
-        ]
-        return await pace.reserve_slots(connection, wanted, paces, now=now)
+    async def _affordable(
+        self,
+        connection: Connection,
+        drafted: list[Drafted],
+        paces: dict[int, pace.AppPace],
+        now: datetime,
+    ) -> list[Drafted]:
+        """Keep what the month's calls allow; bulk is held above the line its org has drawn."""
+        bulk = [entry for entry in drafted if entry.rank(paces) is Rank.BULK]
+        if not bulk:
+            return drafted
+        usage = await spending.usage(
+            connection,
+            sorted({entry.firing.org for entry in bulk}),
+            month_of(now),
+            default_limit=self._context.allowance.monthly_calls,
+        )
+        held = {entry.firing.id for entry in bulk if usage[entry.firing.org].holds_bulk}
+        month_ends = end_of_month(now)
+        await holds.hold(connection, sorted(held), until=month_ends, reason=_OVER_THE_LINE, now=now)
+        for firing_id in sorted(held):
+            log(Event.FIRING_HELD, firing=firing_id, reason=_OVER_THE_LINE)
+        return [entry for entry in drafted if entry.firing.id not in held]
+
+    async def _refuse(self, connection: Connection, refused: dict[int, str], now: datetime) -> None:
+        """Send nothing of a firing whose author wants that when somebody would not be reached."""
+        for firing_id, reason in refused.items():
+            await firings.move(connection, [firing_id], Firing.REFUSED, now, reason=reason)
+            log(Event.FIRING_REFUSED, level=logging.WARNING, firing=firing_id, reason=reason)
+        await batches.cancel_queued(connection, sorted(refused))
+
+    async def _report_empty(self, connection: Connection, planned: list[Booked]) -> None:
+        empty = [one.firing.id for one in planned if one.calls == 0]
+        await jobs.enqueue(connection, [report_job(empty)] if empty else [])
+
+    async def _alert(self, connection: Connection, planned: list[Booked], now: datetime) -> None:
+        for one in planned:
+            if one.late_by is not None:
+                detail = f"the last call is {format_duration(one.late_by)} after finish_by"
+                subject = f"firing {one.firing.id}"
+                await alerts.raise_(connection, "finish_late", subject, detail, now)
+
+
+def _refusal(one: Booked) -> str | None:
+    """Why a firing is not sent at all; None where it is."""
+    if one.firing.spec.get("preflight") != "refuse":
+        return None
+    if one.late_by is not None:
+        return f"preflight: the last call would be {format_duration(one.late_by)} after finish_by"
+    if not one.spotless:
+        told = ", ".join(f"{state} {count}" for state, count in one.foreseen.items())
+        return f"preflight: {told}"
+    return None
 
 
 def _storable(reason: str) -> str:
     """A reason as PostgreSQL takes it: no NUL, no half characters, not endless."""
     return reason.replace("\0", "").encode(errors="replace").decode()[:500]
-
-
-async def _with_waves(
-    connection: Connection, planned: list[_Planned], slots: list[list[datetime]]
-) -> list[batches.NewBatch]:
-    """Turn drafts into batches; those of one second of slots share a wave."""
-    timed = sorted(
-        (
-            (slot, entry.firing, ordinal, one)
-            for entry, own in zip(planned, slots, strict=True)
-            for ordinal, (one, slot) in enumerate(zip(entry.drafts, own, strict=True))
-        ),
-        key=lambda item: (item[0], item[1].id, item[2]),
-    )
-    parts = [
-        second[start : start + _WAVE_SIZE]
-        for _, group in groupby(timed, key=lambda item: floor(item[0].timestamp()))
-        for second in [list(group)]
-        for start in range(0, len(second), _WAVE_SIZE)
-    ]
-    waves = await batches.next_waves(connection, len(parts))
-    return [
-        batches.NewBatch(
-            firing_id=firing.id,
-            ordinal=ordinal,
-            app_id=firing.app_id,
-            org=firing.org,
-            body=one.body,
-            body_hash=body_hash(one.body),
-            size=one.size,
-            target=one.target,
-            slot_at=slot,
-            wave=wave,
-        )
-        for wave, part in zip(waves, parts, strict=True)
-        for slot, firing, ordinal, one in part
-    ]
-
-
-def _ledger(
-    new: list[batches.NewBatch], planned: list[_Planned], ids: list[int]
-) -> Iterator[tuple[int, str, int, int, str]]:
-    drafts = {entry.firing.id: entry.drafts for entry in planned}
-    for batch, batch_id in zip(new, ids, strict=True):
-        one = drafts[batch.firing_id][batch.ordinal]
-        for userid in one.userids:
-            yield batch.firing_id, userid, batch_id, 1, Delivery.PLANNED.value
-        if one.target is not None:
-            yield batch.firing_id, _target(one), batch_id, one.size, Delivery.PLANNED.value
-
-
-def _target(one: Draft) -> str:
-    """The name under which a coarse target stands in the ledger."""
-    departments = (one.target or {}).get("departments")
-    return f"departments:{','.join(map(str, departments))}" if departments else "everyone"
-
-
-def _send_jobs(new: list[batches.NewBatch]) -> Iterator[jobs.Job]:
-    first: dict[int, datetime] = {}
-    for batch in new:
-        first.setdefault(batch.wave, batch.slot_at)
-    for wave, slot_at in first.items():
-        yield send_job(wave, slot_at)

@@ -110,3 +110,6 @@ async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:
         await connection.close(timeout=2)
     except AWAY:
         connection.terminate()
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise

@@ -7,7 +7,7 @@ import logging
 from dingbell.dingtalk import errors
 from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.engine.context import Context, report_job
-from dingbell.store import batches, calls, deliveries, firings, jobs
+from dingbell.store import batches, calls, deliveries, firings, jobs, spending
 from dingbell.store.connection import transaction
 from dingbell.telemetry import Event, log
 
@@ -42,14 +42,16 @@ class Recaller:
 
     async def _recall(self, firing_id: int, app: str | None, batch_id: int) -> None:
         async with self._context.pool.acquire() as connection:
-            app_id = await batches.app_of(connection, batch_id)
+            app_id, org = await batches.sender_of(connection, batch_id)
             tasks = (await calls.tasks(connection, [batch_id])).get(batch_id, [])
         client = await self._context.clients.of(app_id)
         failure = None
+        spent: list[spending.Spent] = []
         for task_id in tasks:
             for attempt in range(_ROUNDS):
                 try:
                     await client.recall(task_id)
+                    spent.append((org, spending.RECALL, firing_id))
                 except (errors.RetryLater, errors.NotSent, errors.Ambiguous) as error:
                     failure = error.code
                     await self._context.clock.sleep(_RETRY * min(attempt + 1, 5))
@@ -67,10 +69,11 @@ class Recaller:
                 else:
                     failure = None
                     break
-        await self._write(batch_id, failure)
+        await self._write(batch_id, failure, spent)
 
-    async def _write(self, batch_id: int, failure: str | None) -> None:
+    async def _write(self, batch_id: int, failure: str | None, spent: list[spending.Spent]) -> None:
         async with transaction(self._context.pool) as connection:
+            await spending.add(connection, spent, self._context.clock.now())
             if failure:
                 await batches.set_code(connection, batch_id, f"recall:{failure}")
                 return

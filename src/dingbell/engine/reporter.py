@@ -1,10 +1,11 @@
-"""Reporter: firings of which every batch is final → settled."""
+"""Reporter: firings of which every batch is final → settled, and followed up on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from dingbell.engine.context import Context
+from dingbell.engine.follower import prepare
 from dingbell.store import firings
 from dingbell.store.connection import transaction
 from dingbell.telemetry import Event, log
@@ -22,6 +23,7 @@ class Reporter:
         """Settle what has come to its end; folded again it comes to the same."""
         async with transaction(self._context.pool) as connection:
             settled = await firings.settle(connection, firing_ids, self._context.clock.now())
+            await prepare(connection, self._context, settled)
         for firing_id in settled:
             self._context.metrics.firings.labels("settled").inc()
             log(Event.FIRING_SETTLED, firing=firing_id)

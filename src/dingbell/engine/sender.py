@@ -15,17 +15,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from math import floor
 
-from dingbell.clock import SHANGHAI
+from dingbell.clock import beijing_day
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import LATE, too_late
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.engine import pace
-from dingbell.engine.ambiguity import may_resend
 from dingbell.engine.calling import call, not_made
 from dingbell.engine.context import Context, report_job, send_job
 from dingbell.engine.outcomes import Outcome, Outcomes
-from dingbell.store import batches, calls, firings, jobs
-from dingbell.store.batches import Claimed, Queued
+from dingbell.planning import pace
+from dingbell.planning.repair import may_resend
+from dingbell.store import batches, calls, claims, firings, jobs
+from dingbell.store.claims import Claimed, Queued
 from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
 
@@ -61,7 +61,7 @@ class Sender:
         last: list[Queued] | None = None
         while True:
             async with self._context.pool.acquire() as connection:
-                queued = await batches.of_wave(connection, wave)
+                queued = await claims.of_wave(connection, wave)
             if not queued or queued == last:
                 return
             await self._send_round(queued)
@@ -72,6 +72,7 @@ class Sender:
             await self._context.clock.sleep_until(queued[0].slot_at - CLAIM_LEAD)
             horizon = self._context.clock.now() + CLAIM_LEAD
             ready = sum(batch.slot_at <= horizon for batch in queued[:_CLAIM]) or 1
+            await self._context.clients.address.room()
             room = await self._take_room(ready)
             if self.draining or not self._context.lease.valid:
                 self._give_room_back(room)
@@ -141,14 +142,14 @@ class Sender:
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=True)
             now = context.clock.now()
             await self._start_firings(connection, wanted, now)
-            queued = await batches.still_queued(connection, [batch.id for batch in wanted])
+            queued = await claims.still_queued(connection, [batch.id for batch in wanted])
             queued = await self._without_doubtful(connection, queued, now)
             checked = await pace.admit(connection, queued, paces, now=now)
-            await batches.reslot(connection, [(b.id, slot) for b, slot in checked.nudged])
+            await claims.reslot(connection, [(b.id, slot) for b, slot in checked.nudged])
             await _reslot(connection, checked.waiting)
             await self._move_back(connection, checked.early, paces, now)
             node_id = context.lease.node_id
-            claimed = await batches.claim(
+            claimed = await claims.claim(
                 connection, [batch.id for batch in checked.admitted], node_id=node_id, now=now
             )
             call_ids = await calls.insert(connection, claimed, node_id)
@@ -176,7 +177,7 @@ class Sender:
             if reason:
                 await _skip(connection, firing, reason, now)
             elif waits:
-                own = await batches.queued_of(connection, firing.id)
+                own = await claims.queued_of(connection, firing.id)
                 await _reslot(connection, [(batch, now + _QUEUE_RETRY) for batch in own])
             else:
                 start.append(firing.id)
@@ -187,8 +188,8 @@ class Sender:
     ) -> list[Queued]:
         """Keep back what must wait for a lost call, and give up what may not be resent any more."""
         app_ids = sorted({batch.app_id for batch in queued})
-        today = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
-        if not await batches.has_lost(connection, app_ids, today - timedelta(days=1)):
+        today = beijing_day(now)
+        if not await claims.has_lost(connection, app_ids, today - timedelta(days=1)):
             return queued
         expired = {
             batch.id
@@ -196,10 +197,10 @@ class Sender:
             if batch.lost_at and not may_resend(max(batch.slot_at, now), batch.lost_at)
         }
         if expired:
-            await batches.expire(connection, sorted(expired))
+            await claims.expire(connection, sorted(expired))
             firing_ids = sorted({b.firing_id for b in queued if b.id in expired})
             await jobs.enqueue(connection, [report_job(firing_ids)])
-        waiting = await batches.lost_elsewhere(connection, queued, today)
+        waiting = await claims.lost_elsewhere(connection, queued, today)
         later = now + _WAIT_FOR_LOST
         await _reslot(connection, [(b, later) for b in queued if b.id in waiting])
         return [batch for batch in queued if batch.id not in expired | waiting]
@@ -214,7 +215,9 @@ class Sender:
         """Give batches that would overfill a window the next slots that do not."""
         if not early:
             return
-        wanted = [pace.Wanted(batch.app_id, batch.slot_at, (batch.size,)) for batch in early]
+        wanted = [
+            pace.Wanted(batch.app_id, batch.slot_at, (batch.size,), batch.rank) for batch in early
+        ]
         slots = await pace.reserve_slots(
             connection, wanted, paces, now=now, without=[batch.id for batch in early]
         )
@@ -258,9 +261,9 @@ async def _reslot(connection: Connection, slots: list[tuple[Queued, datetime]]) 
     seconds: dict[int, list[tuple[int, datetime]]] = {}
     for batch, slot_at in slots:
         seconds.setdefault(floor(slot_at.timestamp()), []).append((batch.id, slot_at))
-    waves = await batches.next_waves(connection, len(seconds))
+    waves = await claims.next_waves(connection, len(seconds))
     for wave, part in zip(waves, seconds.values(), strict=True):
-        await batches.reslot(connection, part, wave)
+        await claims.reslot(connection, part, wave)
     await jobs.enqueue(
         connection,
         [

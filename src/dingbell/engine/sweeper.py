@@ -12,8 +12,8 @@ from datetime import timedelta
 from dingbell.clients import CALL_TIMEOUT
 from dingbell.domain.lifecycle import Firing
 from dingbell.engine.ambiguity import Lost, recover
-from dingbell.engine.context import Context, plan_job, report_job, track_job
-from dingbell.store import batches, calls, firings, jobs, nodes
+from dingbell.engine.context import Context, plan_job, release_job, report_job, track_job
+from dingbell.store import calls, claims, firings, holds, jobs, nodes, tracking
 from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
 
@@ -27,6 +27,7 @@ _CALL_LATE = timedelta(minutes=5)
 _LOOK_LATE = timedelta(seconds=20)
 _SETTLE_LATE = timedelta(seconds=15)
 _RECALL_LATE = timedelta(seconds=15)
+_RELEASE_LATE = timedelta(seconds=5)
 # A firing whose planning ended this often without a word is set aside.
 _MOST_TRIES = 4
 _LOG_KEPT = timedelta(hours=6)
@@ -63,10 +64,11 @@ class Sweeper:
 
     async def _wake(self, connection: Connection) -> int:
         now = self._context.clock.now()
-        waves = await batches.late_waves(connection, now - _SEND_LATE)
-        looks = await batches.late_looks(connection, now - _LOOK_LATE)
+        waves = await claims.late_waves(connection, now - _SEND_LATE)
+        looks = await tracking.late_looks(connection, now - _LOOK_LATE)
         settling = await firings.settling_lost(connection, now - _SETTLE_LATE)
         recalls = await firings.recalls_lost(connection, now - _RECALL_LATE)
+        held = await holds.overdue(connection, now - _RELEASE_LATE)
         await jobs.enqueue(
             connection,
             [
@@ -74,9 +76,10 @@ class Sweeper:
                 *([track_job(looks, now)] if looks else []),
                 *([report_job(settling)] if settling else []),
                 *(jobs.Job("recall", one, dedupe=f"recall:{one}") for one in recalls),
+                *([release_job(held, now)] if held else []),
             ],
         )
-        woken = len(waves) + len(looks) + len(settling) + len(recalls)
+        woken = len(waves) + len(looks) + len(settling) + len(recalls) + len(held)
         return woken + await self._replan(connection)
 
     async def _replan(self, connection: Connection) -> int:
@@ -105,7 +108,7 @@ class Sweeper:
         """Take over what dead nodes were sending: nobody knows what of it arrived."""
         dead = await nodes.dead(connection)
         now = self._context.clock.now()
-        orphans = await batches.orphans(connection, dead, before=now - _CALL_LATE)
+        orphans = await claims.orphans(connection, dead, before=now - _CALL_LATE)
         await calls.lose(connection, [row["id"] for row in orphans], arrives_within=CALL_TIMEOUT)
         for row in orphans:
             lost = Lost(
@@ -117,5 +120,7 @@ class Sweeper:
                 row["on_ambiguous"],
             )
             await recover(connection, lost, now, code="node_died")
+        looked = await tracking.take_over(connection, dead, now)
+        await jobs.enqueue(connection, [track_job(looked, now)] if looked else [])
         await nodes.prune(connection, dead)
-        return len(orphans)
+        return len(orphans) + len(looked)

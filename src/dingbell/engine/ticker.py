@@ -13,10 +13,12 @@ from datetime import datetime
 from itertools import islice
 
 from dingbell.domain.lifecycle import Firing
-from dingbell.domain.misfire import review
+from dingbell.domain.misfire import Verdict, review
+from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.engine.context import Context, plan_job
-from dingbell.store import firings, jobs, schedules
+from dingbell.domain.trigger import parse_zone
+from dingbell.engine.context import Context, plan_job, release_job
+from dingbell.store import firings, jobs, rules, schedules
 from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
 
@@ -65,11 +67,12 @@ class Ticker:
             )
             if not due:
                 return 0
+            quiet = await rules.quiet_hours(connection)
             made: list[firings.NewFiring] = []
             steps: list[tuple[int, datetime | None, datetime | None]] = []
             for schedule in due:
                 try:
-                    step, occurrences = _occurrences(schedule, now)
+                    step, occurrences = _occurrences(schedule, now, quiet)
                 except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
                     await _set_aside(connection, schedule, error)
                     continue
@@ -84,10 +87,14 @@ class Ticker:
     ) -> None:
         created = await firings.create(connection, made, now)
         to_plan: dict[str | None, list[int]] = {}
+        held: list[tuple[int, firings.NewFiring]] = []
         for firing_id, firing in created:
             if firing.state is Firing.DUE:
                 to_plan.setdefault(firing.function, []).append(firing_id)
                 log(Event.FIRING_CREATED, level=logging.DEBUG, firing=firing_id)
+            elif firing.state is Firing.HELD:
+                held.append((firing_id, firing))
+                log(Event.FIRING_HELD, firing=firing_id, reason=firing.reason)
             else:
                 log(
                     Event.FIRING_SKIPPED,
@@ -101,6 +108,11 @@ class Ticker:
                 plan_job(chunk, function)
                 for function, ids in to_plan.items()
                 for chunk in _chunks(ids, _PLAN_CHUNK)
+            ]
+            + [
+                release_job([firing_id], firing.held_until)
+                for firing_id, firing in held
+                if firing.held_until is not None
             ],
         )
 
@@ -111,7 +123,7 @@ async def _set_aside(connection: Connection, schedule: schedules.Due, error: Exc
 
 
 def _occurrences(
-    schedule: schedules.Due, now: datetime
+    schedule: schedules.Due, now: datetime, quiet: QuietHours | None
 ) -> tuple[tuple[int, datetime | None, datetime | None], list[firings.NewFiring]]:
     """What a schedule has to fire now, and where it moves on to."""
     spec = ScheduleSpec.model_validate(schedule.spec)
@@ -122,28 +134,50 @@ def _occurrences(
         until=now + spec.prepare_ahead,
         policy=spec.misfire.model_copy(update={"grace": spec.grace()}),
     )
-    made = [_firing(schedule, v.due, v.skip, v.occurrences) for v in found.verdicts]
+    made = [_firing(schedule, v, *_fate(schedule, spec, v, quiet)) for v in found.verdicts]
     wake = found.following - spec.prepare_ahead if found.following else None
     return (schedule.id, found.following, wake), made
 
 
+def _fate(
+    schedule: schedules.Due, spec: ScheduleSpec, verdict: Verdict, everywhere: QuietHours | None
+) -> tuple[Firing, str | None, datetime | None]:
+    """What becomes of an occurrence: its state, the reason, and until when it is held."""
+    if verdict.skip:
+        return Firing.SKIPPED, verdict.skip, None
+    if not schedule.approved:
+        return Firing.HELD, "approval: nobody has approved this revision of the schedule", None
+    quiet = spec.quiet(everywhere)
+    ends = quiet.end_after(verdict.due, parse_zone(spec.timezone)) if quiet else None
+    if quiet is None or ends is None:
+        return Firing.DUE, None, None
+    if quiet.then == "skip":
+        return Firing.SKIPPED, f"quiet hours {quiet.start}–{quiet.end}", None
+    return Firing.HELD, f"quiet hours {quiet.start}–{quiet.end}", ends
+
+
 def _firing(
-    schedule: schedules.Due, due: datetime, skip: str | None, occurrences: int
+    schedule: schedules.Due,
+    verdict: Verdict,
+    state: Firing,
+    reason: str | None,
+    held_until: datetime | None,
 ) -> firings.NewFiring:
     return firings.NewFiring(
         schedule_id=schedule.id,
         schedule=schedule.name,
         revision=schedule.revision,
         kind="occurrence",
-        key=due.isoformat(),
+        key=verdict.due.isoformat(),
         app_id=schedule.app_id,
         org=schedule.org,
         function=schedule.function,
         spec=schedule.spec,
-        due_at=due,
-        state=Firing.SKIPPED if skip else Firing.DUE,
-        reason=skip,
-        occurrences=occurrences,
+        due_at=verdict.due,
+        state=state,
+        reason=reason,
+        occurrences=verdict.occurrences,
+        held_until=held_until,
     )
 
 

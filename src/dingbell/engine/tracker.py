@@ -14,24 +14,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dingbell.clock import SHANGHAI
+from dingbell.clock import beijing_day
 from dingbell.dingtalk import Client, SendResult, errors
+from dingbell.domain.budget import look_plan
 from dingbell.domain.lifecycle import Batch, Delivery
-from dingbell.domain.receipts import DUPLICATE, Finding, attribute, merge
-from dingbell.engine.context import Context, report_job, track_job
+from dingbell.domain.receipts import DUPLICATE, PACE_CODES, Finding, attribute, merge
+from dingbell.engine.context import LOOK_BEFORE, Context, report_job, track_job
+from dingbell.engine.meter import Meter
 from dingbell.errors import DingBellError
-from dingbell.store import apps, batches, calls, deliveries, jobs
-from dingbell.store.batches import Tracked
+from dingbell.planning.repair import repair
+from dingbell.store import (
+    apps,
+    batches,
+    broken,
+    calls,
+    deliveries,
+    foresight,
+    jobs,
+    spending,
+    tracking,
+)
 from dingbell.store.connection import Connection, transaction
+from dingbell.store.tracking import Tracked
 from dingbell.telemetry import Event, log
 
-__all__ = ["READ_LOOKS", "RESULT_WINDOW", "Tracker"]
+__all__ = ["RESULT_WINDOW", "Tracker"]
 
 # `getsendresult` answers for 24 h (result page, read 2026-08); the last look falls inside.
 RESULT_WINDOW = timedelta(hours=24)
-READ_LOOKS = tuple(
-    timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600, 43_200, 84_600)
-)
 _LEASE = timedelta(seconds=120)
 _NOT_DONE = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0, 900.0)
 # DingTalk is done but does not name somebody: after this many looks nobody knows.
@@ -40,6 +50,9 @@ _AT_ONCE = 10
 # Looks take this part of an app's calls per second; each is at most one call per API and task.
 _SHARE = 0.9
 _EARLY = timedelta(milliseconds=500)
+# People dropped for pace are sent to again after a window of DingTalk's, so many times.
+_WINDOW = timedelta(seconds=60)
+_MOST_REPAIRS = 5
 
 
 @dataclass(slots=True)
@@ -50,6 +63,11 @@ class _Look:
     done: bool = False
     findings: dict[str, Finding] = field(default_factory=dict)
     next_at: datetime | None = None
+    spent: list[spending.Spent] = field(default_factory=list)
+
+    def spend(self, endpoint: str) -> None:
+        """Count a call that is about to be made."""
+        self.spent.append((self.batch.org, endpoint, self.batch.firing_id))
 
 
 class Tracker:
@@ -57,18 +75,23 @@ class Tracker:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._meter = Meter(context.clock, context.allowance)
         self._rounds: set[asyncio.Task[None]] = set()
 
     async def track(self, batch_ids: Sequence[int]) -> None:
         """Begin to look at those of the batches whose look has come; a repeat finds none.
 
         The looks go on after the job has ended, at the pace of their app: jobs of others need not
-        wait for them. If this node dies the lease of the rows ends and the sweeper wakes them.
+        wait for them. If this node dies the sweeper hands them to others.
         """
         now = self._context.clock.now()
         async with self._context.pool.acquire() as connection:
-            taken = await batches.begin_look(
-                connection, batch_ids, now=now + _EARLY, lease_until=now + _LEASE
+            taken = await tracking.begin_look(
+                connection,
+                batch_ids,
+                node_id=self._context.lease.node_id,
+                now=now + _EARLY,
+                lease_until=now + _LEASE,
             )
         if taken:
             task = asyncio.create_task(self._look_at_all(taken))
@@ -99,7 +122,7 @@ class Tracker:
                 default_calls_per_second=self._context.pace.calls_per_second,
             )
             turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
-            await batches.set_looks(connection, [(batch.id, at + _LEASE) for at, batch in turns])
+            await tracking.prolong(connection, [(batch.id, at + _LEASE) for at, batch in turns])
             tasks = await calls.tasks(connection, [batch.id for batch in taken])
         for start in range(0, len(turns), _AT_ONCE):
             looks = await asyncio.gather(
@@ -117,6 +140,8 @@ class Tracker:
             client = await self._context.clients.of(batch.app_id)
             await self._ask(client, tasks, look)
         except errors.RetryLater as error:
+            # What is refused for its pace does not count against the month.
+            look.spent.pop()
             look.next_at = self._context.clock.now() + timedelta(seconds=error.after)
         except (errors.DingTalkError, DingBellError) as error:
             log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, error=str(error)[:200])
@@ -124,51 +149,80 @@ class Tracker:
 
     async def _ask(self, client: Client, tasks: list[int], look: _Look) -> None:
         if look.batch.state == Batch.ACCEPTED:
-            progress = [await client.progress(task_id) for task_id in tasks]
-            if not all(one.done for one in progress):
-                return
+            for task_id in tasks:
+                look.spend(spending.PROGRESS)
+                if not (await client.progress(task_id)).done:
+                    return
         look.done = True
         if look.batch.target is None:
-            results = [await client.result(task_id) for task_id in tasks]
-            look.findings = merge(_findings(result) for result in results)
+            results = []
+            for task_id in tasks:
+                look.spend(spending.RESULT)
+                results.append(_findings(await client.result(task_id)))
+            look.findings = merge(results)
 
     async def _write(self, looks: list[_Look]) -> None:
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
             known = await deliveries.states(connection, [look.batch.id for look in looks])
-            lost = await calls.lost(connection, [look.batch.id for look in looks])
+            usage = await self._meter.usage(connection, {look.batch.org for look in looks})
+            follow_ups = await tracking.follow_ups(
+                connection, sorted({look.batch.firing_id for look in looks})
+            )
             receipts: list[deliveries.Receipt] = []
             settled: list[_Look] = []
             for look in looks:
                 people = known[look.batch.id]
-                await _attribute(connection, look, lost=look.batch.id in lost)
+                await _attribute(connection, look)
                 own = _receipts(look, people, now)
                 receipts += own
                 after = people | {receipt.userid: receipt.state.value for receipt in own}
                 if look.batch.state == Batch.ACCEPTED and _complete(look, after, now):
                     settled.append(look)
-                self._plan_next(look, after, now, settled=look in settled)
+                plan = [
+                    look.batch.sent_at + rest
+                    for rest in look_plan(usage[look.batch.org], self._context.looks)
+                ]
+                plan += [at - LOOK_BEFORE for at in follow_ups.get(look.batch.firing_id, ())]
+                _plan_next(look, after, plan, now, settled=look in settled)
             # Batches before deliveries, as everybody who locks both.
             await batches.move(connection, [look.batch.id for look in settled], Batch.SETTLED)
-            await batches.set_looks(connection, [(look.batch.id, look.next_at) for look in looks])
+            await tracking.set_looks(connection, [(look.batch.id, look.next_at) for look in looks])
             await deliveries.receive(connection, receipts, now)
+            await _learn(connection, looks, receipts, now)
             await jobs.enqueue(connection, _jobs(looks, settled))
+            await spending.add(connection, [spent for look in looks for spent in look.spent], now)
+            await self._repair(connection, looks, now)
 
-    def _plan_next(
-        self, look: _Look, people: dict[str, str], now: datetime, *, settled: bool
-    ) -> None:
-        """Decide when to look again; None is never."""
-        batch = look.batch
-        if batch.state == Batch.ACCEPTED and not settled:
-            pause = _NOT_DONE[min(batch.looks, len(_NOT_DONE)) - 1]
-            look.next_at = look.next_at or now + timedelta(seconds=pause)
+    async def _repair(self, connection: Connection, looks: list[_Look], now: datetime) -> None:
+        """Queue those again whom DingTalk dropped because too many were sent to in a minute."""
+        codes = {finding.code for look in looks for finding in look.findings.values()}
+        if PACE_CODES.isdisjoint(codes):
             return
-        if Delivery.UNREAD not in people.values() and Delivery.UNKNOWN not in people.values():
-            look.next_at = None
-            return
-        ahead = (batch.sent_at + after for after in self._context.looks)
-        planned = min((at for at in ahead if at > now), default=None)
-        look.next_at = max(look.next_at, planned) if look.next_at and planned else planned
+        people = await broken.dropped_for_pace(
+            connection, [look.batch.id for look in looks], most_generations=_MOST_REPAIRS
+        )
+        repaired = await repair(
+            connection, people, self._context.pace, not_before=now + _WINDOW, now=now
+        )
+        if repaired:
+            log(Event.BATCH_REPAIRED, level=logging.WARNING, people=repaired)
+
+
+def _plan_next(
+    look: _Look, people: dict[str, str], plan: list[datetime], now: datetime, *, settled: bool
+) -> None:
+    """Decide when to look again, by the plan; None is never."""
+    batch = look.batch
+    if batch.state == Batch.ACCEPTED and not settled:
+        pause = _NOT_DONE[min(batch.looks, len(_NOT_DONE)) - 1]
+        look.next_at = look.next_at or now + timedelta(seconds=pause)
+        return
+    if Delivery.UNREAD not in people.values() and Delivery.UNKNOWN not in people.values():
+        look.next_at = None
+        return
+    planned = min((at for at in plan if at > now), default=None)
+    look.next_at = max(look.next_at, planned) if look.next_at and planned else planned
 
 
 def _turns(
@@ -182,15 +236,32 @@ def _turns(
         places[batch.app_id] += 1
 
 
-async def _attribute(connection: Connection, look: _Look, *, lost: bool) -> None:
+async def _attribute(connection: Connection, look: _Look) -> None:
     """Find out what duplicates mean; only a batch with a lost call leaves a doubt."""
     duplicates = [userid for userid, finding in look.findings.items() if finding.code == DUPLICATE]
-    if not duplicates or not lost:
+    if not duplicates or look.batch.lost_at is None:
         return
-    day = look.batch.sent_at.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = beijing_day(look.batch.sent_at)
     elsewhere = await deliveries.same_words(connection, look.batch.id, duplicates, day_start=day)
     for userid in duplicates:
-        look.findings[userid] = attribute(elsewhere.get(userid, ()), lost=lost)
+        look.findings[userid] = attribute(elsewhere.get(userid, ()), lost=True)
+
+
+async def _learn(
+    connection: Connection,
+    looks: list[_Look],
+    receipts: list[deliveries.Receipt],
+    now: datetime,
+) -> None:
+    """Remember whom DingTalk calls invalid, for the next forecast."""
+    apps_of = {look.batch.firing_id: look.batch.app_id for look in looks}
+    invalid = [
+        (apps_of[receipt.firing_id], receipt.firing_id, receipt.userid)
+        for receipt in receipts
+        if receipt.state is Delivery.INVALID
+    ]
+    if invalid:
+        await foresight.learn_outsiders(connection, invalid, now)
 
 
 def _findings(result: SendResult) -> dict[str, Finding]:

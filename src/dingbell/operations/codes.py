@@ -14,6 +14,12 @@ _OURS = {
         "钉钉已处理完毕但没有给出此人的结果",
     ),
     "node_died": ("the node died during the call", "节点在调用途中退出"),
+    "by_hand": ("a person said so", "由人工确认"),
+    "too_long": (
+        "the message rendered for them breaks a limit; not called",
+        "为其渲染的消息超出限制; 未调用",
+    ),
+    "denied": ("on the deny-list; not called", "在拒发名单中; 未调用"),
     "stale": ("not called: this host was frozen", "未调用: 主机曾被冻结"),
 }
 

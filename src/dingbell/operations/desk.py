@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock
+from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.store.connection import Pool
 from dingbell.store.vault import Vault
@@ -18,6 +19,8 @@ class Desk:
     """The surroundings of operations.
 
     Attributes:
+        pace: of apps and orgs that have none of their own.
+        allowance: what DingTalk allows where an org does not say otherwise.
         default_app: the name of the app the environment gives, if it gives one.
         oapi_url: where apps live that do not say so themselves.
         api_url: likewise for DingTalk's new API.
@@ -31,3 +34,4 @@ class Desk:
     oapi_url: str
     api_url: str
     default_app: str | None = None
+    allowance: Allowance = Allowance()

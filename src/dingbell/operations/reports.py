@@ -1,30 +1,29 @@
-"""Operations on firings: list, show, wait, cancel, recall, export."""
+"""Operations on firings: list, show, wait, cancel, recall."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TextIO
+from typing import Any
 
 from dingbell.clock import SHANGHAI
 from dingbell.domain.lifecycle import Batch, Firing
+from dingbell.domain.preflight import came_true, expectation
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
 from dingbell.store import batches, deliveries, firings, jobs
 from dingbell.store.connection import Connection, transaction
 from dingbell.store.firings import Summary
 
-__all__ = ["cancel", "export", "listed", "recall", "show", "troubles", "watch"]
+__all__ = ["cancel", "cancel_all", "listed", "recall", "show", "troubles", "watch"]
 
 # `recall` works for 24 h (recall page, read 2026-08).
 RECALL_WINDOW = timedelta(hours=24)
 _LOOK_EVERY = 0.3
 
 
-def _instant(value: datetime | None) -> str | None:
+def instant(value: datetime | None) -> str | None:
     return value.astimezone(SHANGHAI).isoformat() if value else None
 
 
@@ -35,22 +34,32 @@ def present(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
         "schedule": summary.schedule,
         "kind": summary.kind,
         "app": summary.app,
-        "due_at": _instant(summary.due_at),
+        "due_at": instant(summary.due_at),
         "state": summary.state,
         "reason": summary.reason,
         "occurrences": summary.occurrences,
-        "totals": totals,
-        "created_at": _instant(summary.created_at),
-        "planned_at": _instant(summary.planned_at),
-        "started_at": _instant(summary.started_at),
-        "settled_at": _instant(summary.settled_at),
+        "parent": summary.parent_id,
+        "held_until": instant(summary.held_until),
+        "requested_by": summary.requested_by,
+        # People are forgotten one day, totals are not.
+        "totals": totals if summary.totals is None else summary.totals,
+        "forecast": summary.forecast,
+        "created_at": instant(summary.created_at),
+        "planned_at": instant(summary.planned_at),
+        "started_at": instant(summary.started_at),
+        "settled_at": instant(summary.settled_at),
     }
 
 
 async def listed(
-    desk: Desk, *, limit: int = 20, schedule: str | None = None, state: str | None = None
+    desk: Desk,
+    *,
+    limit: int = 20,
+    schedule: str | None = None,
+    state: str | None = None,
+    unknown: bool = False,
 ) -> list[dict[str, Any]]:
-    """The newest firings first.
+    """The newest firings first; with `unknown`, those with people of whom nobody knows.
 
     Raises:
         InputError: there is no such state.
@@ -62,12 +71,19 @@ async def listed(
             ).format(state=state, known=", ".join(one.value for one in Firing))
         )
     async with desk.pool.acquire() as connection:
-        found = await firings.summaries(connection, limit=limit, schedule=schedule, state=state)
+        found = await firings.summaries(
+            connection, limit=limit, schedule=schedule, state=state, unknown=unknown
+        )
         totals = await deliveries.totals(connection, [one.id for one in found])
     return [present(one, totals[one.id]) for one in found]
 
 
-async def _summary(connection: Connection, firing_id: int) -> Summary:
+async def find(connection: Connection, firing_id: int) -> Summary:
+    """A firing.
+
+    Raises:
+        NotFoundError: there is no such firing.
+    """
     found = await firings.summary(connection, firing_id)
     if found is None:
         raise NotFoundError(
@@ -82,7 +98,7 @@ async def _summary(connection: Connection, firing_id: int) -> Summary:
 async def overview(desk: Desk, firing_id: int) -> dict[str, Any]:
     """A firing with its totals, without its people."""
     async with desk.pool.acquire() as connection:
-        summary = await _summary(connection, firing_id)
+        summary = await find(connection, firing_id)
         totals = await deliveries.totals(connection, [firing_id])
     return present(summary, totals[firing_id])
 
@@ -97,10 +113,11 @@ async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
         desk.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read"),
     ):
-        summary = await _summary(connection, firing_id)
+        summary = await find(connection, firing_id)
         totals = await deliveries.totals(connection, [firing_id])
         own = await batches.of_firing(connection, firing_id)
         people = await deliveries.of_firing(connection, firing_id)
+        odd = await deliveries.surprises(connection, firing_id)
     return {
         **present(summary, totals[firing_id]),
         "batches": [
@@ -108,27 +125,44 @@ async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
                 "ordinal": row["ordinal"],
                 "state": row["state"],
                 "task_id": row["task_id"],
-                "slot_at": _instant(row["slot_at"]),
-                "sent_at": _instant(row["sent_at"]),
+                "slot_at": instant(row["slot_at"]),
+                "sent_at": instant(row["sent_at"]),
                 "size": row["size"],
                 "attempts": row["attempt"],
                 "code": row["code"],
             }
             for row in own
         ],
-        "deliveries": [_delivery(dict(row)) for row in people],
+        "deliveries": [delivery(dict(row)) for row in people],
+        "surprises": [
+            _surprise(dict(row)) for row in odd if came_true(row["foreseen"], row["state"]) is False
+        ],
     }
 
 
-def _delivery(row: dict[str, Any]) -> dict[str, Any]:
+def _surprise(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Somebody of whom the forecast was wrong."""
+    return {
+        "userid": row["userid"],
+        "expected": expectation(row["foreseen"]).expected,
+        "state": row["state"],
+        "code": row["code"],
+    }
+
+
+def delivery(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the ledger as JSON."""
+    expected = expectation(row["foreseen"])
     return {
         "userid": row["userid"],
         "name": row["name"],
         "state": row["state"],
         "code": row["code"],
         "task_id": row["task_id"],
-        "sent_at": _instant(row["sent_at"]),
-        "read_at": _instant(row["read_at"]),
+        "sent_at": instant(row["sent_at"]),
+        "read_at": instant(row["read_at"]),
+        "attempt": row["attempt"],
+        "expected": expected.expected,
     }
 
 
@@ -168,7 +202,7 @@ async def cancel(desk: Desk, firing_id: int) -> dict[str, Any]:
         ConflictError: there is nothing left to cancel.
     """
     async with transaction(desk.pool) as connection:
-        summary = await _summary(connection, firing_id)
+        summary = await find(connection, firing_id)
         moved = await firings.move(
             connection,
             [firing_id],
@@ -187,6 +221,20 @@ async def cancel(desk: Desk, firing_id: int) -> dict[str, Any]:
     return await overview(desk, firing_id)
 
 
+async def cancel_all(desk: Desk) -> list[int]:
+    """Cancel everything that has not been sent, of every firing on its way; return which."""
+    async with desk.pool.acquire() as connection:
+        waiting = await firings.cancelable(connection)
+    canceled = []
+    for firing_id in waiting:
+        try:
+            await cancel(desk, firing_id)
+        except ConflictError:
+            continue  # it has come to its end meanwhile
+        canceled.append(firing_id)
+    return canceled
+
+
 async def recall(desk: Desk, firing_id: int) -> None:
     """Have every batch of a firing taken off the phones; the engine does it.
 
@@ -196,7 +244,7 @@ async def recall(desk: Desk, firing_id: int) -> None:
     """
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
-        summary = await _summary(connection, firing_id)
+        summary = await find(connection, firing_id)
         rows = await batches.of_firing(connection, firing_id)
         sent = [
             row for row in rows if row["state"] in (Batch.ACCEPTED, Batch.SETTLED, Batch.SENDING)
@@ -227,25 +275,3 @@ async def recalled(desk: Desk, firing_id: int) -> bool:
         or (row["code"] or "").startswith("recall:")
         for row in rows
     )
-
-
-_FIELDS = ("userid", "name", "state", "code", "task_id", "sent_at", "read_at")
-
-
-async def export(desk: Desk, firing_id: int, form: str, out: TextIO) -> int:
-    """Write the ledger of a firing as `csv` or `jsonl`; return how many rows."""
-    count = 0
-    async with transaction(desk.pool) as connection:
-        await _summary(connection, firing_id)
-        rows = deliveries.stream(connection, firing_id)
-        writer = csv.DictWriter(out, _FIELDS)
-        if form == "csv":
-            writer.writeheader()
-        async for row in rows:
-            delivery = _delivery(row)
-            if form == "csv":
-                writer.writerow(delivery)
-            else:
-                out.write(json.dumps(delivery, ensure_ascii=False) + "\n")
-            count += 1
-    return count

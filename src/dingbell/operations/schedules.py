@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from dingbell.directory.sync import Progress
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.domain.trigger import Once, instants, parse_zone
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
-from dingbell.operations import apps
+from dingbell.operations import approvals, apps, preflight
 from dingbell.operations.desk import Desk
 from dingbell.store import firings, jobs, schedules
 from dingbell.store.connection import Connection, transaction
@@ -31,6 +32,7 @@ def present(schedule: Schedule) -> dict[str, Any]:
         "problem": schedule.problem,
         "source": schedule.source,
         "revision": schedule.revision,
+        "approved": schedule.approved,
         "next_due_at": due.astimezone(zone).isoformat() if due else None,
         "spec": schedule.spec,
         "created_at": schedule.created_at.isoformat(),
@@ -69,6 +71,33 @@ async def preview(desk: Desk, name: str, count: int) -> dict[str, Any]:
     }
 
 
+async def preview_people(
+    desk: Desk, name: str, count: int, *, progress: Progress = lambda _: None
+) -> dict[str, Any]:
+    """The next instants of a schedule, and what the first of them will do to each person.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+        InputError: it never fires again, or its audience or message does not work.
+    """
+    found = await preview(desk, name, count)
+    spec = await _spec(desk, name)
+    outlook = await preflight.of_schedule(desk, name, spec, progress=progress)
+    if outlook is None:
+        raise InputError(
+            Text("schedule {name!r} never fires again", "日程 {name!r} 不会再触发").format(
+                name=name
+            )
+        )
+    warnings = [str(one) for one in preflight.warnings(name, spec, desk.clock.now())]
+    return {**found, "warnings": warnings, **preflight.present(outlook)}
+
+
+async def _spec(desk: Desk, name: str) -> ScheduleSpec:
+    async with desk.pool.acquire() as connection:
+        return (await _named(connection, name)).parsed()
+
+
 async def _named(connection: Connection, name: str, *, lock: bool = False) -> Schedule:
     schedule = await schedules.named(connection, name, lock=lock)
     if schedule is None:
@@ -88,12 +117,28 @@ async def put(desk: Desk, name: str, spec: ScheduleSpec, *, source: str) -> str:
 
 
 async def store(
-    desk: Desk, connection: Connection, name: str, spec: ScheduleSpec, *, source: str
+    desk: Desk,
+    connection: Connection,
+    name: str,
+    spec: ScheduleSpec,
+    *,
+    source: str,
+    by: str | None = None,
+    people: int = 0,
 ) -> str:
     """Create or change a schedule inside the caller's transaction.
 
     What had been prepared under the old words and was not called yet is taken back, and prepared
     again under the new ones.
+
+    Args:
+        desk: where.
+        connection: in a transaction.
+        name: of the schedule.
+        spec: what it says.
+        source: `yaml` or `python`; the other kind's schedules are not touched.
+        by: the account that asks; None is the local command line.
+        people: how many it goes to: for a large one a second account has to approve.
     """
     app = await apps.find(desk, connection, spec.app)
     known = await schedules.named(connection, name, lock=True)
@@ -107,6 +152,7 @@ async def store(
     if known and known.app_id == app.id and known.spec == spec.to_dict():
         return "unchanged"
     now = desk.clock.now()
+    approved = not await approvals.needed(connection, spec.to, people, by=by)
     if known is None:
         await schedules.insert(
             connection,
@@ -116,14 +162,23 @@ async def store(
             spec=spec,
             next_due_at=_first_due(name, spec, now),
             now=now,
+            by=by,
+            approved=approved,
         )
         return "created"
-    taken_back = await firings.unprepare(connection, known.id)
+    taken_back = await firings.unprepare(connection, known.id, now)
     fired = await firings.last_due(connection, known.id) is not None
     active = known.state == "active"
     next_due = _next_due(spec, now, taken_back, fired=fired) if active else None
     await schedules.update(
-        connection, known.id, app_id=app.id, spec=spec, next_due_at=next_due, now=now
+        connection,
+        known.id,
+        app_id=app.id,
+        spec=spec,
+        next_due_at=next_due,
+        now=now,
+        by=by,
+        approved=approved,
     )
     return "changed"
 
@@ -165,7 +220,7 @@ async def pause(desk: Desk, name: str) -> None:
         schedule = await _named(connection, name, lock=True)
         if schedule.state == "paused":
             return
-        await firings.unprepare(connection, schedule.id)
+        await firings.unprepare(connection, schedule.id, desk.clock.now())
         await schedules.set_state(
             connection,
             schedule.id,
@@ -198,12 +253,12 @@ async def delete(desk: Desk, name: str) -> None:
     """Remove a schedule; its firings stay in the ledger."""
     async with transaction(desk.pool) as connection:
         schedule = await _named(connection, name, lock=True)
-        await remove(connection, schedule)
+        await remove(desk, connection, schedule)
 
 
-async def remove(connection: Connection, schedule: Schedule) -> None:
+async def remove(desk: Desk, connection: Connection, schedule: Schedule) -> None:
     """Remove a schedule inside the caller's transaction."""
-    await firings.unprepare(connection, schedule.id)
+    await firings.unprepare(connection, schedule.id, desk.clock.now())
     await schedules.delete(connection, schedule.id)
 
 

@@ -63,17 +63,37 @@ def _app(row: asyncpg.Record) -> App:
     return App(**{**values, "names": tuple(values["names"])})
 
 
-async def put_org(connection: Connection, name: str, people_per_minute: int | None = None) -> None:
-    """Make an org known; a pace that is given replaces the one it had."""
+async def put_org(
+    connection: Connection,
+    name: str,
+    people_per_minute: int | None = None,
+    *,
+    monthly_calls: int | None = None,
+    hold_bulk_at: float | None = None,
+) -> None:
+    """Make an org known; what is given replaces what it had."""
     await connection.execute(
         """
-        insert into orgs (name, people_per_minute) values ($1, $2)
+        insert into orgs (name, people_per_minute, monthly_calls, hold_bulk_at)
+        values ($1, $2, $3, $4)
         on conflict (name) do update
-        set people_per_minute = coalesce(excluded.people_per_minute, orgs.people_per_minute)
+        set people_per_minute = coalesce(excluded.people_per_minute, orgs.people_per_minute),
+            monthly_calls = coalesce(excluded.monthly_calls, orgs.monthly_calls),
+            hold_bulk_at = coalesce(excluded.hold_bulk_at, orgs.hold_bulk_at)
         """,
         name,
         people_per_minute,
+        monthly_calls,
+        hold_bulk_at,
     )
+
+
+async def all_orgs(connection: Connection) -> dict[str, dict[str, float | None]]:
+    """What is set for each org, by name."""
+    rows = await connection.fetch(
+        "select name, people_per_minute, monthly_calls, hold_bulk_at from orgs order by name"
+    )
+    return {row["name"]: {k: v for k, v in row.items() if k != "name"} for row in rows}
 
 
 async def put(connection: Connection, app: NewApp, now: datetime) -> int:

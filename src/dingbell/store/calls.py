@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from dingbell.store.batches import Claimed
+from dingbell.store.claims import Claimed
 from dingbell.store.connection import Connection
 
 __all__ = ["Answer", "complete", "insert", "load", "tasks", "times_lost"]

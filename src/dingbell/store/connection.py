@@ -66,7 +66,11 @@ async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
         raise InputError(_not_accepted(error)) from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseError(_unreachable(error)) from None
-    await _prepare(connection)
+    try:
+        await _prepare(connection)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 

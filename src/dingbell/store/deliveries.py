@@ -25,11 +25,15 @@ class Receipt:
     code: str | None = None
 
 
-async def copy(connection: Connection, rows: Iterable[tuple[int, str, int, int, str]]) -> None:
-    """Write planned deliveries: (firing id, userid, batch id, people, state)."""
+# (firing id, userid, batch id, people, state, why it is not expected to arrive).
+New = tuple[int, str, int, int, str, str | None]
+
+
+async def copy(connection: Connection, rows: Iterable[New]) -> None:
+    """Write new deliveries, row by row as they come."""
     await connection.copy_records_to_table(
         "deliveries",
-        columns=["firing_id", "userid", "batch_id", "people", "state"],
+        columns=["firing_id", "userid", "batch_id", "people", "state", "foreseen"],
         records=rows,
     )
 
@@ -64,6 +68,34 @@ async def move_batches(
         origins(DELIVERY_MOVES, target),
         code,
     )
+    if target is Delivery.UNKNOWN:
+        await _note_unknown(connection, batch_ids)
+
+
+async def _note_unknown(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Note with their batches that there are people of whom nobody knows: so they are found."""
+    await connection.execute(
+        "update batches set unknown = true where id = any($1::bigint[]) and not unknown",
+        list(batch_ids),
+    )
+
+
+async def resolve(
+    connection: Connection, firing_id: int, userids: Sequence[str], target: Delivery, *, code: str
+) -> list[str]:
+    """Move people of a firing out of `unknown`; all of them when none are named."""
+    rows = await connection.fetch(
+        """
+        update deliveries set state = $3, code = $4
+        where firing_id = $1 and state = 'unknown'
+          and (cardinality($2::text[]) = 0 or userid = any($2::text[])) returning userid
+        """,
+        firing_id,
+        list(userids),
+        target.value,
+        code,
+    )
+    return [row["userid"] for row in rows]
 
 
 _ALLOWED = [
@@ -73,7 +105,7 @@ _ALLOWED = [
 
 async def receive(connection: Connection, receipts: Sequence[Receipt], now: datetime) -> None:
     """Write what DingTalk says of people; only moves that the table of moves allows are made."""
-    await connection.execute(
+    moved = await connection.fetch(
         """
         update deliveries d set state = r.state, code = r.code,
             read_at = case when r.state = 'read' then coalesce(d.read_at, $5::timestamptz) end
@@ -82,6 +114,7 @@ async def receive(connection: Connection, receipts: Sequence[Receipt], now: date
         where d.firing_id = r.firing_id and d.userid = r.userid
           and (d.state = r.state
                or (d.state, r.state) in (select * from unnest($6::text[], $7::text[])))
+        returning d.batch_id, d.state
         """,
         [receipt.firing_id for receipt in receipts],
         [receipt.userid for receipt in receipts],
@@ -91,6 +124,9 @@ async def receive(connection: Connection, receipts: Sequence[Receipt], now: date
         [origin for origin, _ in _ALLOWED],
         [target for _, target in _ALLOWED],
     )
+    unknown = {row["batch_id"] for row in moved if row["state"] == Delivery.UNKNOWN}
+    if unknown:
+        await _note_unknown(connection, sorted(unknown))
 
 
 async def states(connection: Connection, batch_ids: Sequence[int]) -> dict[int, dict[str, str]]:
@@ -135,12 +171,29 @@ async def same_words(
     return found
 
 
+async def unread(connection: Connection, firing_id: int) -> list[dict[str, Any]]:
+    """Who has a notice of a firing and has not read it: userid, name, manager."""
+    rows = await connection.fetch(
+        """
+        select d.userid, coalesce(p.name, d.userid) as name, p.attributes ->> 'manager' as manager
+        from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
+        left join people p on p.org = b.org and p.userid = d.userid
+        where d.firing_id = $1 and d.state = 'unread' order by d.userid
+        """,
+        firing_id,
+    )
+    return [dict(row) for row in rows]
+
+
 async def totals(connection: Connection, firing_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """How many people of each firing are in which state."""
     rows = await connection.fetch(
         """
-        select firing_id, state, sum(people)::int as people from deliveries
-        where firing_id = any($1::bigint[]) group by firing_id, state order by firing_id, state
+        select f.id as firing_id, t.state, t.people
+        from unnest($1::bigint[]) as f (id) cross join lateral (
+            select state, sum(people)::int as people from deliveries
+            where firing_id = f.id group by state) as t
+        order by f.id, t.state
         """,
         list(firing_ids),
     )
@@ -151,11 +204,42 @@ async def totals(connection: Connection, firing_ids: Sequence[int]) -> dict[int,
 
 
 _LEDGER = """
-    select d.userid, d.state, d.code, b.task_id, d.sent_at, d.read_at, d.people, p.name
-    from deliveries d join batches b on b.id = d.batch_id
+    select d.userid, d.state, d.code, b.task_id, d.sent_at, d.read_at, d.people, p.name,
+           d.foreseen, b.attempt
+    from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
     left join people p on p.org = b.org and p.userid = d.userid
     where d.firing_id = $1 order by b.ordinal, d.userid
 """
+
+
+async def of_person(
+    connection: Connection, userid: str, *, limit: int, org: str | None = None
+) -> list[asyncpg.Record]:
+    """All that one person was sent, the newest first."""
+    return await connection.fetch(
+        """
+        select f.id as firing, f.schedule, f.kind, f.due_at, d.state, d.code, d.foreseen,
+               b.task_id, d.sent_at, d.read_at, b.attempt, convert_from(b.body, 'UTF8') as body
+        from deliveries d join batches b on b.id = d.batch_id join firings f on f.id = d.firing_id
+        where d.userid = $1 and ($3::text is null or b.org = $3)
+        order by d.firing_id desc limit $2
+        """,
+        userid,
+        limit,
+        org,
+    )
+
+
+async def surprises(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
+    """(userid, state, code, foreseen) of everybody who might not have ended as foreseen."""
+    return await connection.fetch(
+        """
+        select userid, state, code, foreseen from deliveries
+        where firing_id = $1 and (foreseen is not null or state not in ('sent', 'unread', 'read'))
+        order by userid
+        """,
+        firing_id,
+    )
 
 
 async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Record]:

@@ -32,6 +32,9 @@ class NewFiring:
     state: Firing = Firing.DUE
     reason: str | None = None
     occurrences: int = 1
+    parent_id: int | None = None
+    held_until: datetime | None = None
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class FiringRow:
     created_at: datetime
     state: str
     tries: int
+    parent_id: int | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,15 @@ class Summary:
     state: str
     reason: str | None
     occurrences: int
+    parent_id: int | None
+    held_until: datetime | None
+    requested_by: str | None
+    forecast: dict[str, Any] | None
+    totals: dict[str, int] | None
 
 
 _COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at,
-    created_at, state, tries"""
+    created_at, state, tries, parent_id, reason"""
 
 
 # A planner that is alive touches its firings more often than this.
@@ -97,16 +107,17 @@ async def create(
         """
         insert into firings (schedule_id, schedule, revision, kind, key, app_id, org, function,
                              spec, due_at, created_at, touched_at, settled_at, state, reason,
-                             occurrences)
+                             occurrences, parent_id, held_until, requested_by)
         select f.schedule_id, f.schedule, f.revision, f.kind, f.key, f.app_id, f.org, f.function,
-               f.spec, f.due_at, $14::timestamptz, $14::timestamptz,
-               case when f.state <> 'due' then $14::timestamptz end, f.state, f.reason,
-               f.occurrences
+               f.spec, f.due_at, $17::timestamptz, $17::timestamptz,
+               case when f.state not in ('due', 'held') then $17::timestamptz end, f.state,
+               f.reason, f.occurrences, f.parent_id, f.held_until, f.requested_by
         from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[],
                     $7::text[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::text[],
-                    $12::text[], $13::int[])
+                    $12::text[], $13::int[], $14::bigint[], $15::timestamptz[], $16::text[])
              with ordinality as f (schedule_id, schedule, revision, kind, key, app_id, org,
-                                   function, spec, due_at, state, reason, occurrences, place)
+                                   function, spec, due_at, state, reason, occurrences, parent_id,
+                                   held_until, requested_by, place)
         order by f.place
         on conflict (coalesce(schedule_id, 0), kind, key) do nothing
         returning id, coalesce(schedule_id, 0) as schedule_id, kind, key
@@ -124,6 +135,9 @@ async def create(
         [f.state.value for f in firings],
         [f.reason for f in firings],
         [f.occurrences for f in firings],
+        [f.parent_id for f in firings],
+        [f.held_until for f in firings],
+        [f.requested_by for f in firings],
         now,
     )
     ids = {(row["schedule_id"], row["kind"], row["key"]): row["id"] for row in rows}
@@ -183,6 +197,18 @@ async def lock(connection: Connection, ids: Sequence[int], state: Firing) -> lis
     return [_row(row) for row in rows]
 
 
+async def foresee(connection: Connection, forecasts: Sequence[tuple[int, dict[str, Any]]]) -> None:
+    """Keep with firings what is expected of them."""
+    await connection.execute(
+        """
+        update firings f set forecast = e.forecast
+        from unnest($1::bigint[], $2::jsonb[]) as e (id, forecast) where f.id = e.id
+        """,
+        [firing_id for firing_id, _ in forecasts],
+        [forecast for _, forecast in forecasts],
+    )
+
+
 async def move(
     connection: Connection,
     ids: Sequence[int],
@@ -207,8 +233,10 @@ async def move(
     return [row["id"] for row in rows]
 
 
-async def unprepare(connection: Connection, schedule_id: int) -> datetime | None:
+async def unprepare(connection: Connection, schedule_id: int, now: datetime) -> datetime | None:
     """Take back the occurrences of a schedule for which no call was made.
+
+    Those that are held are canceled: their instant has passed.
 
     Returns:
         The earliest due instant taken back, to be made again under the new rule.
@@ -222,6 +250,15 @@ async def unprepare(connection: Connection, schedule_id: int) -> datetime | None
         schedule_id,
     )
     ids = [row["id"] for row in rows]
+    await connection.execute(
+        """
+        update firings set state = 'canceled', settled_at = $2,
+            reason = 'the schedule was changed while it was held'
+        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
+        """,
+        schedule_id,
+        now,
+    )
     for statement in (
         "delete from deliveries where firing_id = any($1::bigint[])",
         "delete from batches where firing_id = any($1::bigint[])",
@@ -238,6 +275,19 @@ async def last_due(connection: Connection, schedule_id: int) -> datetime | None:
         schedule_id,
     )
     return due
+
+
+async def last_forecast(connection: Connection, schedule_id: int) -> dict[str, Any] | None:
+    """What was expected of a schedule's newest planned occurrence."""
+    forecast: dict[str, Any] | None = await connection.fetchval(
+        """
+        select forecast from firings
+        where schedule_id = $1 and kind = 'occurrence' and forecast is not null
+        order by due_at desc limit 1
+        """,
+        schedule_id,
+    )
+    return forecast
 
 
 async def settle(connection: Connection, ids: Sequence[int], now: datetime) -> list[int]:
@@ -259,6 +309,18 @@ async def settle(connection: Connection, ids: Sequence[int], now: datetime) -> l
     return [row["id"] for row in rows]
 
 
+async def with_follow_up(connection: Connection, ids: Sequence[int]) -> list[FiringRow]:
+    """Those of the firings that are to be followed up on; a follow-up itself is not."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from firings
+        where id = any($1::bigint[]) and kind <> 'follow_up' and spec ? 'follow_up' order by id
+        """,
+        list(ids),
+    )
+    return [_row(row) for row in rows]
+
+
 async def blocked_by_earlier(connection: Connection, ids: Sequence[int]) -> set[int]:
     """Those firings of which an earlier one of the same schedule is still being sent."""
     rows = await connection.fetch(
@@ -275,25 +337,35 @@ async def blocked_by_earlier(connection: Connection, ids: Sequence[int]) -> set[
 
 _SUMMARY = """
     select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
-           f.settled_at, f.state, f.reason, f.occurrences,
+           f.settled_at, f.state, f.reason, f.occurrences, f.parent_id, f.held_until,
+           f.requested_by, f.forecast, f.totals,
            (select min(n.name) from app_names n where n.app_id = f.app_id) as app
     from firings f
 """
 
 
 async def summaries(
-    connection: Connection, *, limit: int, schedule: str | None = None, state: str | None = None
+    connection: Connection,
+    *,
+    limit: int,
+    schedule: str | None = None,
+    state: str | None = None,
+    unknown: bool = False,
 ) -> list[Summary]:
     """The newest firings first: created last."""
     rows = await connection.fetch(
         f"""
         {_SUMMARY}
         where ($2::text is null or f.schedule = $2) and ($3::text is null or f.state = $3)
+          and (not $4 or exists (
+              select from batches b join deliveries d on d.batch_id = b.id and d.state = 'unknown'
+              where b.firing_id = f.id and b.unknown))
         order by f.id desc limit $1
         """,
         limit,
         schedule,
         state,
+        unknown,
     )
     return [Summary(**dict(row)) for row in rows]
 
@@ -302,6 +374,14 @@ async def summary(connection: Connection, firing_id: int) -> Summary | None:
     """One firing."""
     row = await connection.fetchrow(f"{_SUMMARY} where f.id = $1", firing_id)
     return Summary(**dict(row)) if row else None
+
+
+async def cancelable(connection: Connection) -> list[int]:
+    """Firings of which something may still be sent."""
+    rows = await connection.fetch(
+        "select id from firings where state in ('due', 'held', 'planned', 'sending') order by id"
+    )
+    return [row["id"] for row in rows]
 
 
 async def ask_recall(connection: Connection, firing_id: int, now: datetime | None) -> None:
@@ -347,28 +427,3 @@ async def settling_lost(connection: Connection, before: datetime) -> list[int]:
         before,
     )
     return [row["id"] for row in rows]
-
-
-async def prune(connection: Connection, before: datetime) -> int:
-    """Delete up to 100 firings that ended before an instant, with all that belongs to them."""
-    ids = await connection.fetchval(
-        """
-        select coalesce(array_agg(id), '{}') from (
-            select id from firings
-            where settled_at < $1 and state not in ('due', 'planned', 'sending') limit 100
-        ) as old
-        """,
-        before,
-    )
-    await connection.execute(
-        "delete from calls where batch_id in "
-        "(select id from batches where firing_id = any($1::bigint[]))",
-        ids,
-    )
-    for table in ("deliveries", "batches"):
-        await connection.execute(
-            f"delete from {table} where firing_id = any($1::bigint[])",
-            ids,
-        )
-    await connection.execute("delete from firings where id = any($1::bigint[])", ids)
-    return len(ids)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "current_revision", "upgrade"]
 
-HEAD = "0001"
+HEAD = "0002"
 _LOCK = 7_466_315_240_001  # an advisory lock of ours
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -34,6 +34,8 @@ class Schedule:
     function: str | None
     next_due_at: datetime | None
     problem: str | None
+    requested_by: str | None
+    approved: bool
     created_at: datetime
     updated_at: datetime
 
@@ -54,11 +56,14 @@ class Due:
     spec: dict[str, Any]
     function: str | None
     next_due_at: datetime
+    approved: bool
 
 
 _SELECT = """
     select s.id, s.name, s.app_id, a.org, s.state, s.source, s.revision, s.spec, s.function,
-           s.next_due_at, s.problem, s.created_at, s.updated_at,
+           s.next_due_at, s.problem, s.requested_by,
+           coalesce(s.approved_revision, s.revision) = s.revision as approved,
+           s.created_at, s.updated_at,
            (select min(n.name) from app_names n where n.app_id = s.app_id) as app
     from schedules s join apps a on a.id = s.app_id
 """
@@ -89,13 +94,16 @@ async def insert(
     spec: ScheduleSpec,
     next_due_at: datetime | None,
     now: datetime,
+    by: str | None = None,
+    approved: bool = True,
 ) -> int:
-    """Add a schedule and wake the tickers."""
+    """Add a schedule and wake the tickers; one that is not approved fires held occurrences."""
     schedule_id: int = await connection.fetchval(
         """
         insert into schedules (name, app_id, state, source, spec, function, next_due_at, wake_at,
-                               created_at, updated_at)
-        values ($1, $2, 'active', $3, $4, $5, $6, $6::timestamptz - $7::interval, $8, $8)
+                               created_at, updated_at, requested_by, approved_revision)
+        values ($1, $2, 'active', $3, $4, $5, $6, $6::timestamptz - $7::interval, $8, $8, $9,
+                case when $10 then null else 0 end)
         returning id
         """,
         name,
@@ -106,6 +114,8 @@ async def insert(
         next_due_at,
         spec.prepare_ahead,
         now,
+        by,
+        approved,
     )
     await _notify(connection)
     return schedule_id
@@ -119,13 +129,17 @@ async def update(
     spec: ScheduleSpec,
     next_due_at: datetime | None,
     now: datetime,
+    by: str | None = None,
+    approved: bool = True,
 ) -> None:
     """Replace what a schedule says; its revision grows, a problem is forgotten."""
     await connection.execute(
         """
         update schedules set app_id = $2, spec = $3, function = $4, next_due_at = $5,
             wake_at = $5::timestamptz - $6::interval, revision = revision + 1, problem = null,
-            updated_at = $7
+            updated_at = $7, requested_by = $8,
+            approved_revision = case when $9 then null
+                                     else coalesce(approved_revision, revision) end
         where id = $1
         """,
         schedule_id,
@@ -135,6 +149,8 @@ async def update(
         next_due_at,
         spec.prepare_ahead,
         now,
+        by,
+        approved,
     )
     await _notify(connection)
 
@@ -160,6 +176,14 @@ async def set_state(
         next_due_at,
         prepare_ahead,
         now,
+    )
+    await _notify(connection)
+
+
+async def approve(connection: Connection, schedule_id: int) -> None:
+    """Approve the present revision of a schedule."""
+    await connection.execute(
+        "update schedules set approved_revision = revision where id = $1", schedule_id
     )
     await _notify(connection)
 
@@ -195,7 +219,8 @@ async def claim_due(
     """Lock the schedules whose time to prepare has come; those locked elsewhere are passed over."""
     rows = await connection.fetch(
         f"""
-        select s.id, s.name, s.app_id, a.org, s.revision, s.spec, s.function, s.next_due_at
+        select s.id, s.name, s.app_id, a.org, s.revision, s.spec, s.function, s.next_due_at,
+               coalesce(s.approved_revision, s.revision) = s.revision as approved
         from schedules s join apps a on a.id = s.app_id
         where s.state = 'active' and s.problem is null and s.wake_at <= $2 and {_MINE}
         order by s.wake_at limit $3

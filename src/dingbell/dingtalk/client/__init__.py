@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import aiohttp
@@ -23,6 +23,7 @@ from dingbell.dingtalk.wire.tokens import Fetched, TokenEndpoint
 __all__ = ["Client"]
 
 T = TypeVar("T")
+Gate = Callable[[str], Awaitable[None]]
 
 _system_clock: Callable[[], float] = time.time  # noqa: TID251  the client can be lifted out alone
 
@@ -43,6 +44,7 @@ class Client(Notifications, Identity, Directory, Uploads):
         tokens: TokenStore | None = None,
         timeout: float = 10.0,
         now: Callable[[], float] = _system_clock,
+        gate: Gate | None = None,
         token_endpoint: TokenEndpoint = "old",  # noqa: S107  a name, not a secret
     ) -> None:
         """Make a client; nothing is sent yet.
@@ -54,11 +56,14 @@ class Client(Notifications, Identity, Directory, Uploads):
             timeout: seconds for one request, from its start to its whole answer; half of it for
                 the connection. A call that first needs a token takes up to as long again.
             now: epoch seconds.
+            gate: awaited before every request with the path of its endpoint, so that all clients of
+                one address can keep below its limit together.
             token_endpoint: where tokens are fetched: `old` (gettoken) or `new`.
         """
         self.credentials = credentials
         self._now = now
         self._transport = Transport(session, timeout, now)
+        self._gate = gate
         self._token_endpoint: TokenEndpoint = token_endpoint
         self._tokens = TokenKeeper(
             credentials.app_key, tokens or MemoryTokenStore(), self._fetch_token, now
@@ -98,4 +103,6 @@ class Client(Notifications, Identity, Directory, Uploads):
 
     async def _exchange(self, call: Call[T], token: Token | None = None) -> T:
         request = call.request(self.credentials, token.value if token else None)
+        if self._gate is not None:
+            await self._gate(request.endpoint)
         return call.read(await self._transport.exchange(request))

@@ -6,7 +6,6 @@ rows, and what belongs to a firing is written and deleted in the firing's own tr
 
 from __future__ import annotations
 
-from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.store.jobs import queue_tables
 from dingbell.store.migrations import execute_script
 
@@ -14,9 +13,12 @@ revision = "0001"
 down_revision = None
 
 
-def _one_of(states: type[Firing | Batch | Delivery]) -> str:
-    return ", ".join(f"'{state.value}'" for state in states)
-
+_FIRING = "'due', 'planned', 'sending', 'settled', 'skipped', 'failed', 'canceled', 'recalled'"
+_BATCH = "'queued', 'sending', 'accepted', 'settled', 'failed', 'unknown', 'canceled', 'recalled'"
+_DELIVERY = (
+    "'planned', 'sent', 'unread', 'read', 'dropped', 'invalid', 'failed', 'unknown', 'canceled', "
+    "'recalled', 'untracked'"
+)
 
 _TABLES = f"""
 create table orgs (
@@ -140,7 +142,7 @@ create table firings (
     planned_at timestamptz,
     started_at timestamptz,
     settled_at timestamptz,
-    state text not null check (state in ({_one_of(Firing)})),
+    state text not null check (state in ({_FIRING})),
     reason text,
     occurrences integer not null default 1,
     tries integer not null default 0,
@@ -165,7 +167,7 @@ create table batches (
     body_hash bytea not null,
     size integer not null,
     target jsonb,
-    state text not null check (state in ({_one_of(Batch)})),
+    state text not null check (state in ({_BATCH})),
     slot_at timestamptz not null,
     wave bigint not null,
     attempt integer not null default 0,
@@ -208,7 +210,7 @@ create table deliveries (
     userid text not null,
     batch_id bigint not null,
     people integer not null default 1,
-    state text not null check (state in ({_one_of(Delivery)})),
+    state text not null check (state in ({_DELIVERY})),
     code text,
     sent_at timestamptz,
     read_at timestamptz,

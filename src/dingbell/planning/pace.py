@@ -7,13 +7,14 @@ adds to them meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from dingbell.clients import CALL_TIMEOUT
+from dingbell.domain.priority import Rank, without_reserve
 from dingbell.domain.slots import CALL_SPAN, PEOPLE_SPAN, Lane, Pace, Window
-from dingbell.store import apps, batches, calls
+from dingbell.store import apps, calls, claims
 from dingbell.store.connection import Connection
 
 __all__ = ["Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
@@ -41,14 +42,37 @@ class AppPace:
         """How many people a batch may hold: more would fit into no window."""
         return min(self.app.people_per_minute, self.in_org.people_per_minute)
 
+    def at(self, rank: Rank) -> AppPace:
+        """The part of it that a rank may use."""
+        if rank < Rank.BULK:
+            return self
+        return replace(self, app=without_reserve(self.app), in_org=without_reserve(self.in_org))
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Batches of one app that want slots, in order."""
+    """Batches of one app that want slots, in order.
+
+    Attributes:
+        not_before: the first instant allowed.
+        sizes: how many people each batch has.
+        rank: whose promised slots it may take, and whose it may not.
+        spread: the batches are to be spread evenly over so long, where the pace lets them.
+    """
 
     app_id: int
     not_before: datetime
     sizes: tuple[int, ...]
+    rank: Rank = Rank.NORMAL
+    spread: timedelta = timedelta(0)
+
+    def earliest(self) -> Iterator[tuple[float, int]]:
+        """Each batch's first instant allowed, in epoch seconds, and its size."""
+        start, step = (
+            self.not_before.timestamp(),
+            self.spread.total_seconds() / max(len(self.sizes), 1),
+        )
+        return ((start + place * step, size) for place, size in enumerate(self.sizes))
 
 
 async def paces_of(
@@ -79,18 +103,23 @@ async def paces_of(
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """What one call or promise occupies, until when."""
+    """What a call, or a promise to a batch of some rank, occupies; until when."""
 
     org: str
     app_id: int
     at: float
     size: int
+    rank: Rank | None = None
+
+    def counts_for(self, rank: Rank) -> bool:
+        """Whether a batch of a rank has to leave this its place: calls, and what comes first."""
+        return self.rank is None or self.rank < rank
 
 
 class _Lanes:
     """A lane for each app, over what has been called and promised; orgs share their windows."""
 
-    def __init__(self, loads: Sequence[_Load], paces: dict[int, AppPace]) -> None:
+    def __init__(self, loads: Iterable[_Load], paces: dict[int, AppPace]) -> None:
         own: dict[int, list[_Load]] = {app_id: [] for app_id in paces}
         shared: dict[str, list[_Load]] = {}
         for load in loads:
@@ -114,17 +143,33 @@ def _people(pace: Pace, loads: Sequence[_Load]) -> Window:
     return Window(pace.people_per_minute, PEOPLE_SPAN, ((load.at, load.size) for load in loads))
 
 
+def _at(paces: dict[int, AppPace], rank: Rank) -> dict[int, AppPace]:
+    return {app_id: pace.at(rank) for app_id, pace in paces.items()}
+
+
 async def _called(connection: Connection, orgs: Sequence[str], now: datetime) -> list[_Load]:
     rows = await calls.load(connection, orgs, since=now - _LOOK_BACK, arrives_within=CALL_TIMEOUT)
     return [_Load(r["org"], r["app_id"], r["until"].timestamp(), r["size"]) for r in rows]
 
 
 async def _promised(
-    connection: Connection, orgs: Sequence[str], now: datetime, without: Sequence[int]
+    connection: Connection,
+    orgs: Sequence[str],
+    now: datetime,
+    *,
+    up_to: Rank,
+    without: Sequence[int] = (),
 ) -> list[_Load]:
-    rows = await batches.reserved(connection, orgs, without)
+    rows = await claims.reserved(connection, orgs, up_to=up_to, without=without)
     return [
-        _Load(r["org"], r["app_id"], max(r["slot_at"], now).timestamp(), r["size"]) for r in rows
+        _Load(
+            r["org"],
+            r["app_id"],
+            max(r["slot_at"], now).timestamp(),
+            r["size"],
+            Rank(r["priority"]),
+        )
+        for r in rows
     ]
 
 
@@ -138,9 +183,11 @@ async def reserve_slots(
 ) -> list[list[datetime]]:
     """Reserve the earliest slots that overfill no window.
 
+    Slots promised to a later rank do not count: whoever holds them is moved back when they come.
+
     Args:
-        connection: in a transaction that holds the orgs' locks.
-        wanted: what wants slots, the most urgent first.
+        connection: in a transaction that holds the orgs' locks; a forecast needs none.
+        wanted: what wants slots; within a rank the first has the first choice.
         paces: from `paces_of`, locked.
         now: the present instant; no slot is before it.
         without: batches that give their old slots back.
@@ -149,21 +196,32 @@ async def reserve_slots(
         For each entry of `wanted` a slot per batch.
     """
     orgs = sorted({pace.org for pace in paces.values()})
+    last = max((entry.rank for entry in wanted), default=Rank.URGENT)
     loads = await _called(connection, orgs, now)
-    loads += await _promised(connection, orgs, now, without)
-    lanes = _Lanes(loads, paces)
-    found = []
-    for entry in wanted:
-        lane, pace = lanes[entry.app_id], paces[entry.app_id]
-        at = max(entry.not_before, now, pace.paused_until or now).timestamp()
-        slots = []
-        for wanted_size in entry.sizes:
-            size = min(wanted_size, pace.most_people)
-            at = lane.earliest(at, size)
-            lane.add(at, size)
-            slots.append(datetime.fromtimestamp(at, UTC))
-        found.append(slots)
-    return found
+    loads += await _promised(connection, orgs, now, up_to=last, without=without)
+    found: dict[int, list[datetime]] = {}
+    for rank in sorted({entry.rank for entry in wanted}):
+        # Among equals a promise is kept.
+        before = (load for load in loads if load.rank == rank or load.counts_for(rank))
+        lanes = _Lanes(before, _at(paces, rank))
+        for place, entry in enumerate(wanted):
+            if entry.rank == rank:
+                taken = _taken(entry, lanes[entry.app_id], paces[entry.app_id].at(rank), now)
+                found[place] = [datetime.fromtimestamp(load.at, UTC) for load in taken]
+                loads += taken
+    return [found[place] for place in range(len(wanted))]
+
+
+def _taken(entry: Wanted, lane: Lane, pace: AppPace, now: datetime) -> list[_Load]:
+    """Give each batch of an entry its place in the lane."""
+    at = max(now, pace.paused_until or now).timestamp()
+    taken = []
+    for not_before, wanted_size in entry.earliest():
+        size = min(wanted_size, pace.most_people)
+        at = lane.earliest(max(at, not_before), size)
+        lane.add(at, size)
+        taken.append(_Load(pace.org, entry.app_id, at, size, entry.rank))
+    return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +235,15 @@ class Admission:
         early: their windows are full; they need new slots.
     """
 
-    admitted: list[batches.Queued]
-    nudged: list[tuple[batches.Queued, datetime]]
-    waiting: list[tuple[batches.Queued, datetime]]
-    early: list[batches.Queued]
+    admitted: list[claims.Queued]
+    nudged: list[tuple[claims.Queued, datetime]]
+    waiting: list[tuple[claims.Queued, datetime]]
+    early: list[claims.Queued]
 
 
 async def admit(
     connection: Connection,
-    queued: Sequence[batches.Queued],
+    queued: Sequence[claims.Queued],
     paces: dict[int, AppPace],
     *,
     now: datetime,
@@ -196,33 +254,62 @@ async def admit(
     fits a moment later keeps its turn. So does one that would fit if every open call were answered
     now. Anything later would bunch up, and is given a new slot by the caller.
     """
-    loads = await _called(connection, sorted({batch.org for batch in queued}), now)
-    present = now.timestamp()
-    known = _Lanes(loads, paces)
-    hoped = _Lanes([replace(load, at=min(load.at, present)) for load in loads], paces)
+    orgs = sorted({batch.org for batch in queued})
+    loads = await _called(connection, orgs, now)
+    ranks = sorted({batch.rank for batch in queued})
+    if ranks and ranks[-1] > Rank.URGENT:
+        # Who comes before has a place here already, and need not race for it.
+        mine = [batch.id for batch in queued]
+        before = Rank(ranks[-1] - 1)
+        loads += await _promised(connection, orgs, now, up_to=before, without=mine)
     result = Admission([], [], [], [])
-    for batch in queued:
-        _judge(
-            batch, paces[batch.app_id], known[batch.app_id], hoped[batch.app_id], present, result
-        )
+    for rank in ranks:
+        own = [batch for batch in queued if batch.rank == rank]
+        loads += _sort(own, [x for x in loads if x.counts_for(rank)], _at(paces, rank), now, result)
     return result
 
 
+def _sort(
+    queued: Sequence[claims.Queued],
+    loads: Sequence[_Load],
+    paces: dict[int, AppPace],
+    now: datetime,
+    result: Admission,
+) -> list[_Load]:
+    """Sort the batches of one rank; return what those that may go occupy."""
+    present = now.timestamp()
+    known = _Lanes(loads, paces)
+    hoped = _Lanes(
+        [
+            load if load.rank is not None else replace(load, at=min(load.at, present))
+            for load in loads
+        ],
+        paces,
+    )
+    taken = []
+    for batch in queued:
+        app_id = batch.app_id
+        at = _judge(batch, paces[app_id], known[app_id], hoped[app_id], present, result)
+        if at is not None:
+            taken.append(_Load(batch.org, app_id, at, batch.size))
+    return taken
+
+
 def _judge(
-    batch: batches.Queued,
+    batch: claims.Queued,
     pace: AppPace,
     known: Lane,
     hoped: Lane,
     present: float,
     result: Admission,
-) -> None:
-    """Sort one batch, and let it occupy its place in the lanes."""
+) -> float | None:
+    """Sort one batch, and let it occupy its place in the lanes; return when it goes, if it does."""
     at = max(batch.slot_at.timestamp(), present)
     # A pace that was lowered below a batch lets it go alone.
     size = min(batch.size, pace.most_people)
     if pace.paused_until is not None and pace.paused_until.timestamp() > at:
         result.early.append(batch)
-        return
+        return None
     fits, hopes = known.earliest(at, size), hoped.earliest(at, size)
     if fits - at <= _PROMPT:
         result.admitted.append(batch)
@@ -232,9 +319,10 @@ def _judge(
         again = max(hopes, present + _LOOK_AGAIN)
         result.waiting.append((batch, datetime.fromtimestamp(again, UTC)))
         hoped.add(hopes, size)
-        return
+        return None
     else:
         result.early.append(batch)
-        return
+        return None
     known.add(fits, size)
     hoped.add(fits, size)
+    return fits

@@ -1,0 +1,168 @@
+"""`dingbell budget | alerts` and `dingbell people | accounts …`: what to keep an eye on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from dingbell.cli.frame import Json, explained, moment, print_json, run, table
+from dingbell.cli.language import tr
+
+__all__ = ["accounts", "add_to", "people"]
+
+people = typer.Typer(
+    help=tr("all that one person was sent", "查看某个人收到的全部通知"), no_args_is_help=True
+)
+accounts = typer.Typer(
+    help=tr("who may approve what others ask for", "可以审批他人请求的账户"), no_args_is_help=True
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        help=tr(
+            "the month's calls: used, on what, and how many it will be",
+            "本月调用次数: 已用、用途与预测",
+        )
+    )(budget)
+    app.command(help=tr("what needs a person", "需要人工处理的告警"))(alerts)
+
+
+async def _at_desk(module: str, operation: str, *arguments: Any, **options: Any) -> Any:
+    from importlib import import_module
+
+    from dingbell.bootstrap import open_desk
+    from dingbell.settings import Settings
+
+    work = getattr(import_module(f"dingbell.operations.{module}"), operation)
+    async with open_desk(Settings.load()) as desk:
+        return await work(desk, *arguments, **options)
+
+
+def budget(
+    org: Annotated[
+        str | None, typer.Option("--org", help=tr("only this org", "只看此组织"))
+    ] = None,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Show the budget."""
+    found = run(_at_desk("budgets", "overview", org))
+    if as_json:
+        print_json(found)
+        return
+    for one in found:
+        limit = one["limit"] if one["limit"] is not None else tr("no limit set", "未设上限")
+        used, coming = one["used"], one["forecast"]["calls"]
+        typer.echo(
+            tr(
+                f"{one['org']} {one['month']}: {used} of {limit} used, about {coming} by its end",
+                f"{one['org']} {one['month']}: 已用 {used} / {limit}, 预计月底共 {coming}",
+            )
+        )
+        if one["warning"]:
+            typer.echo(f"  ! {one['warning']}", err=True)
+        table(
+            (tr("endpoint", "接口"), tr("calls", "次数")),
+            one["by_endpoint"].items(),
+        )
+        table(
+            (tr("schedule", "日程"), tr("firings", "触发"), tr("calls", "次数")),
+            ((s["schedule"], s["firings"], s["calls"]) for s in one["by_schedule"]),
+        )
+
+
+def alerts(
+    everything: Annotated[
+        bool, typer.Option("--all", help=tr("also those that are over", "包括已结束的"))
+    ] = False,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """List alerts."""
+    found = run(_at_desk("alerts", "listed", only_open=not everything))
+    if as_json:
+        print_json(found)
+        return
+    table(
+        (
+            tr("since", "开始"),
+            tr("until", "结束"),
+            tr("alert", "告警"),
+            tr("about", "对象"),
+            tr("detail", "说明"),
+        ),
+        (
+            (moment(a["began_at"]), moment(a["ended_at"]), a["kind"], a["subject"], a["detail"])
+            for a in found
+        ),
+    )
+
+
+@people.command(help=tr("all that one person was sent, newest first", "某人的通知, 最新在前"))
+def show(
+    userid: Annotated[str, typer.Argument(help="userid")],
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help=tr("how many", "数量"))
+    ] = 50,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Show what one person was sent."""
+    found = run(_at_desk("ledger", "of_person", userid, limit=limit))
+    if as_json:
+        print_json(found)
+        return
+    table(
+        (
+            tr("firing", "触发"),
+            tr("schedule", "日程"),
+            tr("sent", "发出"),
+            tr("state", "状态"),
+            tr("code", "代码"),
+            tr("read", "已读"),
+        ),
+        (
+            (
+                one["firing"],
+                one["schedule"] or one["kind"],
+                moment(one["sent_at"]),
+                one["state"],
+                explained(one["code"], one["state"]),
+                moment(one["read_at"]),
+            )
+            for one in found
+        ),
+    )
+
+
+Name = Annotated[str, typer.Argument(help=tr("name of the account", "账户名称"))]
+
+
+@accounts.command("list", help=tr("all accounts", "所有账户"))
+def list_(as_json: Annotated[bool, Json] = False) -> None:
+    """List accounts."""
+    found = run(_at_desk("approvals", "account_names"))
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo("\n".join(found))
+
+
+@accounts.command(help=tr("add an account", "添加账户"))
+def add(name: Name, as_json: Annotated[bool, Json] = False) -> None:
+    """Add an account."""
+    _change("add_account", name, as_json=as_json)
+
+
+@accounts.command(help=tr("remove an account", "删除账户"))
+def remove(name: Name, as_json: Annotated[bool, Json] = False) -> None:
+    """Remove an account."""
+    _change("remove_account", name, as_json=as_json)
+
+
+def _change(operation: str, name: str, *, as_json: bool) -> None:
+    run(_at_desk("approvals", operation, name))
+    if as_json:
+        print_json({"account": name, "done": operation.removesuffix("_account")})
+    else:
+        typer.echo(name)

@@ -1,0 +1,85 @@
+"""Follow-up: remind those who have not read, then tell somebody else who they are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+from dingbell.domain.audience import Audience
+from dingbell.domain.duration import Duration
+from dingbell.domain.message import Message, Roster
+from dingbell.errors import InputError, Text
+
+__all__ = ["Escalation", "FollowUp", "Step"]
+
+# Receipts can be asked for during 24 h (result page, read 2026-08); the fresh look needs a moment.
+_LONGEST = timedelta(hours=23)
+
+
+def _inside_the_window(length: timedelta) -> timedelta:
+    if not timedelta(0) < length <= _LONGEST:
+        raise InputError(
+            Text(
+                "must be more than 0 and at most 23h: DingTalk tells who has read for 24 hours",
+                "必须大于 0 且至多 23h: 钉钉只在 24 小时内提供已读状态",
+            )
+        )
+    return length
+
+
+_Wait = Annotated[Duration, AfterValidator(_inside_the_window)]
+
+# The first reminds the unread, the second is about them.
+Step = Literal["remind", "escalate"]
+
+
+class Escalation(BaseModel):
+    """Whom to tell when the reminder was not enough.
+
+    Attributes:
+        unread_after: how long after the notice; counted as in the follow-up.
+        to: `managers`, each about their own people, or an audience, about all of them.
+        message: may use `{{ unread }}`, the list of people (`name`, `userid`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unread_after: _Wait
+    to: Literal["managers"] | Audience
+    message: Roster
+
+
+class FollowUp(BaseModel):
+    """What follows a firing that some have not read.
+
+    Attributes:
+        unread_after: how long after the last call of the notice; a fresh look comes just before.
+        message: the reminder; its words must differ, DingTalk drops what it has seen that day.
+        escalate: whom to tell later who still has not read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unread_after: _Wait
+    message: Message
+    escalate: Escalation | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.escalate and self.escalate.unread_after <= self.unread_after:
+            raise InputError(
+                Text(
+                    "escalate.unread_after must be later than unread_after",
+                    "escalate.unread_after 必须晚于 unread_after",
+                )
+            )
+        return self
+
+    def steps(self) -> list[tuple[Step, timedelta]]:
+        """What is done, and how long after the notice."""
+        found: list[tuple[Step, timedelta]] = [("remind", self.unread_after)]
+        if self.escalate:
+            found.append(("escalate", self.escalate.unread_after))
+        return found

@@ -1,0 +1,51 @@
+"""Quiet hours: when nobody is to be rung, and what becomes of a notice that would."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from dingbell.errors import InputError, Text
+
+__all__ = ["QuietHours"]
+
+_OfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_DAY = timedelta(days=1)
+
+
+class QuietHours(BaseModel):
+    """From one time of day to another, over midnight where the second is the earlier one.
+
+    Attributes:
+        start: the first quiet minute, written `from`.
+        end: the first minute that is not quiet any more, written `to`.
+        then: `hold` a notice until they end, or `skip` it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    start: _OfDay = Field(alias="from")
+    end: _OfDay = Field(alias="to")
+    then: Literal["hold", "skip"] = "hold"
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        if self.start == self.end:
+            raise InputError(
+                Text("from and to are the same: nothing is quiet", "from 与 to 相同: 没有安静时段")
+            )
+        return self
+
+    def end_after(self, instant: datetime, zone: tzinfo) -> datetime | None:
+        """When the quiet hours end that an instant lies in, in UTC; None when it lies in none."""
+        local = instant.astimezone(zone)
+        start, end = time.fromisoformat(self.start), time.fromisoformat(self.end)
+        now = local.time()
+        over_midnight = start > end
+        quiet = (now >= start or now < end) if over_midnight else start <= now < end
+        if not quiet:
+            return None
+        day = local.date() + (_DAY if over_midnight and now >= start else timedelta(0))
+        return datetime.combine(day, end, zone).astimezone(UTC)

@@ -1,0 +1,57 @@
+"""Archivist: once a day, the people of old firings → forgotten; their totals stay."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from dingbell.domain.budget import month_of
+from dingbell.engine.context import Context
+from dingbell.store import retention, spending
+from dingbell.store.connection import AWAY, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Archivist"]
+
+_FIRST = 60.0
+_EVERY = 86_400.0
+_PAUSE = 0.2
+_LOCK = 7_466_315_240_004
+
+
+class Archivist:
+    """Forgets."""
+
+    def __init__(self, context: Context, *, keep: timedelta) -> None:
+        self._context = context
+        self._keep = keep
+
+    async def run(self) -> None:
+        """Forget once a day, for ever."""
+        await self._context.clock.sleep(_FIRST)
+        while True:
+            try:
+                await self.forget()
+            except AWAY as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+                log(Event.JOB_FAILED, level=logging.CRITICAL, room="archivist", error=repr(error))
+            await self._context.clock.sleep(_EVERY)
+
+    async def forget(self) -> int:
+        """Forget all that is old enough, in small steps; return how many firings."""
+        total = 0
+        while count := await self._step():
+            total += count
+            await self._context.clock.sleep(_PAUSE)
+        if total:
+            log(Event.FIRING_FORGOTTEN, firings=total)
+        return total
+
+    async def _step(self) -> int:
+        before = self._context.clock.now() - self._keep
+        async with transaction(self._context.pool) as connection:
+            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
+                return 0
+            await spending.fold(connection, month_of(before))
+            return await retention.forget(connection, before)

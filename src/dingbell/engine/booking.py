@@ -1,0 +1,251 @@
+"""Booking: drafted firings → batches with slots, deliveries, and what is foreseen of them.
+
+Everything here happens in the planner's one transaction, under the locks of the orgs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from math import floor
+from typing import Any
+
+from dingbell.domain.batching import Draft, body_hash
+from dingbell.domain.duration import parse_duration
+from dingbell.domain.lifecycle import Batch, Delivery
+from dingbell.domain.preflight import Reason, totals
+from dingbell.domain.priority import Rank, rank
+from dingbell.engine.context import Context, send_job
+from dingbell.planning import pace
+from dingbell.store import batches, claims, deliveries, firings, foresight, jobs
+from dingbell.store.connection import Connection
+
+__all__ = ["Booked", "Drafted", "book"]
+
+_WAVE_SIZE = 200
+_WHY_NOT_SENT = {
+    Reason.DENIED: (Batch.CANCELED, Delivery.CANCELED),
+    Reason.TOO_LONG: (Batch.FAILED, Delivery.FAILED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A firing and its drafts."""
+
+    firing: firings.FiringRow
+    drafts: list[Draft]
+
+    @property
+    def sent(self) -> list[Draft]:
+        """The drafts that become calls."""
+        return [one for one in self.drafts if one.reason is None]
+
+    @property
+    def people(self) -> int:
+        """How many people the firing names."""
+        return sum(one.size for one in self.drafts)
+
+    def rank(self, paces: dict[int, pace.AppPace]) -> Rank:
+        """Whose slots it may take."""
+        said = self.firing.spec.get("priority", "normal")
+        return rank(said, self.people, paces[self.firing.app_id].most_people)
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A firing that has its slots, and what is foreseen.
+
+    Attributes:
+        finish_at: its last slot; None where there is nothing to send.
+        foreseen: how many people are expected to end how.
+    """
+
+    firing: firings.FiringRow
+    calls: int
+    finish_at: datetime | None
+    foreseen: dict[str, int]
+
+    @property
+    def late_by(self) -> timedelta | None:
+        """How much later than `finish_by` the last call is; None where it is in time."""
+        limit = self.firing.spec.get("finish_by")
+        if limit is None or self.finish_at is None:
+            return None
+        late = self.finish_at - (self.firing.due_at + parse_duration(limit))
+        return late if late > timedelta(0) else None
+
+    @property
+    def spotless(self) -> bool:
+        """Whether everybody is expected to be reached, or sent to as a whole."""
+        return not self.foreseen.keys() - {"delivered", "untracked"}
+
+    def forecast(self) -> dict[str, Any]:
+        """What the firing keeps."""
+        seconds = (self.finish_at - self.firing.due_at).total_seconds() if self.finish_at else 0.0
+        return {
+            "calls": self.calls,
+            "seconds": round(max(seconds, 0.0), 3),
+            "finish_at": self.finish_at.isoformat() if self.finish_at else None,
+            "totals": self.foreseen,
+        }
+
+
+async def book(
+    connection: Connection,
+    context: Context,
+    drafted: Sequence[Drafted],
+    paces: dict[int, pace.AppPace],
+    now: datetime,
+) -> list[Booked]:
+    """Write everything a planned firing consists of, and the jobs that wake its waves."""
+    slots = await _reserve(connection, drafted, paces, now)
+    new = await _with_waves(connection, _timed(drafted, slots, paces))
+    ids = await batches.insert(connection, new)
+    await deliveries.copy(connection, _ledger(new, drafted, ids))
+    await jobs.enqueue(connection, [*_send_jobs(new)])
+    foreseen = await foresight.of_firings(
+        connection,
+        [entry.firing.id for entry in drafted],
+        daily_cap=context.allowance.daily_per_person,
+    )
+    if foreseen:
+        await foresight.mark(connection, foreseen)
+    reasons: dict[int, list[str]] = {}
+    for firing_id, _, reason in foreseen:
+        reasons.setdefault(firing_id, []).append(reason)
+    return [
+        Booked(
+            entry.firing,
+            len(entry.sent),
+            max(own, default=None),
+            _expected(entry, reasons.get(entry.firing.id, [])),
+        )
+        for entry, own in zip(drafted, slots, strict=True)
+    ]
+
+
+def _expected(entry: Drafted, foreseen: Sequence[str]) -> dict[str, int]:
+    reasons = list(foreseen)
+    for one in entry.drafts:
+        reason = _reason(one)
+        if reason is not None:
+            reasons += [reason] * one.size
+    return totals(reasons, entry.people)
+
+
+def _reason(one: Draft) -> Reason | None:
+    """Why nobody of a draft can be expected to be delivered to."""
+    return Reason.UNTRACKED if one.target is not None else one.reason
+
+
+async def _reserve(
+    connection: Connection,
+    drafted: Sequence[Drafted],
+    paces: dict[int, pace.AppPace],
+    now: datetime,
+) -> list[list[datetime]]:
+    wanted = [
+        pace.Wanted(
+            entry.firing.app_id,
+            entry.firing.due_at,
+            tuple(one.size for one in entry.sent),
+            entry.rank(paces),
+            parse_duration(entry.firing.spec.get("spread", 0)),
+        )
+        for entry in drafted
+    ]
+    return await pace.reserve_slots(connection, wanted, paces, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A draft with its slot, or without one where it is not sent."""
+
+    slot_at: datetime
+    firing: firings.FiringRow
+    ordinal: int
+    one: Draft
+    rank: Rank
+
+    def batch(self, wave: int) -> batches.NewBatch:
+        reason = self.one.reason
+        return batches.NewBatch(
+            firing_id=self.firing.id,
+            ordinal=self.ordinal,
+            app_id=self.firing.app_id,
+            org=self.firing.org,
+            body=self.one.body,
+            body_hash=body_hash(self.one.body),
+            size=self.one.size,
+            target=self.one.target,
+            slot_at=self.slot_at,
+            wave=wave,
+            rank=self.rank,
+            state=_WHY_NOT_SENT[reason][0] if reason else Batch.QUEUED,
+            code=reason.value if reason else None,
+        )
+
+
+def _timed(
+    drafted: Sequence[Drafted], slots: list[list[datetime]], paces: dict[int, pace.AppPace]
+) -> list[_Timed]:
+    """All drafts in the order of their slots; what is not sent stands first."""
+    found = []
+    for entry, own in zip(drafted, slots, strict=True):
+        ahead = iter(own)
+        place = entry.rank(paces)
+        for ordinal, one in enumerate(entry.drafts):
+            slot_at = entry.firing.due_at if one.reason else next(ahead)
+            found.append(_Timed(slot_at, entry.firing, ordinal, one, place))
+    return sorted(
+        found,
+        key=lambda item: (item.one.reason is None, item.slot_at, item.firing.id, item.ordinal),
+    )
+
+
+async def _with_waves(connection: Connection, timed: Sequence[_Timed]) -> list[batches.NewBatch]:
+    """Turn drafts into batches; those of one second of slots share a wave."""
+    aside = [item.batch(0) for item in timed if item.one.reason]
+    sent = [item for item in timed if not item.one.reason]
+    parts = [
+        second[start : start + _WAVE_SIZE]
+        for _, group in groupby(sent, key=lambda item: floor(item.slot_at.timestamp()))
+        for second in [list(group)]
+        for start in range(0, len(second), _WAVE_SIZE)
+    ]
+    waves = await claims.next_waves(connection, len(parts))
+    return aside + [
+        item.batch(wave) for wave, part in zip(waves, parts, strict=True) for item in part
+    ]
+
+
+def _ledger(
+    new: list[batches.NewBatch], drafted: Sequence[Drafted], ids: list[int]
+) -> Iterator[deliveries.New]:
+    drafts = {entry.firing.id: entry.drafts for entry in drafted}
+    for batch, batch_id in zip(new, ids, strict=True):
+        one = drafts[batch.firing_id][batch.ordinal]
+        state = _WHY_NOT_SENT[one.reason][1] if one.reason else Delivery.PLANNED
+        reason = _reason(one)
+        if one.target is not None:
+            yield batch.firing_id, _target(one), batch_id, one.size, state.value, reason
+        for userid in one.userids:
+            yield batch.firing_id, userid, batch_id, 1, state.value, reason
+
+
+def _target(one: Draft) -> str:
+    """The name under which a coarse target stands in the ledger."""
+    departments = (one.target or {}).get("departments")
+    return f"departments:{','.join(map(str, departments))}" if departments else "everyone"
+
+
+def _send_jobs(new: list[batches.NewBatch]) -> Iterator[jobs.Job]:
+    first: dict[int, batches.NewBatch] = {}
+    for batch in new:
+        if batch.state is Batch.QUEUED:
+            first.setdefault(batch.wave, batch)
+    for wave, batch in first.items():
+        yield send_job(wave, batch.slot_at, batch.rank)

@@ -1,0 +1,101 @@
+"""Sentinel: what should have happened and did not → alerts, told to whoever wants to know.
+
+Every half minute one node (by advisory lock) looks at the rows. What is wrong is one alert for as
+long as it lasts; it ends by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+
+from dingbell.domain.budget import WARN_AT
+from dingbell.engine.context import Context
+from dingbell.engine.meter import Meter
+from dingbell.engine.teller import Teller
+from dingbell.store import alerts, apps, watch
+from dingbell.store.connection import AWAY, Connection, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Sentinel"]
+
+_EVERY = 30.0
+_LOCK = 7_466_315_240_003
+# A schedule that is due and untouched for so long has been missed by everybody.
+_MISSED_AFTER = timedelta(seconds=60)
+_STUCK_AFTER = timedelta(minutes=2)
+_JUMP = 2.0  # seconds
+
+
+class Sentinel:
+    """Looks for what is missing."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._meter = Meter(context.clock, context.allowance)
+        self._teller = Teller(context)
+        self._skew = self._wall_over_monotonic()
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self._context.clock.sleep(_EVERY)
+            try:
+                await self.look()
+                await self._teller.tell()
+            except AWAY as error:
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+                log(Event.JOB_FAILED, level=logging.CRITICAL, room="sentinel", error=repr(error))
+
+    async def look(self) -> None:
+        """Look once; whatever is found is raised, whatever is over is ended."""
+        async with transaction(self._context.pool) as connection:
+            await self._look_at_clock(connection)
+            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
+                return
+            now = self._context.clock.now()
+            found = {
+                "occurrence_missed": await watch.missed(connection, now - _MISSED_AFTER),
+                "schedule_broken": await watch.broken(connection),
+                "firing_stuck": await watch.stuck(connection, now, _STUCK_AFTER),
+                "budget_low": await self._low_budgets(connection),
+            }
+            for kind, subjects in found.items():
+                await self._raise(connection, kind, subjects.items())
+                await alerts.end(connection, kind, list(subjects), now)
+
+    async def _raise(
+        self, connection: Connection, kind: str, subjects: Iterable[tuple[str, str]]
+    ) -> None:
+        now = self._context.clock.now()
+        for subject, detail in subjects:
+            if await alerts.raise_(connection, kind, subject, detail, now):
+                log(Event.ALERT, level=logging.ERROR, kind=kind, subject=subject, detail=detail)
+                self._context.metrics.alerts.labels(kind).inc()
+
+    async def _low_budgets(self, connection: Connection) -> dict[str, str]:
+        orgs = sorted({app.org for app in await apps.all_apps(connection)})
+        usage = await self._meter.usage(connection, orgs)
+        return {
+            org: f"{spent.used} of {spent.limit} calls of this month are used"
+            for org, spent in usage.items()
+            if spent.share >= WARN_AT
+        }
+
+    async def _look_at_clock(self, connection: Connection) -> None:
+        """Notice that this node's time was set, which moves every instant it acts at."""
+        skew = self._wall_over_monotonic()
+        jump, self._skew = skew - self._skew, skew
+        if abs(jump) > _JUMP:
+            node = str(self._context.lease.node_id)
+            await self._raise(
+                connection,
+                "clock_jumped",
+                [(f"node {node}", f"the clock was set by {jump:+.1f} s")],
+            )
+
+    def _wall_over_monotonic(self) -> float:
+        clock = self._context.clock
+        return clock.now().timestamp() - clock.monotonic()

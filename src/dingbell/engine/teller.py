@@ -1,0 +1,108 @@
+"""Teller: alerts → a webhook, and a notice to their owner, as the rule `alerts` says."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import aiohttp
+
+from dingbell.domain.alerting import Alerting
+from dingbell.domain.lifecycle import Firing
+from dingbell.engine.context import Context, plan_job
+from dingbell.store import alerts, apps, firings, jobs, rules
+from dingbell.store.alerts import Alert
+from dingbell.store.connection import transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["Teller"]
+
+_AT_ONCE = 20
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+class Teller:
+    """Tells of alerts, each once; what could not be told is tried again at the next look."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def tell(self) -> None:
+        """Tell of what nobody was told of yet."""
+        async with self._context.pool.acquire() as connection:
+            waiting = await alerts.untold(connection, _AT_ONCE)
+            rule = await rules.alerting(connection)
+        told = waiting
+        if waiting and rule is not None:
+            told = [alert for alert in waiting if await self._post(rule, alert)]
+            await self._notify(rule, told)
+        async with transaction(self._context.pool) as connection:
+            ids = [alert.id for alert in told]
+            await alerts.told(connection, ids, self._context.clock.now())
+
+    async def _post(self, rule: Alerting, alert: Alert) -> bool:
+        """Hand an alert to the webhook; its address may hold a secret and is not logged."""
+        if rule.webhook is None:
+            return True
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+                session.post(rule.webhook, json=_told(alert)) as answer,
+            ):
+                if answer.ok:
+                    return True
+                trouble = f"HTTP {answer.status}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            trouble = type(error).__name__
+        log(Event.ALERT_NOT_TOLD, level=logging.WARNING, alert=alert.id, error=trouble)
+        return False
+
+    async def _notify(self, rule: Alerting, told: list[Alert]) -> None:
+        """Send the owner a notice; its key makes a repeat harmless."""
+        if rule.notify is None or not told:
+            return
+        now = self._context.clock.now()
+        async with transaction(self._context.pool) as connection:
+            known = [app for app in await apps.all_apps(connection) if app.names]
+            sender = next((a for a in known if rule.app is None or rule.app in a.names), None)
+            if sender is None:
+                return
+            made = [
+                firings.NewFiring(
+                    schedule_id=None,
+                    schedule=None,
+                    revision=0,
+                    kind="send",
+                    key=f"alert:{alert.id}",
+                    app_id=sender.id,
+                    org=sender.org,
+                    function=None,
+                    spec={
+                        "to": rule.notify.to_dict(),
+                        "message": {"text": _words(alert)},
+                        "priority": "urgent",
+                    },
+                    due_at=now,
+                    state=Firing.DUE,
+                )
+                for alert in told
+            ]
+            created = await firings.create(connection, made, now)
+            await jobs.enqueue(connection, [plan_job([one], None) for one, _ in created])
+
+
+def _told(alert: Alert) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "detail": alert.detail,
+        "began_at": alert.began_at.isoformat(),
+        "ended_at": alert.ended_at.isoformat() if alert.ended_at else None,
+    }
+
+
+def _words(alert: Alert) -> str:
+    # Braces would be read as a template.
+    detail = alert.detail.replace("{", "(").replace("}", ")")
+    return f"叮铃告警 #{alert.id} {alert.kind}: {alert.subject}: {detail}"[:500]

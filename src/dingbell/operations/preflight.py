@@ -1,0 +1,271 @@
+"""Operations on forecasts: what will happen to each person of a send or a schedule, and its price.
+
+Made of the same parts that planning uses, so that it says what will be done.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+from dingbell.clock import SHANGHAI, beijing_day
+from dingbell.directory.sync import Progress
+from dingbell.domain.audience import Audience
+from dingbell.domain.batching import Draft, body_hash
+from dingbell.domain.budget import look_plan, month_of
+from dingbell.domain.message import Message
+from dingbell.domain.preflight import Outlook, Reason, expectation
+from dingbell.domain.priority import rank
+from dingbell.domain.schedule import Policies, ScheduleSpec
+from dingbell.domain.trigger import parse_zone
+from dingbell.errors import OutsideError, Text
+from dingbell.operations import apps, people
+from dingbell.operations.desk import Desk
+from dingbell.planning import pace
+from dingbell.planning.drafts import Brief, denied_in, draft_coarse, draft_people
+from dingbell.store import foresight, spending
+from dingbell.store.apps import App
+from dingbell.store.connection import Connection
+
+__all__ = ["Question", "look_ahead", "of_schedule", "present", "repeats"]
+
+# A person whose message a function makes is forecast without its words.
+_UNKNOWN_WORDS = Message({"text": "…"})
+# Progress and result once; the looks for reading come after.
+_FIRST_LOOKS = 2
+_MOST_INSTANTS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about.
+
+    Attributes:
+        message: None where a function will make it: what depends on its words is left out.
+        at: when the first call would be made.
+        schedule: its name, for templates.
+        repeated: whether the schedule says these words earlier on that day itself.
+    """
+
+    app: App
+    audience: Audience
+    message: Message | None
+    policies: Policies
+    at: datetime
+    variables: dict[str, Any]
+    repeated: bool = False
+
+
+async def look_ahead(
+    desk: Desk,
+    question: Question,
+    *,
+    thorough: bool = True,
+    progress: Progress = lambda _: None,
+) -> Outlook:
+    """Say what would happen to everybody; nothing is sent or reserved.
+
+    Args:
+        desk: where.
+        question: what.
+        thorough: read the directory even where userids alone are named, if it was never read;
+            where that is not permitted, nothing is known of these people.
+        progress: told how many people have been read.
+
+    Raises:
+        InputError: the audience or the message does not work.
+    """
+    app = question.app
+    if thorough:
+        with suppress(OutsideError):
+            await people.ensure(desk, app, progress=progress)
+    userids = await people.resolve(desk, app, question.audience, progress=progress)
+    async with desk.pool.acquire() as connection:
+        paces = await pace.paces_of(connection, [app.id], desk.pace, lock=False)
+        denied = await denied_in(connection, [app.org])
+        brief = Brief(
+            app.org,
+            question.message or _UNKNOWN_WORDS,
+            question.variables,
+            paces[app.id].most_people,
+            denied.get(app.org, frozenset()),
+        )
+        coarse = question.policies.tracking == "coarse"
+        if coarse:
+            drafts = await draft_coarse(connection, brief, question.audience)
+            reasons = dict.fromkeys(userids, Reason.UNTRACKED.value)
+        else:
+            drafts = await draft_people(connection, desk.clock, brief, userids)
+            reasons = await _reasons(desk, connection, question, drafts)
+        sent = [draft for draft in drafts if draft.reason is None]
+        usage = (
+            await spending.usage(
+                connection,
+                [app.org],
+                month_of(desk.clock.now()),
+                default_limit=desk.allowance.monthly_calls,
+            )
+        )[app.org]
+        return Outlook(
+            calls=len(sent),
+            looks=len(sent) * (1 if coarse else _FIRST_LOOKS + len(look_plan(usage))),
+            seconds=await _seconds(desk, connection, question, paces, sent),
+            userids=tuple(userids),
+            reasons=reasons,
+            usage=usage,
+        )
+
+
+async def _reasons(
+    desk: Desk, connection: Connection, question: Question, drafts: list[Draft]
+) -> dict[str, str]:
+    """Why people would not be reached: set aside, known from the tables, or repeated."""
+    aside = {u: d.reason.value for d in drafts if d.reason is not None for u in d.userids}
+    bodies = [
+        (userid, body_hash(draft.body) if question.message else b"")
+        for draft in drafts
+        if draft.reason is None
+        for userid in draft.userids
+    ]
+    known = await foresight.of_people(
+        connection,
+        bodies,
+        app_id=question.app.id,
+        org=question.app.org,
+        at=question.at,
+        daily_cap=desk.allowance.daily_per_person,
+    )
+    if question.repeated:
+        known = dict.fromkeys((userid for userid, _ in bodies), Reason.REPEAT.value) | known
+    return aside | known
+
+
+async def _seconds(
+    desk: Desk,
+    connection: Connection,
+    question: Question,
+    paces: dict[int, pace.AppPace],
+    sent: list[Draft],
+) -> float:
+    """From the due instant to the last call, after everything that is queued already."""
+    policies, app_id = question.policies, question.app.id
+    sizes = tuple(draft.size for draft in sent)
+    wanted = pace.Wanted(
+        app_id,
+        question.at,
+        sizes,
+        rank(policies.priority, sum(sizes), paces[app_id].most_people),
+        *([policies.spread] if policies.spread else []),
+    )
+    async with connection.transaction(readonly=True):
+        (slots,) = await pace.reserve_slots(connection, [wanted], paces, now=desk.clock.now())
+    return max((max(slots, default=question.at) - question.at).total_seconds(), 0.0)
+
+
+async def of_schedule(
+    desk: Desk, name: str, spec: ScheduleSpec, *, progress: Progress = lambda _: None
+) -> Outlook | None:
+    """The forecast of a schedule's next occurrence; None when there is none."""
+    async with desk.pool.acquire() as connection:
+        app = await apps.find(desk, connection, spec.app)
+    now = desk.clock.now()
+    at = spec.trigger().next_after(now)
+    if at is None:
+        return None
+    question = Question(
+        app,
+        spec.to,
+        spec.message,
+        spec,
+        at,
+        _variables(name, spec, at),
+        repeated=_said_before(name, spec, now, at),
+    )
+    return await look_ahead(desk, question, progress=progress)
+
+
+def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:
+    return {"due": at.astimezone(parse_zone(spec.timezone)), "schedule": name}
+
+
+def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> bool:
+    """Whether a schedule says the same words before an instant, later than now on the same day."""
+    earlier = spec.trigger().after(max(now, beijing_day(at)))
+    return any(
+        _same_words(name, spec, one, at) for one in takewhile(lambda found: found < at, earlier)
+    )
+
+
+def _same_words(name: str, spec: ScheduleSpec, one: datetime, other: datetime) -> bool:
+    """Whether a schedule's message reads the same at two instants."""
+    if spec.message is None:
+        return False
+    sample = {"person": _Anybody()}
+    return spec.message.body({**_variables(name, spec, one), **sample}) == spec.message.body(
+        {**_variables(name, spec, other), **sample}
+    )
+
+
+class _Anybody:
+    """A person of whom every attribute is the same short word."""
+
+    def __getattr__(self, name: str) -> str:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return "x"
+
+
+def repeats(name: str, spec: ScheduleSpec, now: datetime) -> tuple[datetime, datetime] | None:
+    """The first two instants on one Beijing day at which a schedule says the same words.
+
+    That is legal; DingTalk drops the second for everybody (143106).
+    """
+    last: datetime | None = None
+    for place, instant in enumerate(spec.trigger().after(now)):
+        if place >= _MOST_INSTANTS:
+            return None
+        same_day = last is not None and beijing_day(last) == beijing_day(instant)
+        if last is not None and same_day and _same_words(name, spec, last, instant):
+            return last, instant
+        last = instant
+    return None
+
+
+def present(outlook: Outlook) -> dict[str, Any]:
+    """A forecast as JSON, person by person."""
+    usage = outlook.usage
+    return {
+        "calls": outlook.calls,
+        "seconds": round(outlook.seconds, 3),
+        "budget": {"used": usage.used, "limit": usage.limit, "cost": outlook.cost},
+        "totals": outlook.totals(),
+        "people": [_person(userid, outlook.reasons.get(userid)) for userid in outlook.userids],
+    }
+
+
+def _person(userid: str, reason: str | None) -> dict[str, Any]:
+    found = expectation(reason)
+    return {
+        "userid": userid,
+        "expected": found.expected,
+        "code": found.code,
+        "reason": str(found.reason) if found.reason else None,
+    }
+
+
+def warnings(name: str, spec: ScheduleSpec, now: datetime) -> list[Text]:
+    """What the author of a schedule should know before it is saved, apart from people."""
+    found = repeats(name, spec, now)
+    if found is None:
+        return []
+    first, second = (one.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") for one in found)
+    return [
+        Text(
+            "the same words at {first} and {second}: DingTalk drops the second for everybody "
+            "(143106)",
+            "{first} 与 {second} 内容相同: 钉钉会对所有人丢弃第二条 (143106)",
+        ).format(first=first, second=second)
+    ]

@@ -1,0 +1,115 @@
+"""Operations on status bars: change what OA notices show after they were sent."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from dingbell.dingtalk import Client, errors
+from dingbell.domain.lifecycle import Batch
+from dingbell.errors import ConflictError, InputError, Text
+from dingbell.operations import reports
+from dingbell.operations.desk import Desk
+from dingbell.store import batches, calls, spending
+from dingbell.store.connection import transaction
+
+__all__ = ["WINDOW", "update"]
+
+# The status bar of a notice can be changed for 7 days (status bar page, read 2026-08; its FAQ says
+# 24 h).
+WINDOW = timedelta(days=7)
+_COLOR = re.compile(r"0x[0-9A-Fa-f]{8}")
+_TRIES = 6
+_SHARE = 0.9
+
+
+async def update(
+    desk: Desk, firing_id: int, value: str, background: str | None = None
+) -> dict[str, Any]:
+    """Change the status bar of every batch of a firing; a repeat is harmless.
+
+    Args:
+        desk: where.
+        firing_id: of OA notices that were sent with a status bar.
+        value: the text.
+        background: the colour, `0xAARRGGBB`.
+
+    Returns:
+        `{firing, changed: n, failed: n, batches: [{ordinal, task_id, code}]}`; a code of None is
+        a batch that was changed.
+
+    Raises:
+        InputError: the colour is none.
+        NotFoundError: there is no such firing.
+        ConflictError: nothing of it can be changed.
+    """
+    if background is not None and not _COLOR.fullmatch(background):
+        raise InputError(
+            Text(
+                "{color!r} is no colour: write 0xAARRGGBB, such as 0xFF78C06E",
+                "{color!r} 不是颜色: 请写 0xAARRGGBB, 例如 0xFF78C06E",
+            ).format(color=background)
+        )
+    now = desk.clock.now()
+    async with desk.pool.acquire() as connection:
+        await reports.find(connection, firing_id)
+        rows = [
+            row
+            for row in await batches.of_firing(connection, firing_id)
+            if row["state"] in (Batch.ACCEPTED, Batch.SETTLED)
+            and row["sent_at"]
+            and now - row["sent_at"] < WINDOW
+        ]
+        if not rows:
+            raise ConflictError(
+                Text(
+                    "firing {id} has no notice of the last 7 days whose status bar could change",
+                    "触发 {id} 没有 7 天内可更新状态栏的通知",
+                ).format(id=firing_id)
+            )
+        tasks = await calls.tasks(connection, [row["id"] for row in rows])
+        app_id, org = await batches.sender_of(connection, rows[0]["id"])
+    client = await desk.clients.of(app_id)
+    told = [
+        {
+            "ordinal": row["ordinal"],
+            "task_id": task_id,
+            "code": await _update(desk, client, task_id, value, background),
+        }
+        for row in rows
+        for task_id in tasks.get(row["id"], [])
+    ]
+    async with transaction(desk.pool) as connection:
+        spent = [(org, spending.STATUS_BAR, firing_id)] * len(told)
+        await spending.add(connection, spent, desk.clock.now())
+    failed = sum(one["code"] is not None for one in told)
+    return {
+        "firing": firing_id,
+        "changed": len(told) - failed,
+        "failed": failed,
+        "batches": told,
+    }
+
+
+async def _update(
+    desk: Desk, client: Client, task_id: int, value: str, background: str | None
+) -> str | None:
+    """Change one; return DingTalk's code where that did not work."""
+    code = None
+    for attempt in range(_TRIES):
+        await desk.clock.sleep(1 / (desk.pace.calls_per_second * _SHARE))
+        try:
+            await client.update_status_bar(task_id, value, background)
+        except errors.RetryLater as error:
+            code = error.code
+            await desk.clock.sleep(error.after)
+        except (errors.NotSent, errors.Ambiguous) as error:
+            # A repeat is harmless.
+            code = error.code
+            await desk.clock.sleep(0.5 * 2**attempt)
+        except errors.DingTalkError as error:
+            return error.code
+        else:
+            return None
+    return code

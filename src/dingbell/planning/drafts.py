@@ -1,0 +1,211 @@
+"""Drafts: an audience and a message → batches in memory; people with identical bodies together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from dingbell.clock import Clock
+from dingbell.domain.audience import Audience
+from dingbell.domain.batching import Draft, cut
+from dingbell.domain.message import Message
+from dingbell.domain.preflight import Reason
+from dingbell.errors import InputError, Text
+from dingbell.store import directory, rules
+from dingbell.store.connection import Connection
+
+__all__ = [
+    "Brief",
+    "denied_in",
+    "draft_alike",
+    "draft_coarse",
+    "draft_people",
+    "named",
+    "plain",
+]
+
+# So many people are read at once, and so many bodies rendered before others have a turn.
+_PEOPLE_AT_ONCE = 1_000
+_BODIES_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What batches are made of.
+
+    Attributes:
+        org: whose directory is meant.
+        message: what is sent.
+        variables: what its templates see, beside the person.
+        most: how many people a batch may hold at the pace in force.
+        denied: who is never sent to.
+        rosters: for a message about people: userid → those it is about.
+    """
+
+    org: str
+    message: Message
+    variables: Mapping[str, Any]
+    most: int
+    denied: frozenset[str] = frozenset()
+    rosters: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def per_batch(self) -> int:
+        """How many people a batch holds: DingTalk's limit, or what the pace lets through."""
+        return min(self.message.people_per_call, self.most)
+
+
+def plain(audience: Audience) -> list[str]:
+    """Whom an audience of userids alone names."""
+    left_out = set(audience.except_.users) if audience.except_ else set()
+    return sorted(set(audience.users) - left_out)
+
+
+async def named(connection: Connection, org: str, audience: Audience) -> list[str]:
+    """The userids an audience names, by the directory as it was last read.
+
+    Raises:
+        InputError: the directory was never read, or a saved audience does not exist.
+    """
+    if not audience.needs_directory():
+        return plain(audience)
+    if await directory.last_sync(connection, org) is None:
+        raise InputError(
+            Text(
+                "the directory of org {org} has not been read yet: run `dingbell directory sync`",
+                "组织 {org} 的通讯录尚未同步: 请运行 `dingbell directory sync`",
+            ).format(org=org)
+        )
+    try:
+        return await directory.resolve(connection, org, audience)
+    except LookupError as error:
+        raise InputError(
+            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
+                name=error.args[0]
+            )
+        ) from None
+
+
+async def draft_people(
+    connection: Connection, clock: Clock, brief: Brief, userids: Sequence[str]
+) -> list[Draft]:
+    """Make batches for people; those on the deny-list, or without a body, are set aside.
+
+    Raises:
+        InputError: nobody's body could be rendered; the text says why.
+    """
+    if not brief.message.is_personal:
+        return draft_alike(brief, userids)
+    failures: dict[str, InputError] = {}
+    wanted = [userid for userid in userids if userid not in brief.denied]
+    bodies = [one async for one in _bodies(connection, clock, brief, wanted, failures)]
+    if failures and not bodies:
+        raise next(iter(failures.values()))
+    return [
+        *cut(bodies, brief.per_batch),
+        *_aside(brief.denied.intersection(userids), Reason.DENIED),
+        *_aside(failures, Reason.TOO_LONG),
+    ]
+
+
+def draft_alike(brief: Brief, userids: Sequence[str]) -> list[Draft]:
+    """Make batches for people who all get the same words; nothing has to be read for that.
+
+    Raises:
+        InputError: the message cannot be rendered.
+    """
+    body = brief.message.body(brief.variables)
+    wanted = ((userid, body) for userid in userids if userid not in brief.denied)
+    denied = brief.denied.intersection(userids)
+    return [*cut(wanted, brief.per_batch), *_aside(denied, Reason.DENIED)]
+
+
+async def denied_in(connection: Connection, orgs: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Who is on the deny-list, in each of some orgs; nothing where there is no list."""
+    deny = await rules.deny(connection)
+    if deny is None:
+        return {}
+    return {
+        org: frozenset(
+            await directory.resolve(connection, org, deny)
+            if await directory.last_sync(connection, org) is not None
+            else plain(deny)
+        )
+        for org in orgs
+    }
+
+
+async def _bodies(
+    connection: Connection,
+    clock: Clock,
+    brief: Brief,
+    userids: Sequence[str],
+    failures: dict[str, InputError],
+) -> AsyncIterator[tuple[str, bytes]]:
+    """Render per person; who cannot be rendered for is put among the failures."""
+    ahead = iter(userids)
+    while chunk := list(islice(ahead, _PEOPLE_AT_ONCE)):
+        people = await directory.people(connection, brief.org, chunk)
+        for place, userid in enumerate(chunk):
+            variables = {**brief.variables, "person": people.get(userid, {"userid": userid})}
+            if brief.rosters:
+                variables["unread"] = brief.rosters.get(userid, ())
+            try:
+                yield userid, brief.message.body(variables)
+            except InputError as error:
+                failures[userid] = error
+            if place % _BODIES_AT_ONCE == 0:
+                await clock.sleep(0)
+
+
+def _aside(userids: Collection[str], reason: Reason) -> list[Draft]:
+    """One batch for all who are not sent to for one reason."""
+    return [Draft(b"", tuple(sorted(userids)), len(userids), reason=reason)] if userids else []
+
+
+async def draft_coarse(connection: Connection, brief: Brief, audience: Audience) -> list[Draft]:
+    """Departments as they are: DingTalk expands them, so nobody can be told apart afterwards.
+
+    Raises:
+        InputError: the audience cannot be sent to as a whole.
+    """
+    left_out = audience.parts().keys() - {"departments", "everyone", "users"}
+    if left_out or audience.except_ or brief.message.is_personal:
+        raise InputError(
+            Text(
+                "tracking: coarse takes departments, everyone and users only, without except and "
+                "without {{ person }}: use tracking: people",
+                "tracking: coarse 只支持 departments、everyone 和 users, 不支持 except 和 "
+                "{{ person }}: 请用 tracking: people",
+            )
+        )
+    body = brief.message.body(brief.variables)
+    if audience.everyone:
+        size = await directory.size(connection, brief.org)
+        drafts = [_whole(body, size, {"everyone": True})]
+    else:
+        drafts = [
+            _whole(
+                body,
+                await directory.subtree_size(connection, brief.org, dept_id),
+                {"departments": [dept_id]},
+            )
+            for dept_id in audience.departments
+        ]
+        drafts += cut(((userid, body) for userid in audience.users), brief.per_batch)
+    if any(entry.size > brief.most for entry in drafts):
+        raise InputError(
+            Text(
+                "a department of more than {limit} people cannot be sent to as a whole: DingTalk "
+                "drops the rest in silence. Use tracking: people, or name its sub-departments",
+                "超过 {limit} 人的部门不能整体发送: 钉钉会静默丢弃其余的人。"
+                "请用 tracking: people, 或列出其子部门",
+            ).format(limit=brief.most)
+        )
+    return drafts
+
+
+def _whole(body: bytes, size: int, target: dict[str, Any]) -> Draft:
+    return Draft(body, (), max(size, 1), target)

@@ -1,0 +1,144 @@
+"""Repair: people whom a notice has not reached → batches with the same bytes, in the same firing.
+
+Nothing is rendered again: what goes out a second time is byte for byte what went out first, so that
+DingTalk drops it (143106) for anybody who has it after all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from math import floor
+
+from dingbell.clients import CALL_TIMEOUT
+from dingbell.clock import beijing_day
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.priority import Rank
+from dingbell.domain.slots import Pace
+from dingbell.planning import pace
+from dingbell.store import batches, broken, claims, firings, jobs
+from dingbell.store.broken import Broken
+from dingbell.store.connection import Connection
+
+__all__ = ["may_resend", "repair"]
+
+# Room for clocks that differ and for DingTalk's own delay.
+_MARGIN = timedelta(seconds=30)
+_SEND_LEAD = timedelta(seconds=1)
+
+
+def may_resend(slot_at: datetime, lost_at: datetime) -> bool:
+    """Whether a resend at a slot certainly arrives on the day the lost call was sent."""
+    return slot_at + CALL_TIMEOUT + _MARGIN < beijing_day(lost_at) + timedelta(days=1)
+
+
+async def repair(
+    connection: Connection,
+    people: Sequence[Broken],
+    default: Pace,
+    *,
+    not_before: datetime,
+    now: datetime,
+) -> int:
+    """Queue people once more, in batches of their own; they are `planned` again.
+
+    Args:
+        connection: in a transaction in which `people` were locked.
+        people: whom to send to; from `store.broken`.
+        default: the pace of apps and orgs that have none of their own.
+        not_before: the first instant allowed.
+        now: the present instant.
+
+    Returns:
+        How many people were queued.
+    """
+    if not people:
+        return 0
+    app_ids = sorted({one.app_id for one in people})
+    paces = await pace.paces_of(connection, app_ids, default, lock=True)
+    groups = [_Group.of(part) for part in _by_batch(people)]
+    wanted = [
+        pace.Wanted(group.first.app_id, not_before, (len(group.userids),), group.rank)
+        for group in groups
+    ]
+    slots = [slot for (slot,) in await pace.reserve_slots(connection, wanted, paces, now=now)]
+    await _book(connection, groups, slots)
+    firing_ids = sorted({one.firing_id for one in people})
+    await firings.move(connection, firing_ids, Firing.SENDING, now)
+    return len(people)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Those of one batch, who get its body again."""
+
+    first: Broken
+    userids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, people: Iterable[Broken]) -> _Group:
+        found = list(people)
+        return cls(found[0], tuple(one.userid for one in found))
+
+    @property
+    def rank(self) -> Rank:
+        return Rank(self.first.priority)
+
+    def batch(self, ordinal: int, slot_at: datetime, wave: int) -> batches.NewBatch:
+        return batches.NewBatch(
+            firing_id=self.first.firing_id,
+            ordinal=ordinal,
+            app_id=self.first.app_id,
+            org=self.first.org,
+            body=self.first.body,
+            body_hash=self.first.body_hash,
+            size=len(self.userids),
+            target=None,
+            slot_at=slot_at,
+            wave=wave,
+            rank=self.rank,
+            repairs=self.first.batch_id,
+            generation=self.first.generation + 1,
+            lost_at=self.first.lost_at,
+        )
+
+
+def _by_batch(people: Sequence[Broken]) -> Iterable[list[Broken]]:
+    """People of one batch stay together: they share a body."""
+    ordered = sorted(people, key=lambda one: (one.batch_id, one.userid))
+    return [list(part) for _, part in groupby(ordered, key=lambda one: one.batch_id)]
+
+
+async def _book(
+    connection: Connection, groups: Sequence[_Group], slots: Sequence[datetime]
+) -> None:
+    ordinals = await broken.next_ordinals(
+        connection, sorted({group.first.firing_id for group in groups})
+    )
+    seconds = sorted({floor(slot.timestamp()) for slot in slots})
+    waves = dict(zip(seconds, await claims.next_waves(connection, len(seconds)), strict=True))
+    new = []
+    for group, slot in zip(groups, slots, strict=True):
+        firing_id = group.first.firing_id
+        new.append(group.batch(ordinals[firing_id], slot, waves[floor(slot.timestamp())]))
+        ordinals[firing_id] += 1
+    ids = await batches.insert(connection, new)
+    await broken.hand_over(
+        connection,
+        [
+            (group.first.batch_id, batch_id, list(group.userids))
+            for group, batch_id in zip(groups, ids, strict=True)
+        ],
+    )
+    first = {
+        batch.wave: batch.slot_at for batch in sorted(new, key=lambda b: b.slot_at, reverse=True)
+    }
+    await jobs.enqueue(
+        connection,
+        [
+            jobs.Job("send", wave, at=slot - _SEND_LEAD, dedupe=f"send:{wave}")
+            for wave, slot in first.items()
+        ],
+    )

@@ -1,0 +1,122 @@
+"""Deliveries that did not arrive and may be sent once more, and their way into new batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dingbell.domain.lifecycle import DELIVERY_MOVES, Delivery, origins
+from dingbell.domain.receipts import PACE_CODES
+from dingbell.store.connection import Connection
+
+__all__ = ["Broken", "dropped_for_pace", "hand_over", "next_ordinals", "of_firing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Somebody whom a notice has not reached, or may not have reached.
+
+    Attributes:
+        lost_at: when the call that may have reached them was made; None where none can have.
+        generation: how often this body was queued again already.
+    """
+
+    firing_id: int
+    userid: str
+    batch_id: int
+    app_id: int
+    org: str
+    body: bytes = field(repr=False)
+    body_hash: bytes
+    priority: int
+    generation: int
+    sent_at: datetime | None
+    lost_at: datetime | None
+
+
+_SELECT = """
+    select d.firing_id, d.userid, d.batch_id, b.app_id, b.org, b.body, b.body_hash, b.priority,
+           b.generation, b.sent_at, case when d.state = 'unknown' then b.sent_at
+                                         else b.lost_at end as lost_at
+    from batches b join deliveries d on d.batch_id = b.id
+    join firings f on f.id = b.firing_id
+    where b.target is null and length(b.body) > 0 and f.state in ('sending', 'settled')
+"""
+_LOCK = " order by b.id, d.userid for update of b, d"
+
+
+async def dropped_for_pace(
+    connection: Connection, batch_ids: Sequence[int], *, most_generations: int
+) -> list[Broken]:
+    """Lock those of some batches whom DingTalk dropped because too many were sent to."""
+    rows = await connection.fetch(
+        f"""
+        {_SELECT} and b.id = any($1::bigint[]) and d.state = 'dropped' and d.code = any($2::text[])
+          and b.generation < $3 {_LOCK}
+        """,
+        list(batch_ids),
+        list(PACE_CODES),
+        most_generations,
+    )
+    return [Broken(**dict(row)) for row in rows]
+
+
+_KINDS = {
+    "pace": "d.state = 'dropped' and d.code = any($2::text[])",
+    "failed": "d.state = 'failed' and $2::text[] is not null",
+    "unknown": "d.state = 'unknown' and $2::text[] is not null",
+}
+
+
+async def of_firing(connection: Connection, firing_id: int, kind: str) -> list[Broken]:
+    """Lock the people of a firing to whom something of one kind happened.
+
+    Args:
+        connection: in a transaction.
+        firing_id: the firing.
+        kind: `pace`, `failed` or `unknown`.
+    """
+    rows = await connection.fetch(
+        f"{_SELECT} and f.id = $1 and {_KINDS[kind]} {_LOCK}", firing_id, list(PACE_CODES)
+    )
+    return [Broken(**dict(row)) for row in rows]
+
+
+async def next_ordinals(connection: Connection, firing_ids: Sequence[int]) -> dict[int, int]:
+    """The next free ordinal of each firing; nobody else adds batches while it is locked."""
+    await connection.execute(
+        "select from firings where id = any($1::bigint[]) order by id for update", list(firing_ids)
+    )
+    rows = await connection.fetch(
+        """
+        select firing_id, max(ordinal) + 1 as next from batches
+        where firing_id = any($1::bigint[]) group by firing_id
+        """,
+        list(firing_ids),
+    )
+    return {row["firing_id"]: row["next"] for row in rows}
+
+
+async def hand_over(connection: Connection, moves: Sequence[tuple[int, int, list[str]]]) -> None:
+    """Move people from one batch to another and plan them anew: (old batch, new batch, userids)."""
+    pairs = [(old, new, userid) for old, new, userids in moves for userid in userids]
+    await connection.execute(
+        """
+        update deliveries d set state = 'planned', code = null, batch_id = m.new, read_at = null
+        from unnest($1::bigint[], $2::bigint[], $3::text[]) as m (old, new, userid)
+        where d.batch_id = m.old and d.userid = m.userid and d.state = any($4::text[])
+        """,
+        [old for old, _, _ in pairs],
+        [new for _, new, _ in pairs],
+        [userid for _, _, userid in pairs],
+        origins(DELIVERY_MOVES, Delivery.PLANNED),
+    )
+    await connection.execute(
+        """
+        update batches b set moved = moved + m.people
+        from unnest($1::bigint[], $2::int[]) as m (id, people) where b.id = m.id
+        """,
+        [old for old, _, _ in moves],
+        [len(userids) for _, _, userids in moves],
+    )

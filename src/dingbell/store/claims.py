@@ -1,0 +1,280 @@
+"""Table `batches`, as the sender sees it: slots, waves, claims, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from dingbell.domain.lifecycle import Batch, Delivery
+from dingbell.domain.priority import Rank
+from dingbell.store import deliveries
+from dingbell.store.connection import Connection
+
+__all__ = ["Claimed", "Queued", "claim", "give_up", "requeue", "reserved", "reslot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A batch that waits for its slot."""
+
+    id: int
+    firing_id: int
+    app_id: int
+    org: str
+    size: int
+    slot_at: datetime
+    wave: int
+    body_hash: bytes
+    lost_at: datetime | None
+    rank: Rank
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A batch this node may send now, with the attempt it was claimed for."""
+
+    id: int
+    firing_id: int
+    app_id: int
+    org: str
+    size: int
+    attempt: int
+    slot_at: datetime
+    sent_at: datetime
+    body: bytes = field(repr=False)
+    target: dict[str, Any] | None
+    userids: tuple[str, ...]
+    on_ambiguous: str
+    call_id: int = 0
+
+
+async def next_waves(connection: Connection, count: int) -> list[int]:
+    """Reserve numbers for waves."""
+    rows = await connection.fetch(
+        "select nextval('waves') as wave from generate_series(1, $1)", count
+    )
+    return [row["wave"] for row in rows]
+
+
+_QUEUED = (
+    "b.id, b.firing_id, b.app_id, b.org, b.size, b.slot_at, b.wave, b.body_hash, b.lost_at, "
+    "b.priority as rank"
+)
+
+
+def _queued(row: asyncpg.Record) -> Queued:
+    return Queued(**{**dict(row), "rank": Rank(row["rank"])})
+
+
+async def of_wave(connection: Connection, wave: int) -> list[Queued]:
+    """The batches of a wave that still wait, by slot."""
+    rows = await connection.fetch(
+        f"select {_QUEUED} from batches b where wave = $1 and state = 'queued' "
+        "order by slot_at, id",
+        wave,
+    )
+    return [_queued(row) for row in rows]
+
+
+async def still_queued(connection: Connection, ids: Sequence[int]) -> list[Queued]:
+    """Those of the batches that may go now: they wait, and their firing is being sent. By slot."""
+    rows = await connection.fetch(
+        f"""
+        select {_QUEUED} from batches b join firings f on f.id = b.firing_id
+        where b.id = any($1::bigint[]) and b.state = 'queued' and f.state = 'sending'
+        order by b.slot_at, b.id
+        """,
+        list(ids),
+    )
+    return [_queued(row) for row in rows]
+
+
+async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
+    """The batches of a firing that wait, by slot."""
+    rows = await connection.fetch(
+        f"select {_QUEUED} from batches b where firing_id = $1 and state = 'queued' "
+        "order by slot_at, id",
+        firing_id,
+    )
+    return [_queued(row) for row in rows]
+
+
+async def reserved(
+    connection: Connection, orgs: Sequence[str], *, up_to: Rank, without: Sequence[int] = ()
+) -> list[asyncpg.Record]:
+    """What queued batches up to a rank have reserved: (org, app_id, slot_at, size, priority)."""
+    return await connection.fetch(
+        """
+        select org, app_id, slot_at, size, priority from batches
+        where org = any($1::text[]) and state = 'queued' and priority <= $3
+          and not id = any($2::bigint[])
+        """,
+        list(orgs),
+        list(without),
+        int(up_to),
+    )
+
+
+async def claim(
+    connection: Connection, ids: Sequence[int], *, node_id: int, now: datetime
+) -> list[Claimed]:
+    """Take queued batches for this node; the caller writes the calls in the same transaction."""
+    rows = await connection.fetch(
+        """
+        with taken as (
+            update batches b set state = 'sending', owner = $2, attempt = attempt + 1,
+                sent_at = greatest(slot_at, $3)
+            from firings f
+            where b.id = any($1::bigint[]) and b.state = 'queued'
+              and f.id = b.firing_id and f.state = 'sending'
+            returning b.id, b.firing_id, b.app_id, b.org, b.size, b.attempt, b.slot_at, b.sent_at,
+                      b.body, b.target,
+                      coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
+        )
+        select t.*, coalesce(d.userids, '{}') as userids
+        from taken t left join lateral (
+            select array_agg(d.userid order by d.userid) as userids
+            from deliveries d where d.batch_id = t.id and t.target is null
+        ) d on true
+        order by t.slot_at, t.id
+        """,
+        list(ids),
+        node_id,
+        now,
+    )
+    return [Claimed(**{**dict(row), "userids": tuple(row["userids"])}) for row in rows]
+
+
+async def requeue(
+    connection: Connection,
+    batch_id: int,
+    *,
+    attempt: int,
+    slot_at: datetime,
+    wave: int,
+    code: str | None,
+    lost_at: datetime | None,
+) -> bool:
+    """Give a claimed batch back, to be sent at a later slot; False when it is not ours any more."""
+    moved = await connection.fetchval(
+        """
+        update batches set state = 'queued', owner = null, slot_at = $3, wave = $4, code = $5,
+            lost_at = coalesce(lost_at, $6)
+        where id = $1 and state = 'sending' and attempt = $2 returning id
+        """,
+        batch_id,
+        attempt,
+        slot_at,
+        wave,
+        code,
+        lost_at,
+    )
+    return moved is not None
+
+
+async def reslot(
+    connection: Connection, slots: Sequence[tuple[int, datetime]], wave: int | None = None
+) -> None:
+    """Move queued batches to later slots, in another wave or in their own."""
+    await connection.execute(
+        """
+        update batches b set slot_at = s.slot_at, wave = coalesce($3, b.wave)
+        from unnest($1::bigint[], $2::timestamptz[]) as s (id, slot_at)
+        where b.id = s.id and b.state = 'queued'
+        """,
+        [batch_id for batch_id, _ in slots],
+        [slot_at for _, slot_at in slots],
+        wave,
+    )
+
+
+async def give_up(
+    connection: Connection, batch_id: int, *, attempt: int, target: Batch, code: str | None
+) -> bool:
+    """Move a claimed batch to `failed` or `unknown`; False when it is not ours any more."""
+    moved = await connection.fetchval(
+        """
+        update batches set state = $3, owner = null, code = $4
+        where id = $1 and state = 'sending' and attempt = $2 returning id
+        """,
+        batch_id,
+        attempt,
+        target.value,
+        code,
+    )
+    return moved is not None
+
+
+async def expire(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Give up lost batches that wait to be sent again: nobody knows whom they reached."""
+    rows = await connection.fetch(
+        "update batches set state = 'unknown' where id = any($1::bigint[]) and state = 'queued' "
+        "returning id",
+        list(batch_ids),
+    )
+    await deliveries.move_batches(connection, [row["id"] for row in rows], Delivery.UNKNOWN)
+
+
+async def orphans(
+    connection: Connection, nodes: Sequence[int], *, before: datetime
+) -> list[asyncpg.Record]:
+    """Lock batches that dead nodes were sending, and those that were sent too long ago."""
+    return await connection.fetch(
+        """
+        select b.id, b.firing_id, b.attempt, b.sent_at, b.target,
+               coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
+        from batches b join firings f on f.id = b.firing_id
+        where b.state = 'sending' and (b.owner = any($1::bigint[])
+              or not exists (select from nodes n where n.id = b.owner) or b.sent_at < $2)
+        order by b.id limit 200 for update of b skip locked
+        """,
+        list(nodes),
+        before,
+    )
+
+
+async def late_waves(connection: Connection, before: datetime) -> list[int]:
+    """Waves whose slot passed and that still have batches waiting."""
+    rows = await connection.fetch(
+        "select distinct wave from batches where state = 'queued' and slot_at < $1 limit 500",
+        before,
+    )
+    return [row["wave"] for row in rows]
+
+
+async def lost_elsewhere(
+    connection: Connection, batches: Sequence[Queued], since: datetime
+) -> set[int]:
+    """Those batches of which another firing has an unresolved lost call with the same body."""
+    rows = await connection.fetch(
+        """
+        select w.id from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
+             as w (id, firing_id, app_id, body_hash)
+        where exists (
+            select from batches b join deliveries mine on mine.batch_id = w.id
+            join deliveries other on other.batch_id = b.id and other.userid = mine.userid
+            where b.app_id = w.app_id and b.body_hash = w.body_hash and b.lost_at > $5
+              and b.firing_id <> w.firing_id and b.state in ('queued', 'sending', 'accepted')
+              and b.id < w.id)
+        """,
+        [batch.id for batch in batches],
+        [batch.firing_id for batch in batches],
+        [batch.app_id for batch in batches],
+        [batch.body_hash for batch in batches],
+        since,
+    )
+    return {row["id"] for row in rows}
+
+
+async def has_lost(connection: Connection, app_ids: Sequence[int], since: datetime) -> bool:
+    """Whether any app among these has had a lost call since an instant."""
+    found: bool = await connection.fetchval(
+        "select exists (select from batches where app_id = any($1::bigint[]) and lost_at > $2)",
+        list(app_ids),
+        since,
+    )
+    return found

@@ -1,0 +1,171 @@
+"""What the tables know beforehand about people: who will not get a notice, and why.
+
+One query answers for batches that are planned and for a send that is only asked about, so that
+both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from dingbell.store.connection import Connection
+
+__all__ = ["Foreseen", "learn_outsiders", "mark", "of_firings", "of_people"]
+
+# (firing id, userid, reason).
+Foreseen = tuple[int, str, str]
+
+_PLANNED = """
+    select d.firing_id, d.userid, b.app_id, b.org, b.body_hash, b.slot_at, b.id as batch_id
+    from batches b join deliveries d on d.batch_id = b.id
+    where b.firing_id = any($1::bigint[]) and b.state = 'queued' and b.target is null
+"""
+_ASKED = """
+    select 0::bigint as firing_id, a.userid, $3::bigint as app_id, $4::text as org, a.body_hash,
+           $5::timestamptz as slot_at, 9223372036854775807 as batch_id
+    from unnest($1::text[], $6::bytea[]) as a (userid, body_hash)
+"""
+_QUESTION = """
+with wanted as materialized ({wanted}),
+words as (
+    select distinct firing_id, app_id, body_hash, date_trunc('day', slot_at, 'Asia/Shanghai') as day
+    from wanted
+),
+said as (  -- the same words to somebody by another firing that day, sent or about to be
+    select w.firing_id, d.userid, o.body_hash, o.sent_at, o.slot_at, o.id
+    from words w
+    join batches o on o.app_id = w.app_id and o.body_hash = w.body_hash
+         and o.firing_id <> w.firing_id
+         and coalesce(o.sent_at, o.slot_at) >= w.day
+         and coalesce(o.sent_at, o.slot_at) < w.day + interval '1 day'
+         and (o.sent_at is not null or o.state = 'queued')
+    join deliveries d on d.batch_id = o.id
+         and d.state in ('planned', 'sent', 'unread', 'read', 'unknown', 'recalled')
+),
+repeated as (
+    select w.firing_id, w.userid
+    from wanted w join said s on s.firing_id = w.firing_id and s.userid = w.userid
+         and s.body_hash = w.body_hash
+         and (s.sent_at is not null or (s.slot_at, s.id) < (w.slot_at, w.batch_id))
+),
+busy as (  -- apps that made so many batches today that somebody may be at the cap
+    select a.app_id, a.day from (
+        select app_id, min(date_trunc('day', slot_at, 'Asia/Shanghai')) as day
+        from wanted group by app_id) a
+    where (select count(*) from batches o where o.app_id = a.app_id and o.sent_at >= a.day) >= $2
+),
+capped as (
+    select o.app_id, d.userid
+    from busy join batches o on o.app_id = busy.app_id and o.sent_at >= busy.day
+    join deliveries d on d.batch_id = o.id and d.state in ('sent', 'unread', 'read', 'recalled')
+    group by 1, 2 having count(*) >= $2
+),
+outside as (  -- refused at the last notice although the directory had them
+    select o.app_id, o.userid from outsiders o
+    where (o.app_id, o.userid) in (select app_id, userid from wanted)
+      and o.seen_at > now() - interval '30 days'
+      and not exists (
+          select from deliveries k join batches kb on kb.id = k.batch_id
+          where k.userid = o.userid and kb.app_id = o.app_id and k.state in ('unread', 'read')
+            and k.sent_at > o.seen_at)
+),
+judged as (
+    select w.firing_id, w.userid, case
+        when read.org is not null and p.userid is null then 'unknown_person'
+        when p.left_at is not null then 'left'
+        when not p.active then 'inactive'
+        when out.userid is not null then 'out_of_range'
+        when (p.attributes ->> 'senior')::boolean then 'executive'
+        when (w.firing_id, w.userid) in (select firing_id, userid from repeated) then 'repeat'
+        when full_.userid is not null then 'daily_cap'
+    end as reason
+    from wanted w
+    left join directory_syncs read on read.org = w.org
+    left join people p on p.org = w.org and p.userid = w.userid
+    left join outside out on out.app_id = w.app_id and out.userid = w.userid
+    left join capped full_ on full_.app_id = w.app_id and full_.userid = w.userid
+)
+select firing_id, userid, reason from judged where reason is not null
+order by firing_id, userid
+"""
+
+
+async def of_firings(
+    connection: Connection, firing_ids: Sequence[int], *, daily_cap: int
+) -> list[Foreseen]:
+    """Who of planned firings is not expected to be reached, before their batches are sent."""
+    rows = await connection.fetch(_QUESTION.format(wanted=_PLANNED), list(firing_ids), daily_cap)
+    return [(row["firing_id"], row["userid"], row["reason"]) for row in rows]
+
+
+async def of_people(
+    connection: Connection,
+    bodies: Sequence[tuple[str, bytes]],
+    *,
+    app_id: int,
+    org: str,
+    at: datetime,
+    daily_cap: int,
+) -> dict[str, str]:
+    """Who would not be reached by an app at an instant: userid → reason.
+
+    Args:
+        connection: to ask.
+        bodies: each userid with the hash of the body it would get.
+        app_id: the app that would send.
+        org: its org.
+        at: when the call would be made.
+        daily_cap: how many notices a person may get from an app on one day.
+    """
+    rows = await connection.fetch(
+        _QUESTION.format(wanted=_ASKED),
+        [userid for userid, _ in bodies],
+        daily_cap,
+        app_id,
+        org,
+        at,
+        [body_hash for _, body_hash in bodies],
+    )
+    return {row["userid"]: row["reason"] for row in rows}
+
+
+async def mark(connection: Connection, foreseen: Sequence[Foreseen]) -> None:
+    """Keep with each delivery what is foreseen of it."""
+    await connection.execute(
+        """
+        update deliveries d set foreseen = f.reason
+        from unnest($1::bigint[], $2::text[], $3::text[]) as f (firing_id, userid, reason)
+        where d.firing_id = f.firing_id and d.userid = f.userid
+        """,
+        [firing_id for firing_id, _, _ in foreseen],
+        [userid for _, userid, _ in foreseen],
+        [reason for _, _, reason in foreseen],
+    )
+
+
+async def learn_outsiders(
+    connection: Connection, invalid: Sequence[tuple[int, int, str]], now: datetime
+) -> None:
+    """Remember people whom DingTalk called invalid although nothing was known against them.
+
+    Args:
+        connection: to write.
+        invalid: (app id, firing id, userid).
+        now: the present instant.
+    """
+    await connection.execute(
+        """
+        insert into outsiders (app_id, userid, seen_at)
+        select distinct i.app_id, i.userid, $4::timestamptz
+        from unnest($1::bigint[], $2::bigint[], $3::text[]) as i (app_id, firing_id, userid)
+        join deliveries d on d.firing_id = i.firing_id and d.userid = i.userid
+             and coalesce(d.foreseen, 'out_of_range') = 'out_of_range'
+        order by 1, 2
+        on conflict (app_id, userid) do update set seen_at = excluded.seen_at
+        """,
+        [app_id for app_id, _, _ in invalid],
+        [firing_id for _, firing_id, _ in invalid],
+        [userid for _, _, userid in invalid],
+        now,
+    )

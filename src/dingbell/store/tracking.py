@@ -1,0 +1,143 @@
+"""Table `batches`, as the tracker sees it: whose result is to be asked for, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dingbell.store.connection import Connection
+
+__all__ = ["Tracked", "begin_look", "late_looks", "set_looks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A batch whose results are to be asked for."""
+
+    id: int
+    firing_id: int
+    app_id: int
+    org: str
+    size: int
+    state: str
+    looks: int
+    sent_at: datetime
+    lost_at: datetime | None
+    generation: int
+    target: dict[str, Any] | None
+
+
+async def late_looks(connection: Connection, before: datetime) -> list[int]:
+    """Batches whose look is overdue."""
+    rows = await connection.fetch(
+        "select id from batches where next_look_at < $1 order by next_look_at limit 200", before
+    )
+    return [row["id"] for row in rows]
+
+
+async def begin_look(
+    connection: Connection,
+    ids: Sequence[int],
+    *,
+    node_id: int,
+    now: datetime,
+    lease_until: datetime,
+) -> list[Tracked]:
+    """Take the batches whose look has come, for a node: until the lease ends, or the node dies."""
+    rows = await connection.fetch(
+        """
+        update batches set next_look_at = $3, looks = looks + 1, owner = $4
+        where id = any($1::bigint[]) and state in ('accepted', 'settled') and next_look_at <= $2
+        returning id, firing_id, app_id, org, size, state, looks, sent_at, lost_at, generation,
+                  target
+        """,
+        list(ids),
+        now,
+        lease_until,
+        node_id,
+    )
+    return [Tracked(**dict(row)) for row in rows]
+
+
+async def prolong(connection: Connection, leases: Sequence[tuple[int, datetime]]) -> None:
+    """Keep batches for the node that is about to look at them, until an instant each."""
+    await connection.execute(
+        """
+        update batches b set next_look_at = l.until
+        from unnest($1::bigint[], $2::timestamptz[]) as l (id, until)
+        where b.id = l.id and b.state in ('accepted', 'settled')
+        """,
+        [batch_id for batch_id, _ in leases],
+        [until for _, until in leases],
+    )
+
+
+async def take_over(connection: Connection, dead: Sequence[int], now: datetime) -> list[int]:
+    """Have what dead nodes were looking at looked at again, now."""
+    rows = await connection.fetch(
+        """
+        update batches set next_look_at = $2, owner = null
+        where state in ('accepted', 'settled') and (owner = any($1::bigint[])
+              or (owner is not null and not exists (select from nodes n where n.id = owner)))
+        returning id
+        """,
+        list(dead),
+        now,
+    )
+    return [row["id"] for row in rows]
+
+
+async def set_looks(connection: Connection, looks: Sequence[tuple[int, datetime | None]]) -> None:
+    """Say when batches are looked at next, by whoever that will be; None is never again."""
+    await connection.execute(
+        """
+        update batches b set next_look_at = l.at, owner = null
+        from unnest($1::bigint[], $2::timestamptz[]) as l (id, at)
+        where b.id = l.id and b.state in ('accepted', 'settled')
+        """,
+        [batch_id for batch_id, _ in looks],
+        [at for _, at in looks],
+    )
+
+
+async def last_call(connection: Connection, firing_id: int) -> datetime | None:
+    """When the last accepted call of a firing was made."""
+    sent_at: datetime | None = await connection.fetchval(
+        """
+        select max(sent_at) from batches
+        where firing_id = $1 and state in ('accepted', 'settled')
+        """,
+        firing_id,
+    )
+    return sent_at
+
+
+async def look_again(connection: Connection, firing_id: int, at: datetime) -> list[int]:
+    """Have the batches of a firing looked at not later than an instant, unless all have read."""
+    rows = await connection.fetch(
+        """
+        update batches b set next_look_at = least(next_look_at, $2)
+        where firing_id = $1 and state in ('accepted', 'settled') and target is null
+          and exists (select from deliveries d where d.batch_id = b.id and d.state = 'unread')
+        returning id
+        """,
+        firing_id,
+        at,
+    )
+    return [row["id"] for row in rows]
+
+
+async def follow_ups(
+    connection: Connection, firing_ids: Sequence[int]
+) -> dict[int, list[datetime]]:
+    """When firings are followed up on: just before, their batches are looked at once more."""
+    rows = await connection.fetch(
+        """
+        select parent_id, array_agg(held_until) as instants from firings
+        where parent_id = any($1::bigint[]) and state = 'held' group by parent_id
+        """,
+        list(firing_ids),
+    )
+    return {row["parent_id"]: row["instants"] for row in rows}

@@ -1,0 +1,156 @@
+"""What did not arrive: sent once more with the same bytes, or settled by a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dingbell.bootstrap import Service
+from dingbell.errors import ConflictError, InputError
+from dingbell.operations import people, repairs, reports
+from dingbell.operations.desk import Desk
+
+from .conftest import RunService, Truth, final, until
+from .given import SEND, order, send
+
+
+async def generations(desk: Desk, firing_id: int) -> list[dict[str, Any]]:
+    async with desk.pool.acquire() as connection:
+        rows = await connection.fetch(
+            "select state, generation, size, moved from batches where firing_id = $1 "
+            "order by ordinal",
+            firing_id,
+        )
+    return [dict(row) for row in rows]
+
+
+async def come_due(desk: Desk) -> None:
+    """Let what waits a minute go now: its job is lost, and the sweeper finds it overdue."""
+    async with desk.pool.acquire() as connection:
+        await connection.execute("delete from dingbell_queue.jobs where entrypoint = 'send'")
+        await connection.execute(
+            "update batches set slot_at = now() - interval '6 s' where state = 'queued'"
+        )
+
+
+async def test_who_was_dropped_for_pace_is_sent_to_again_by_itself(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    # This DingTalk lets fewer people pass than its documents say.
+    await truth.post("limits", {"people_per_minute": 25, "window_seconds": 3})
+    firing_id = await send(desk, order("too many"))
+
+    async def repaired() -> bool:
+        return len(await generations(desk, firing_id)) == 2
+
+    await until(repaired)
+    shown = await reports.show(desk, firing_id)
+    assert shown["state"] == "sending"
+    assert shown["totals"].get("planned") == 15
+    await come_due(desk)
+    found = await final(desk, firing_id)
+    rung = await truth.rung()
+    assert len(rung) == 40
+    assert set(rung.values()) == {1}
+    assert set(found["totals"]) <= {"unread", "read"}
+    assert await generations(desk, firing_id) == [
+        {"state": "settled", "generation": 0, "size": 40, "moved": 15},
+        {"state": "settled", "generation": 1, "size": 15, "moved": 0},
+    ]
+    bodies = {str(call["msg"]) for call in await truth.calls()}
+    assert len(bodies) == 1
+
+
+async def test_who_failed_is_sent_to_again_when_a_person_says_so(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("people/manager4220", {"unreachable": True})
+    found = await final(desk, await send(desk, order("failed", "manager4220", "manager7675")))
+    assert {d["userid"]: d["state"] for d in found["deliveries"]}["manager4220"] == "failed"
+    await truth.post("people/manager4220", {"unreachable": False})
+    planned = await repairs.resend(desk, found["id"], dry_run=True)
+    assert planned["userids"] == ["manager4220"]
+    assert (await reports.overview(desk, found["id"]))["state"] == "settled"
+    await repairs.resend(desk, found["id"])
+    again = await final(desk, found["id"])
+    assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
+    assert set(again["totals"]) <= {"unread", "read"}
+    with pytest.raises(ConflictError, match="nobody"):
+        await repairs.resend(desk, found["id"])
+
+
+async def test_a_refused_batch_is_sent_again_whole(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
+    found = await final(desk, await send(desk, order("refused", "manager4220")))
+    assert found["totals"] == {"failed": 1}
+    await repairs.resend(desk, found["id"], ("failed",))
+    await final(desk, found["id"])
+    assert await truth.rung() == {"manager4220": 1}
+
+
+async def test_what_is_unknown_is_sent_again_the_same_day_and_rings_nobody_twice(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    found = await final(desk, await send(desk, order("held", "manager4220", on_ambiguous="hold")))
+    assert found["totals"] == {"unknown": 1}
+    assert [one["id"] for one in await reports.listed(desk, unknown=True)] == [found["id"]]
+    await repairs.resend(desk, found["id"], ("unknown",))
+    again = await final(desk, found["id"])
+    assert await truth.rung() == {"manager4220": 1}
+    # Only the lost call can have reached them.
+    assert [(d["state"], d["code"]) for d in again["deliveries"]] == [("sent", "143106")]
+    assert await reports.listed(desk, unknown=True) == []
+
+
+async def test_what_is_unknown_since_yesterday_is_left_to_a_person(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    one = order("old", "manager4220", "manager7675", on_ambiguous="hold")
+    found = await final(desk, await send(desk, one))
+    async with desk.pool.acquire() as connection:
+        await connection.execute("update batches set sent_at = sent_at - interval '1 day'")
+    with pytest.raises(ConflictError, match="earlier Beijing day"):
+        await repairs.resend(desk, found["id"], ("unknown",))
+    with pytest.raises(InputError, match="stranger"):
+        await repairs.resolve(desk, found["id"], delivered=True, userids=("stranger",))
+    await repairs.resolve(desk, found["id"], delivered=True, userids=("manager4220",))
+    await repairs.resolve(desk, found["id"], delivered=False)
+    shown = await reports.show(desk, found["id"])
+    assert [(d["state"], d["code"]) for d in shown["deliveries"]] == [
+        ("sent", "by_hand"),
+        ("failed", "by_hand"),
+    ]
+    assert len(await truth.calls()) == 1
+
+
+async def test_a_recalled_firing_is_not_sent_again(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("people/manager4220", {"unreachable": True})
+    found = await final(desk, await send(desk, order("gone", "manager4220", "manager7675")))
+    await reports.recall(desk, found["id"])
+    await until(lambda: reports.recalled(desk, found["id"]))
+    with pytest.raises(ConflictError, match="recalled"):
+        await repairs.resend(desk, found["id"])
+
+
+async def test_a_repair_under_way_survives_the_death_of_its_node(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    async with run_service():
+        await people.synchronise(desk, None)
+        await truth.post("people/manager4220", {"unreachable": True})
+        found = await final(desk, await send(desk, order("later", "manager4220")))
+        await truth.post("people/manager4220", {"unreachable": False})
+    await repairs.resend(desk, found["id"])
+    async with desk.pool.acquire() as connection:
+        await connection.execute("delete from dingbell_queue.jobs")
+        await connection.execute("update batches set slot_at = slot_at - interval '6 s'")
+    async with run_service():
+        await final(desk, found["id"])
+    assert await truth.rung() == {"manager4220": 1}
