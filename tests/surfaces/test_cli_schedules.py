@@ -108,7 +108,7 @@ class TestApply:
         before = applied.json("schedules", "list")
         applied.write("dingbell.yaml", FILE.replace("16:00", "18:00").replace("[1]", "[9999]"))
         said = applied.refused("apply")
-        assert "schedules.weekly.to" in said
+        assert "schedules.weekly:" in said
         assert "departments: 9999" in said
         assert applied.json("schedules", "list") == before
 

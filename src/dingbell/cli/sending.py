@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dingbell.cli.frame import Account, Json, fail, guard, print_json, run
-from dingbell.cli.language import tr
+from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
     from dingbell.domain.preflight import Outlook
@@ -131,6 +131,7 @@ def send(
         from dingbell.operations import sending
 
         found = await sending.outlook(desk, order)
+        _warn(found)
         _confirm(order, found, yes=yes)
         return await sending.send(desk, order, people=len(found.userids), by=by)
 
@@ -216,6 +217,15 @@ def _read_json(message: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(Text("--message must be a JSON object", "--message 必须是 JSON 对象"))
     return content
+
+
+def _warn(found: Outlook) -> None:
+    """Say before a send that somebody is not expected to get it."""
+    from dingbell.operations.preflight import told_of
+
+    told = told_of(found)
+    if told is not None:
+        typer.echo(f"{say(told)}: --dry-run", err=True)
 
 
 def _confirm(order: Order, found: Outlook, *, yes: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dingbell.config.schema import Config
+from dingbell.domain.preflight import Outlook
 from dingbell.errors import InputError, Text
-from dingbell.operations import apps, people, preflight, schedules
+from dingbell.operations import apps, preflight, schedules
 from dingbell.operations.desk import Desk
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
@@ -78,13 +79,14 @@ async def apply(
     changes = await plan(desk, config, prune=prune)
     async with transaction(desk.pool) as connection:
         await _store_ground(desk, connection, config)
-    sizes = await _check_audiences(desk, config, changes)
+    outlooks = await _look_ahead(desk, config, changes)
     async with transaction(desk.pool) as connection:
         for name, spec in config.schedules.items():
-            size = sizes.get(name, 0)
+            found = outlooks.get(name)
+            size = len(found.userids) if found else 0
             await schedules.store(desk, connection, name, spec, source="yaml", by=by, people=size)
         await _delete(desk, connection, [one for one in changes if one.action == "delete"])
-    return changes
+    return _warned(changes, outlooks)
 
 
 async def _store_ground(desk: Desk, connection: Connection, config: Config) -> None:
@@ -113,26 +115,38 @@ async def _delete(desk: Desk, connection: Connection, gone: list[Change]) -> Non
             await rules.delete(connection, change.name)
 
 
-async def _check_audiences(desk: Desk, config: Config, changes: list[Change]) -> dict[str, int]:
-    """Have every directory read that a new or changed schedule needs, and everybody in it found.
+async def _look_ahead(
+    desk: Desk, config: Config, changes: list[Change]
+) -> dict[str, Outlook | None]:
+    """Forecast the next occurrence of every new or changed schedule, so that all are found.
 
-    Returns:
-        How many people each of these schedules goes to.
+    Directories are read on the way where they are needed. None stands for a schedule that is due
+    already.
+
+    Raises:
+        InputError: an audience names what the directory does not have, or a message cannot be
+            rendered for anybody.
     """
     touched = {c.name for c in changes if c.kind == "schedule" and c.action in ("create", "change")}
-    sizes: dict[str, int] = {}
+    found: dict[str, Outlook | None] = {}
     for name in sorted(touched):
         spec = config.schedules[name]
-        if not spec.to.needs_directory():
-            sizes[name] = len(spec.to.users)
-            continue
-        async with desk.pool.acquire() as connection:
-            app = await apps.find(desk, connection, spec.app)
         try:
-            sizes[name] = len(await people.resolve(desk, app, spec.to))
+            found[name] = await preflight.of_schedule(desk, name, spec, thorough=False)
         except InputError as error:
-            raise InputError(error.message, where=f"schedules.{name}.to") from error
-    return sizes
+            raise InputError(error.message, where=f"schedules.{name}") from error
+    return found
+
+
+def _warned(changes: list[Change], outlooks: dict[str, Outlook | None]) -> list[Change]:
+    """The changes, with what is expected of schedules that will not reach everybody."""
+    told = {name: preflight.told_of(found) for name, found in outlooks.items() if found}
+    return [
+        replace(change, warnings=(*change.warnings, warning))
+        if change.kind == "schedule" and (warning := told.get(change.name))
+        else change
+        for change in changes
+    ]
 
 
 async def _org_changes(connection: Connection, config: Config) -> list[Change]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dingbell.domain.preflight import Reason
 
-__all__ = ["Draft", "body_hash", "cut"]
+__all__ = ["Draft", "Groups", "body_hash", "cut"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,35 @@ def body_hash(body: bytes) -> bytes:
     return blake2b(body, digest_size=16).digest()
 
 
-def cut(bodies: Iterable[tuple[str, bytes]], most: int) -> list[Draft]:
-    """Group people by identical bytes, at most `most` a batch.
+class Groups:
+    """People by identical bytes, as they come.
 
     The order is that of each body's first person, and of people within a body: the same input
     always gives the same batches.
     """
-    groups: dict[bytes, list[str]] = {}
+
+    def __init__(self) -> None:
+        self._userids: dict[bytes, list[str]] = {}
+
+    def add(self, userid: str, body: bytes) -> None:
+        """Put a person with those who get the same body."""
+        self._userids.setdefault(body, []).append(userid)
+
+    def cut(self, most: int) -> list[Draft]:
+        """Batches of at most so many people; the groups are used up."""
+        drafts = []
+        for body in list(self._userids):
+            userids = self._userids.pop(body)
+            drafts += [Draft(body, tuple(part), len(part)) for part in _parts(userids, most)]
+        return drafts
+
+
+def cut(bodies: Iterable[tuple[str, bytes]], most: int) -> list[Draft]:
+    """Group people by identical bytes, at most `most` a batch; see `Groups`."""
+    groups = Groups()
     for userid, body in bodies:
-        groups.setdefault(body, []).append(userid)
-    return [
-        Draft(body, tuple(part), len(part))
-        for body, userids in groups.items()
-        for part in _parts(userids, most)
-    ]
+        groups.add(userid, body)
+    return groups.cut(most)
 
 
 def _parts(userids: Sequence[str], most: int) -> Iterable[Sequence[str]]:

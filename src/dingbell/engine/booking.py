@@ -25,6 +25,8 @@ from dingbell.store.connection import Connection
 __all__ = ["Booked", "Drafted", "book"]
 
 _WAVE_SIZE = 200
+# So many batches are written at once; a wave is at most a part of them.
+_BATCHES_AT_ONCE = 4_000
 _WHY_NOT_SENT = {
     Reason.DENIED: (Batch.CANCELED, Delivery.CANCELED),
     Reason.TOO_LONG: (Batch.FAILED, Delivery.FAILED),
@@ -102,13 +104,13 @@ async def book(
 ) -> list[Booked]:
     """Write everything a planned firing consists of, and the jobs that wake its waves."""
     slots = await _reserve(connection, drafted, paces, now)
-    new = await _with_waves(connection, _timed(drafted, slots, paces))
-    ids = await batches.insert(connection, new)
-    await deliveries.copy(connection, _ledger(new, drafted, ids))
-    await jobs.enqueue(connection, [*_send_jobs(new)])
+    timed = _timed(drafted, slots, paces)
+    for start in range(0, len(timed), _BATCHES_AT_ONCE):
+        await _write(connection, timed[start : start + _BATCHES_AT_ONCE])
     foreseen = await foresight.of_firings(
         connection,
         [entry.firing.id for entry in drafted],
+        people=sum(entry.people for entry in drafted),
         daily_cap=context.allowance.daily_per_person,
     )
     if foreseen:
@@ -206,8 +208,16 @@ def _timed(
     )
 
 
+async def _write(connection: Connection, timed: Sequence[_Timed]) -> None:
+    """Write some batches, their people and the jobs of their waves; nothing is kept in memory."""
+    new = await _with_waves(connection, timed)
+    ids = await batches.insert(connection, new)
+    await deliveries.copy(connection, _ledger(timed, ids))
+    await jobs.enqueue(connection, [*_send_jobs(new)])
+
+
 async def _with_waves(connection: Connection, timed: Sequence[_Timed]) -> list[batches.NewBatch]:
-    """Turn drafts into batches; those of one second of slots share a wave."""
+    """Turn drafts into batches, in their order; those of one second of slots share a wave."""
     aside = [item.batch(0) for item in timed if item.one.reason]
     sent = [item for item in timed if not item.one.reason]
     parts = [
@@ -222,18 +232,15 @@ async def _with_waves(connection: Connection, timed: Sequence[_Timed]) -> list[b
     ]
 
 
-def _ledger(
-    new: list[batches.NewBatch], drafted: Sequence[Drafted], ids: list[int]
-) -> Iterator[deliveries.New]:
-    drafts = {entry.firing.id: entry.drafts for entry in drafted}
-    for batch, batch_id in zip(new, ids, strict=True):
-        one = drafts[batch.firing_id][batch.ordinal]
+def _ledger(timed: Sequence[_Timed], ids: list[int]) -> Iterator[deliveries.New]:
+    for item, batch_id in zip(timed, ids, strict=True):
+        one, firing_id = item.one, item.firing.id
         state = _WHY_NOT_SENT[one.reason][1] if one.reason else Delivery.PLANNED
         reason = _reason(one)
         if one.target is not None:
-            yield batch.firing_id, _target(one), batch_id, one.size, state.value, reason
+            yield firing_id, _target(one), batch_id, one.size, state.value, reason
         for userid in one.userids:
-            yield batch.firing_id, userid, batch_id, 1, state.value, reason
+            yield firing_id, userid, batch_id, 1, state.value, reason
 
 
 def _target(one: Draft) -> str:

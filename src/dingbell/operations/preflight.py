@@ -17,7 +17,7 @@ from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft, body_hash
 from dingbell.domain.budget import look_plan, month_of
 from dingbell.domain.message import Message
-from dingbell.domain.preflight import Outlook, Reason, expectation
+from dingbell.domain.preflight import DELIVERED, Outlook, Reason, expectation
 from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.domain.trigger import parse_zone
@@ -30,7 +30,7 @@ from dingbell.store import foresight, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection
 
-__all__ = ["Question", "look_ahead", "of_schedule", "present", "repeats"]
+__all__ = ["Question", "look_ahead", "of_schedule", "present", "repeats", "told_of", "warnings"]
 
 # A person whose message a function makes is forecast without its words.
 _UNKNOWN_WORDS = Message({"text": "…"})
@@ -166,9 +166,14 @@ async def _seconds(
 
 
 async def of_schedule(
-    desk: Desk, name: str, spec: ScheduleSpec, *, progress: Progress = lambda _: None
+    desk: Desk,
+    name: str,
+    spec: ScheduleSpec,
+    *,
+    thorough: bool = True,
+    progress: Progress = lambda _: None,
 ) -> Outlook | None:
-    """The forecast of a schedule's next occurrence; None when there is none."""
+    """The forecast of a schedule's next occurrence; None when there is none. See `look_ahead`."""
     async with desk.pool.acquire() as connection:
         app = await apps.find(desk, connection, spec.app)
     now = desk.clock.now()
@@ -184,7 +189,20 @@ async def of_schedule(
         _variables(name, spec, at),
         repeated=_said_before(name, spec, now, at),
     )
-    return await look_ahead(desk, question, progress=progress)
+    return await look_ahead(desk, question, thorough=thorough, progress=progress)
+
+
+def told_of(outlook: Outlook) -> Text | None:
+    """One line about those who are not expected to be reached; None when there are none."""
+    if outlook.spotless:
+        return None
+    found = outlook.totals()
+    delivered = found.pop(DELIVERED, 0)
+    counts = ", ".join(f"{state} {count}" for state, count in found.items())
+    return Text(
+        "{delivered} of {people} people are expected to get it ({counts})",
+        "预计 {people} 人中有 {delivered} 人收到 ({counts})",
+    ).format(delivered=delivered, people=len(outlook.userids), counts=counts)
 
 
 def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dingbell.clock import Clock
 from dingbell.domain.audience import Audience
-from dingbell.domain.batching import Draft, cut
+from dingbell.domain.batching import Draft, Groups, cut
 from dingbell.domain.message import Message
 from dingbell.domain.preflight import Reason
 from dingbell.errors import InputError, Text
@@ -100,11 +100,14 @@ async def draft_people(
         return draft_alike(brief, userids)
     failures: dict[str, InputError] = {}
     wanted = [userid for userid in userids if userid not in brief.denied]
-    bodies = [one async for one in _bodies(connection, clock, brief, wanted, failures)]
-    if failures and not bodies:
+    groups = Groups()
+    async for userid, body in _bodies(connection, clock, brief, wanted, failures):
+        groups.add(userid, body)
+    drafts = groups.cut(brief.per_batch)
+    if failures and not drafts:
         raise next(iter(failures.values()))
     return [
-        *cut(bodies, brief.per_batch),
+        *drafts,
         *_aside(brief.denied.intersection(userids), Reason.DENIED),
         *_aside(failures, Reason.TOO_LONG),
     ]

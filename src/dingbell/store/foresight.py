@@ -6,7 +6,8 @@ both say the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from dingbell.store.connection import Connection
@@ -16,6 +17,7 @@ __all__ = ["Foreseen", "learn_outsiders", "mark", "of_firings", "of_people"]
 # (firing id, userid, reason).
 Foreseen = tuple[int, str, str]
 
+_MANY = 5_000  # people
 _PLANNED = """
     select d.firing_id, d.userid, b.app_id, b.org, b.body_hash, b.slot_at, b.id as batch_id
     from batches b join deliveries d on d.batch_id = b.id
@@ -28,11 +30,11 @@ _ASKED = """
 """
 _QUESTION = """
 with wanted as materialized ({wanted}),
-words as (
+words as materialized (
     select distinct firing_id, app_id, body_hash, date_trunc('day', slot_at, 'Asia/Shanghai') as day
     from wanted
 ),
-said as (  -- the same words to somebody by another firing that day, sent or about to be
+said as materialized (  -- the same words by another firing that day, sent or about to be
     select w.firing_id, d.userid, o.body_hash, o.sent_at, o.slot_at, o.id
     from words w
     join batches o on o.app_id = w.app_id and o.body_hash = w.body_hash
@@ -43,8 +45,8 @@ said as (  -- the same words to somebody by another firing that day, sent or abo
     join deliveries d on d.batch_id = o.id
          and d.state in ('planned', 'sent', 'unread', 'read', 'unknown', 'recalled')
 ),
-repeated as (
-    select w.firing_id, w.userid
+repeated as materialized (
+    select distinct w.firing_id, w.userid
     from wanted w join said s on s.firing_id = w.firing_id and s.userid = w.userid
          and s.body_hash = w.body_hash
          and (s.sent_at is not null or (s.slot_at, s.id) < (w.slot_at, w.batch_id))
@@ -77,13 +79,14 @@ judged as (
         when not p.active then 'inactive'
         when out.userid is not null then 'out_of_range'
         when (p.attributes ->> 'senior')::boolean then 'executive'
-        when (w.firing_id, w.userid) in (select firing_id, userid from repeated) then 'repeat'
+        when again.userid is not null then 'repeat'
         when full_.userid is not null then 'daily_cap'
     end as reason
     from wanted w
     left join directory_syncs read on read.org = w.org
     left join people p on p.org = w.org and p.userid = w.userid
     left join outside out on out.app_id = w.app_id and out.userid = w.userid
+    left join repeated again on again.firing_id = w.firing_id and again.userid = w.userid
     left join capped full_ on full_.app_id = w.app_id and full_.userid = w.userid
 )
 select firing_id, userid, reason from judged where reason is not null
@@ -91,11 +94,37 @@ order by firing_id, userid
 """
 
 
+@asynccontextmanager
+async def _planned_for(connection: Connection, people: int) -> AsyncIterator[None]:
+    """Have PostgreSQL plan for as many people as there are, not for as few as it knows of.
+
+    Its statistics are from before these people were written; going by them it would look up each
+    of 100,000 one by one, over and over.
+    """
+    if people < _MANY:
+        yield
+        return
+    async with connection.transaction():
+        await connection.execute("set local enable_nestloop = off")
+        yield
+        await connection.execute("set local enable_nestloop = on")
+
+
 async def of_firings(
-    connection: Connection, firing_ids: Sequence[int], *, daily_cap: int
+    connection: Connection, firing_ids: Sequence[int], *, people: int, daily_cap: int
 ) -> list[Foreseen]:
-    """Who of planned firings is not expected to be reached, before their batches are sent."""
-    rows = await connection.fetch(_QUESTION.format(wanted=_PLANNED), list(firing_ids), daily_cap)
+    """Who of planned firings is not expected to be reached, before their batches are sent.
+
+    Args:
+        connection: in the transaction that has planned them.
+        firing_ids: which.
+        people: about how many people they go to.
+        daily_cap: how many notices a person may get from an app on one day.
+    """
+    async with _planned_for(connection, people):
+        rows = await connection.fetch(
+            _QUESTION.format(wanted=_PLANNED), list(firing_ids), daily_cap
+        )
     return [(row["firing_id"], row["userid"], row["reason"]) for row in rows]
 
 
@@ -118,15 +147,16 @@ async def of_people(
         at: when the call would be made.
         daily_cap: how many notices a person may get from an app on one day.
     """
-    rows = await connection.fetch(
-        _QUESTION.format(wanted=_ASKED),
-        [userid for userid, _ in bodies],
-        daily_cap,
-        app_id,
-        org,
-        at,
-        [body_hash for _, body_hash in bodies],
-    )
+    async with _planned_for(connection, len(bodies)):
+        rows = await connection.fetch(
+            _QUESTION.format(wanted=_ASKED),
+            [userid for userid, _ in bodies],
+            daily_cap,
+            app_id,
+            org,
+            at,
+            [body_hash for _, body_hash in bodies],
+        )
     return {row["userid"]: row["reason"] for row in rows}
 
 

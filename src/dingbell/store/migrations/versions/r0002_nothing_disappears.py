@@ -49,7 +49,7 @@ create index batches_in_flight on batches (owner) where owner is not null;
 create index batches_unknown on batches (firing_id) where unknown;
 drop index batches_to_send;
 create index batches_to_send on batches (org, priority) where state = 'queued';
-create index batches_of_day on batches (app_id, sent_at);
+create index batches_of_day on batches (app_id, sent_at) where sent_at is not null;
 
 -- State, code and instants are in no index: a receipt is written in place.
 alter table deliveries add foreseen text;
