@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +28,7 @@ from dingbell.version import __version__
 
 if TYPE_CHECKING:
     from dingbell.engine.context import MessageFunction
+    from dingbell.engine.node import Role
 
 __all__ = ["ENVIRONMENT_APP", "Service", "open_database", "open_desk"]
 
@@ -116,10 +117,10 @@ async def _put_environment_app(desk: Desk, settings: Settings) -> None:
         await apps.put(desk, ENVIRONMENT_APP, spec)
 
 
-async def any_node_alive(desk: Desk) -> bool:
-    """Whether some node is running on this database."""
+async def any_node_alive(desk: Desk, *, role: str | None = None) -> bool:
+    """Whether some node, or one that has a role, is running on this database."""
     async with desk.pool.acquire() as connection:
-        return await nodes.alive(connection) > 0
+        return await nodes.alive(connection, role=role) > 0
 
 
 class Service:
@@ -133,7 +134,7 @@ class Service:
         functions: Mapping[str, MessageFunction] | None = None,
         looks: tuple[timedelta, ...] | None = None,
         keep: timedelta = timedelta(days=180),
-        ticks: bool = True,
+        roles: Collection[Role] = ("scheduler", "worker"),
     ) -> None:
         # Loaded here: most commands need a desk and no engine.
         from dingbell.engine.node import Node
@@ -154,7 +155,7 @@ class Service:
             looks=looks,
             allowance=desk.allowance,
             keep=keep,
-            ticks=ticks,
+            roles=roles,
         )
 
     async def start(self, *, sync_first: bool = False) -> None:

@@ -14,6 +14,7 @@ from dingbell.cli.language import tr
 
 if TYPE_CHECKING:
     from dingbell.bootstrap import Database
+    from dingbell.engine.node import Role
     from dingbell.operations.desk import Desk
 
 __all__ = [
@@ -49,10 +50,11 @@ async def engine_if_needed(desk: Desk, database: Database) -> AsyncIterator[bool
     """Run an engine in this process where no node is alive; says whether it is ours."""
     from dingbell.bootstrap import Service, any_node_alive
 
-    if await any_node_alive(desk):
+    if await any_node_alive(desk, role="worker"):
         yield False
         return
-    service = Service(desk, database, ticks=False)
+    roles: tuple[Role, ...] = ("worker",)
+    service = Service(desk, database, roles=roles)
     await service.start()
     try:
         yield True

@@ -68,6 +68,7 @@ app.add_typer(schedules.app, name="schedules")
 app.add_typer(firings.app, name="firings")
 app.add_typer(directory.app, name="directory")
 app.add_typer(watching.people, name="people")
+app.add_typer(watching.nodes, name="nodes")
 app.add_typer(watching.accounts, name="accounts")
 app.add_typer(database.app, name="db")
 

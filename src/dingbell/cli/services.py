@@ -16,10 +16,16 @@ from dingbell.cli.frame import EXIT_FAILED, Json, fail, print_json, run, table
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
+    from dingbell.engine.node import Role
     from dingbell.operations.doctor import Check
 
 __all__ = ["add_to", "stop_on_signals"]
 
+_ROLES: dict[str, tuple[Role, ...]] = {
+    "scheduler": ("scheduler",),
+    "worker": ("worker",),
+    "api": (),
+}
 Host = Annotated[str, typer.Option("--host", help=tr("address to listen on", "监听地址"))]
 
 
@@ -125,12 +131,24 @@ def serve(
     console: Annotated[
         bool, typer.Option("--console/--no-console", help=tr("show a page at /", "在 / 显示页面"))
     ] = True,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            help=tr(
+                "one role: scheduler (makes firings), worker (plans, sends, looks) or api",
+                "只担任一个角色: scheduler (触发)、worker (计划、发送、查询) 或 api",
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Run a node."""
-    run(_serve(host, port, console=console))
+    if only not in (None, *_ROLES):
+        fail(tr(f"--only is one of {', '.join(_ROLES)}", f"--only 只能是 {', '.join(_ROLES)} 之一"))
+    run(_serve(host, port, console=console, only=only))
 
 
-async def _serve(host: str, port: int, *, console: bool) -> None:
+async def _serve(host: str, port: int, *, console: bool, only: str | None) -> None:
     from dingbell.api.server import ApiServer, bind, create_app
     from dingbell.bootstrap import Service, open_database, open_desk
     from dingbell.settings import Settings
@@ -144,7 +162,12 @@ async def _serve(host: str, port: int, *, console: bool) -> None:
         open_database(settings) as database,
         open_desk(settings, database=database) as desk,
     ):
-        service = Service(desk, database, keep=timedelta(days=settings.keep_people_days))
+        service = Service(
+            desk,
+            database,
+            keep=timedelta(days=settings.keep_people_days),
+            roles=_ROLES[only] if only else ("scheduler", "worker"),
+        )
         api = ApiServer(
             create_app(lambda: service.node.healthy, service.metrics, console=console), bound
         )

@@ -9,11 +9,12 @@ import typer
 from dingbell.cli.frame import Json, explained, moment, print_json, run, table
 from dingbell.cli.language import tr
 
-__all__ = ["accounts", "add_to", "people"]
+__all__ = ["accounts", "add_to", "nodes", "people"]
 
 people = typer.Typer(
     help=tr("all that one person was sent", "查看某个人收到的全部通知"), no_args_is_help=True
 )
+nodes = typer.Typer(help=tr("what is running", "运行中的节点"), no_args_is_help=True)
 accounts = typer.Typer(
     help=tr("who may approve what others ask for", "可以审批他人请求的账户"), no_args_is_help=True
 )
@@ -95,6 +96,40 @@ def alerts(
         (
             (moment(a["began_at"]), moment(a["ended_at"]), a["kind"], a["subject"], a["detail"])
             for a in found
+        ),
+    )
+
+
+@nodes.command("list", help=tr("all nodes, and whether they are alive", "所有节点及是否存活"))
+def list_nodes(as_json: Annotated[bool, Json] = False) -> None:
+    """List nodes."""
+    found = run(_at_desk("nodes", "listed"))
+    if as_json:
+        print_json(found)
+        return
+    table(
+        (
+            "id",
+            tr("host:process", "主机:进程"),
+            tr("version", "版本"),
+            tr("roles", "角色"),
+            tr("since", "启动"),
+            tr("alive", "存活"),
+            tr("calls", "调用中"),
+            tr("clock off by", "时钟偏差"),
+        ),
+        (
+            (
+                one["id"],
+                one["name"],
+                one["version"],
+                ", ".join(one["roles"]),
+                moment(one["started_at"]),
+                tr("yes", "是") if one["alive"] else tr("no", "否"),
+                one["calls"],
+                f"{one['clock_offset']:+.1f} s",
+            )
+            for one in found
         ),
     )
 

@@ -97,6 +97,30 @@ class TokenKeeper:
                 return self._token
             return await self._stored_or_fetched()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether `current` has a token at hand that needs no renewal yet."""
+        return self._token is not None and self._now() < self._renew_at
+
+    def offer(self, token: Token) -> None:
+        """Take a token that somebody else has fetched, if it is good for a while."""
+        renew_at = token.expires_at - limits.TOKEN_RENEW_EARLY_SECONDS
+        if self._now() < renew_at:
+            self._keep(token, renew_at)
+
+    async def fetch(self) -> Token:
+        """Fetch a token and keep it; whoever asks has to put it into the store.
+
+        Raises:
+            DingTalkError: as `current`.
+        """
+        asked_at = self._now()
+        fetched = await self._fetched()
+        token = Token(fetched.value, asked_at + fetched.expires_in)
+        early = min(limits.TOKEN_RENEW_EARLY_SECONDS, fetched.expires_in / 2)
+        self._keep(token, token.expires_at - early)
+        return token
+
     async def replace(self, rejected: Token) -> Token:
         """Another token than the one DingTalk rejected; callers with the same one share a fetch.
 
@@ -132,16 +156,13 @@ class TokenKeeper:
         """Fetch a token; where that fails for a while, go on with the old one if it lives."""
         asked_at = self._now()
         try:
-            fetched = await self._fetched()
+            token = await self.fetch()
         except (errors.RetryLater, errors.NotSent):
             old = self._token or await self._store.get(self._app_key)
             if old is None or old.value == rejected or asked_at >= old.expires_at:
                 raise
             self._keep(old, min(asked_at + limits.TOKEN_RENEW_RETRY_SECONDS, old.expires_at))
             return old
-        token = Token(fetched.value, asked_at + fetched.expires_in)
-        early = min(limits.TOKEN_RENEW_EARLY_SECONDS, fetched.expires_in / 2)
-        self._keep(token, token.expires_at - early)
         await self._store.put(self._app_key, token)
         return token
 

@@ -202,9 +202,20 @@ def _timed(
         for ordinal, one in enumerate(entry.drafts):
             slot_at = entry.firing.due_at if one.reason else next(ahead)
             found.append(_Timed(slot_at, entry.firing, ordinal, one, place))
-    return sorted(
-        found,
-        key=lambda item: (item.one.reason is None, item.slot_at, item.firing.id, item.ordinal),
+    return sorted(found, key=_place)
+
+
+def _place(item: _Timed) -> tuple[bool, int, str, datetime, int, int]:
+    """Where a draft stands: by the second, then by org, so that waves do not share orgs' locks."""
+    second = floor(item.slot_at.timestamp())
+    firing = item.firing
+    return (
+        item.one.reason is None,
+        second,
+        firing.org,
+        item.slot_at,
+        firing.id,
+        item.ordinal,
     )
 
 
@@ -253,6 +264,8 @@ def _send_jobs(new: list[batches.NewBatch]) -> Iterator[jobs.Job]:
     first: dict[int, batches.NewBatch] = {}
     for batch in new:
         if batch.state is Batch.QUEUED:
-            first.setdefault(batch.wave, batch)
+            earliest = first.setdefault(batch.wave, batch)
+            if batch.slot_at < earliest.slot_at:
+                first[batch.wave] = batch
     for wave, batch in first.items():
         yield send_job(wave, batch.slot_at, batch.rank)

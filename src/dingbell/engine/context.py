@@ -14,6 +14,7 @@ from dingbell.domain.budget import Allowance
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
 from dingbell.engine.lease import Lease
+from dingbell.engine.traffic import Traffic
 from dingbell.store.connection import Pool
 from dingbell.store.jobs import Job
 from dingbell.telemetry import Metrics
@@ -39,6 +40,7 @@ class Context:
     Attributes:
         pace: what an app or org may send that has no pace of its own.
         functions: Python schedules this process knows, by `module:qualname`.
+        traffic: whether sends are under way.
         threads: where plain functions of authors run: those that hang hold up nothing else.
         looks: when results are looked at after they are complete, counted from the call, while
             calls are plentiful.
@@ -54,6 +56,7 @@ class Context:
     looks: tuple[timedelta, ...]
     allowance: Allowance = Allowance()
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
     threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(16, thread_name_prefix="dingbell-function")
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from dingbell.clock import Clock, SystemClock
 from dingbell.store import nodes
-from dingbell.store.connection import AWAY, Pool
+from dingbell.store.connection import AWAY, Connection, Pool
 from dingbell.telemetry import Event, log
 
 __all__ = ["Lease"]
@@ -19,7 +20,16 @@ _VALID_FOR = 10.0
 class Lease:
     """Enters a node, renews its lease, and knows for how long it may act on it."""
 
-    def __init__(self, pool: Pool, clock: Clock, *, name: str, version: str) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        *,
+        name: str,
+        version: str,
+        roles: Sequence[str] = ("scheduler", "worker"),
+    ) -> None:
+        self._roles = roles
         self._pool = pool
         self._clock = clock
         self._name = name
@@ -32,7 +42,7 @@ class Lease:
         """Enter the node."""
         began = self._clock.monotonic()
         async with self._pool.acquire() as connection:
-            self.node_id = await nodes.register(connection, name=self._name, version=self._version)
+            self.node_id = await self._register(connection)
         self._renewed = self._held_since = began
         await self.renew()
 
@@ -64,17 +74,26 @@ class Lease:
         wall = self._clock.now()
         was_valid = self.valid
         async with self._pool.acquire() as connection:
-            now = await nodes.renew(connection, self.node_id)
+            now = await nodes.renew(connection, self.node_id, clock_offset=self._clock_offset)
             if now is None:
                 # The row was pruned while this host was away: enter again under a new id.
-                self.node_id = await nodes.register(
-                    connection, name=self._name, version=self._version
-                )
+                self.node_id = await self._register(connection)
         self._renewed = began
         if not was_valid or now is None:
             self._held_since = began
         if now is not None and isinstance(self._clock, SystemClock):
             self._clock.learn(now, asked=wall, answered=self._clock.now())
+
+    async def _register(self, connection: Connection) -> int:
+        return await nodes.register(
+            connection, name=self._name, version=self._version, roles=self._roles
+        )
+
+    @property
+    def _clock_offset(self) -> float:
+        """By how many seconds this host's clock is corrected."""
+        clock = self._clock
+        return clock.offset.total_seconds() if isinstance(clock, SystemClock) else 0.0
 
     async def release(self) -> None:
         """Sign the node off; it has nothing in flight any more."""

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
+from typing import Literal
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock
@@ -32,8 +33,12 @@ from dingbell.store import schedules
 from dingbell.store.connection import AWAY, Pool, connect
 from dingbell.telemetry import Event, Metrics, log
 
-__all__ = ["Node"]
+__all__ = ["ROLES", "Node", "Role"]
 
+# What a node does: a scheduler makes firings, a worker plans, sends and looks. Every node watches
+# over what others leave behind.
+Role = Literal["scheduler", "worker"]
+ROLES: tuple[Role, ...] = ("scheduler", "worker")
 _DRAIN_SECONDS = 9.0
 _BROKEN = (*AWAY, DingBellError)
 
@@ -55,12 +60,17 @@ class Node:
         looks: tuple[timedelta, ...] | None = None,
         allowance: Allowance = Allowance(),
         keep: timedelta = timedelta(days=180),
-        ticks: bool = True,
+        roles: Collection[Role] = ROLES,
     ) -> None:
         self._dsn = dsn
         self._clock = clock
+        self._roles = roles
         self.lease = Lease(
-            pool, clock, name=f"{socket.gethostname()}:{os.getpid()}", version=version
+            pool,
+            clock,
+            name=f"{socket.gethostname()}:{os.getpid()}",
+            version=version,
+            roles=sorted(roles),
         )
         context = Context(
             pool=pool,
@@ -73,7 +83,6 @@ class Node:
             functions=functions or {},
             allowance=allowance,
         )
-        self._ticks = ticks
         self._ticker = Ticker(context)
         self._outcomes = Outcomes(context)
         self._sender = Sender(context, self._outcomes)
@@ -86,7 +95,9 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._working: list[asyncio.Task[None]] = []
 
-    def _make_workers(self, context: Context) -> tuple[Worker, Worker]:
+    def _make_workers(self, context: Context) -> tuple[Worker, ...]:
+        if "worker" not in self._roles:
+            return ()
         planner = self._planner
         rest: dict[str, Handler] = {
             "plan": planner.plan,
@@ -116,7 +127,7 @@ class Node:
             self._sentinel.run,
             self._archivist.run,
         ]
-        if self._ticks:
+        if "scheduler" in self._roles:
             runs += [self._keep_ticking, self._listen]
         self._tasks = [asyncio.ensure_future(run()) for run in runs]
         self._working = [asyncio.ensure_future(worker.run()) for worker in self._workers]

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from dingbell.dingtalk.errors import DingTalkError
 from dingbell.domain.budget import end_of_month, month_of
 from dingbell.domain.duration import format_duration
 from dingbell.domain.lifecycle import Firing
@@ -22,7 +21,7 @@ from dingbell.engine.booking import Booked, Drafted, book
 from dingbell.engine.context import Context, report_job
 from dingbell.engine.drafting import draft
 from dingbell.engine.holder import BUDGET
-from dingbell.errors import DingBellError, InputError
+from dingbell.errors import InputError
 from dingbell.planning import pace
 from dingbell.planning.drafts import denied_in
 from dingbell.store import alerts, batches, firings, holds, jobs, spending
@@ -102,26 +101,15 @@ class Planner:
     async def _warm(self, drafted: list[Drafted]) -> None:
         """Have the tokens ready, so that only the call is left when the slot strikes."""
         app_ids = sorted({entry.firing.app_id for entry in drafted})
-        troubles = await asyncio.gather(*(self._warm_app(app_id) for app_id in app_ids))
-        told = {f"app {app_id}": said for app_id, said in zip(app_ids, troubles, strict=True)}
+        troubles = await self._context.clients.warm(app_ids)
+        fine = [_subject(app_id) for app_id, said in troubles.items() if said is None]
         now = self._context.clock.now()
-        async with self._context.pool.acquire() as connection:
-            await alerts.end_of(
-                connection, "token_failing", [k for k, v in told.items() if not v], now
-            )
-            for subject, said in told.items():
-                if said:
-                    await alerts.raise_(connection, "token_failing", subject, said, now)
-
-    async def _warm_app(self, app_id: int) -> str | None:
-        """Have the token of an app ready; return what went wrong."""
-        try:
-            await self._context.clients.refresh(app_id)
-            await (await self._context.clients.of(app_id)).token()
-        except (DingTalkError, DingBellError) as error:
-            log(Event.TOKEN_FAILED, level=logging.WARNING, app=app_id, error=str(error)[:200])
-            return str(error)
-        return None
+        async with transaction(self._context.pool) as connection:
+            await alerts.end_of(connection, "token_failing", fine, now)
+            for app_id, said in troubles.items():
+                if said is not None:
+                    log(Event.TOKEN_FAILED, level=logging.WARNING, app=app_id, error=said[:200])
+                    await alerts.raise_(connection, "token_failing", _subject(app_id), said, now)
 
     async def _draft(
         self, firing: firings.FiringRow, most: int, denied: frozenset[str]
@@ -227,6 +215,11 @@ class Planner:
                 detail = f"the last call is {format_duration(one.late_by)} after finish_by"
                 subject = f"firing {one.firing.id}"
                 await alerts.raise_(connection, "finish_late", subject, detail, now)
+
+
+def _subject(app_id: int) -> str:
+    """What an alert about an app is about."""
+    return f"app {app_id}"
 
 
 def _refusal(one: Booked) -> str | None:

@@ -27,7 +27,7 @@ __all__ = ["Handler", "Worker"]
 
 Handler = Callable[[Any], Awaitable[None]]
 
-_POLL = timedelta(milliseconds=20)
+_POLL = timedelta(milliseconds=50)
 _HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _DEQUEUE_TIMEOUT = timedelta(seconds=2)
 _BATCH_SIZE = 4

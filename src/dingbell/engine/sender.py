@@ -24,7 +24,7 @@ from dingbell.engine.context import Context, report_job, send_job
 from dingbell.engine.outcomes import Outcome, Outcomes
 from dingbell.planning import pace
 from dingbell.planning.repair import may_resend
-from dingbell.store import batches, calls, claims, firings, jobs
+from dingbell.store import batches, claims, firings, jobs
 from dingbell.store.claims import Claimed, Queued
 from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
@@ -51,6 +51,7 @@ class Sender:
         self._outcomes = outcomes
         self._free = asyncio.Semaphore(most_calls)
         self._calls: set[asyncio.Task[None]] = set()
+        context.metrics.in_flight.set_function(lambda: len(self._calls))
         self.draining = False
 
     async def send(self, wave: int) -> None:
@@ -78,7 +79,8 @@ class Sender:
                 self._give_room_back(room)
                 return
             part, queued = queued[:room], queued[room:]
-            await self._claim_and_call(part)
+            with self._context.traffic.sending():
+                await self._claim_and_call(part)
 
     async def drain(self) -> None:
         """Let the calls in flight end, and their outcomes be written."""
@@ -112,6 +114,10 @@ class Sender:
             task.add_done_callback(self._calls.discard)
 
     async def _call(self, batch: Claimed) -> None:
+        with self._context.traffic.sending():
+            await self._call_now(batch)
+
+    async def _call_now(self, batch: Claimed) -> None:
         context = self._context
         lead = max((batch.sent_at - context.clock.now()).total_seconds(), 0.0)
         latest = context.clock.monotonic() + lead + _STALE
@@ -123,8 +129,7 @@ class Sender:
             else:
                 late = (context.clock.now() - batch.slot_at).total_seconds()
                 context.metrics.lateness.observe(max(late, 0.0))
-                with context.metrics.in_flight.track_inprogress():
-                    verdict = await call(client, batch, context.clock)
+                verdict = await call(client, batch, context.clock)
         except Exception as error:  # noqa: BLE001  whatever it was, the batch is not left behind
             log(Event.JOB_FAILED, level=logging.ERROR, batch=batch.id, error=type(error).__name__)
             verdict = replace(
@@ -142,21 +147,17 @@ class Sender:
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=True)
             now = context.clock.now()
             await self._start_firings(connection, wanted, now)
-            queued = await claims.still_queued(connection, [batch.id for batch in wanted])
-            queued = await self._without_doubtful(connection, queued, now)
+            queued = await self._may_go(connection, wanted, now)
             checked = await pace.admit(connection, queued, paces, now=now)
             await claims.reslot(connection, [(b.id, slot) for b, slot in checked.nudged])
             await _reslot(connection, checked.waiting)
             await self._move_back(connection, checked.early, paces, now)
-            node_id = context.lease.node_id
-            claimed = await claims.claim(
-                connection, [batch.id for batch in checked.admitted], node_id=node_id, now=now
+            return await claims.claim(
+                connection,
+                [batch.id for batch in checked.admitted],
+                node_id=context.lease.node_id,
+                now=now,
             )
-            call_ids = await calls.insert(connection, claimed, node_id)
-        return [
-            replace(batch, call_id=call_id)
-            for batch, call_id in zip(claimed, call_ids, strict=True)
-        ]
 
     async def _start_firings(
         self, connection: Connection, wanted: Sequence[Queued], now: datetime
@@ -165,15 +166,9 @@ class Sender:
         slots: dict[int, datetime] = {}
         for batch in wanted:
             slots[batch.firing_id] = min(slots.get(batch.firing_id, batch.slot_at), batch.slot_at)
-        fresh = await firings.lock(connection, sorted(slots), Firing.PLANNED)
-        if not fresh:
-            return
-        blocked = await firings.blocked_by_earlier(connection, [firing.id for firing in fresh])
         start: list[int] = []
-        for firing in fresh:
-            reason, waits = _judged(
-                firing, now, slot_at=slots[firing.id], blocked=firing.id in blocked
-            )
+        for firing, blocked in await firings.starting(connection, sorted(slots)):
+            reason, waits = _judged(firing, now, slot_at=slots[firing.id], blocked=blocked)
             if reason:
                 await _skip(connection, firing, reason, now)
             elif waits:
@@ -181,15 +176,18 @@ class Sender:
                 await _reslot(connection, [(batch, now + _QUEUE_RETRY) for batch in own])
             else:
                 start.append(firing.id)
-        await firings.move(connection, start, Firing.SENDING, now)
+        if start:
+            await firings.move(connection, start, Firing.SENDING, now)
 
-    async def _without_doubtful(
-        self, connection: Connection, queued: list[Queued], now: datetime
+    async def _may_go(
+        self, connection: Connection, wanted: Sequence[Queued], now: datetime
     ) -> list[Queued]:
         """Keep back what must wait for a lost call, and give up what may not be resent any more."""
-        app_ids = sorted({batch.app_id for batch in queued})
         today = beijing_day(now)
-        if not await claims.has_lost(connection, app_ids, today - timedelta(days=1)):
+        queued, doubt = await claims.still_queued(
+            connection, [batch.id for batch in wanted], doubts_since=today - timedelta(days=1)
+        )
+        if not doubt:
             return queued
         expired = {
             batch.id
@@ -238,6 +236,9 @@ def _judged(
     if firing.kind != "occurrence":
         late = too_late(max(firing.due_at, slot_at), now, _MANUAL_GRACE)
         return ("expired: it could not be sent for 30 minutes" if late else None), False
+    on_time = now - max(firing.due_at, slot_at) <= LATE and "useless_after" not in firing.spec
+    if on_time and not blocked:
+        return None, False
     spec = ScheduleSpec.model_validate(firing.spec)
     useless = spec.useless_after is not None and now - firing.due_at > spec.useless_after
     if useless or too_late(max(firing.due_at, slot_at), now, spec.misfire.grace):
@@ -258,6 +259,8 @@ async def _skip(
 
 async def _reslot(connection: Connection, slots: list[tuple[Queued, datetime]]) -> None:
     """Move batches to later slots; those of one second share a wave."""
+    if not slots:
+        return
     seconds: dict[int, list[tuple[int, datetime]]] = {}
     for batch, slot_at in slots:
         seconds.setdefault(floor(slot_at.timestamp()), []).append((batch.id, slot_at))

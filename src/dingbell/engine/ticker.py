@@ -88,7 +88,8 @@ class Ticker:
         created = await firings.create(connection, made, now)
         to_plan: dict[str | None, list[int]] = {}
         held: list[tuple[int, firings.NewFiring]] = []
-        for firing_id, firing in created:
+        # Those of one org are planned, and sent, together.
+        for firing_id, firing in sorted(created, key=lambda one: one[1].org):
             if firing.state is Firing.DUE:
                 to_plan.setdefault(firing.function, []).append(firing_id)
                 log(Event.FIRING_CREATED, level=logging.DEBUG, firing=firing_id)

@@ -46,7 +46,9 @@ _LEASE = timedelta(seconds=120)
 _NOT_DONE = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0, 900.0)
 # DingTalk is done but does not name somebody: after this many looks nobody knows.
 _PATIENCE = 5
-_AT_ONCE = 10
+# So many looks, or those of so long, are written together.
+_AT_ONCE = 200
+_SOON = timedelta(seconds=0.5)
 # Looks take this part of an app's calls per second; each is at most one call per API and task.
 _SHARE = 0.9
 _EARLY = timedelta(milliseconds=500)
@@ -124,12 +126,10 @@ class Tracker:
             turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
             await tracking.prolong(connection, [(batch.id, at + _LEASE) for at, batch in turns])
             tasks = await calls.tasks(connection, [batch.id for batch in taken])
-        for start in range(0, len(turns), _AT_ONCE):
+        for part in _together(turns):
+            await self._context.traffic.quiet()
             looks = await asyncio.gather(
-                *(
-                    self._look(batch, tasks.get(batch.id, []), at)
-                    for at, batch in turns[start : start + _AT_ONCE]
-                )
+                *(self._look(batch, tasks.get(batch.id, []), at) for at, batch in part)
             )
             await self._write(list(looks))
 
@@ -234,6 +234,20 @@ def _turns(
         first, step = lanes[batch.app_id]
         yield first + timedelta(seconds=places[batch.app_id] * step), batch
         places[batch.app_id] += 1
+
+
+def _together(
+    turns: Sequence[tuple[datetime, Tracked]],
+) -> Iterator[list[tuple[datetime, Tracked]]]:
+    """Looks in parts that are made and written together; a part ends when its turns get late."""
+    part: list[tuple[datetime, Tracked]] = []
+    for at, batch in turns:
+        if part and (len(part) == _AT_ONCE or at - part[0][0] > _SOON):
+            yield part
+            part = []
+        part.append((at, batch))
+    if part:
+        yield part
 
 
 async def _attribute(connection: Connection, look: _Look) -> None:

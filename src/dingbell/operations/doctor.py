@@ -60,8 +60,8 @@ async def _database(desk: Desk) -> Check:
 
 async def _nodes(desk: Desk) -> Check:
     async with desk.pool.acquire() as connection:
-        count = await nodes.alive(connection)
-    if count == 0:
+        found = [one for one in await nodes.listed(connection) if one["alive"]]
+    if not found:
         return Check(
             "nodes",
             "warn",
@@ -70,7 +70,17 @@ async def _nodes(desk: Desk) -> Check:
                 "没有运行中的节点: 运行 `dingbell serve` 后才会触发",
             ),
         )
-    return Check("nodes", "ok", Text("{n} alive", "{n} 个运行中").format(n=count))
+    skewed = [one["name"] for one in found if abs(one["clock_offset"]) > _SKEW.total_seconds()]
+    if skewed:
+        return Check(
+            "nodes",
+            "warn",
+            Text(
+                "{n} alive; the clock of {names} is wrong and is corrected by the database's",
+                "{n} 个运行中; {names} 的时钟不准, 已按数据库校正",
+            ).format(n=len(found), names=", ".join(skewed)),
+        )
+    return Check("nodes", "ok", Text("{n} alive", "{n} 个运行中").format(n=len(found)))
 
 
 async def _credentials(desk: Desk, app: App) -> Check:

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
+
 from dingbell.clients import CALL_TIMEOUT
 from dingbell.domain.priority import Rank, without_reserve
 from dingbell.domain.slots import CALL_SPAN, PEOPLE_SPAN, Lane, Pace, Window
-from dingbell.store import apps, calls, claims
+from dingbell.store import apps, claims
 from dingbell.store.connection import Connection
 
 __all__ = ["Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
@@ -147,30 +149,32 @@ def _at(paces: dict[int, AppPace], rank: Rank) -> dict[int, AppPace]:
     return {app_id: pace.at(rank) for app_id, pace in paces.items()}
 
 
-async def _called(connection: Connection, orgs: Sequence[str], now: datetime) -> list[_Load]:
-    rows = await calls.load(connection, orgs, since=now - _LOOK_BACK, arrives_within=CALL_TIMEOUT)
-    return [_Load(r["org"], r["app_id"], r["until"].timestamp(), r["size"]) for r in rows]
-
-
-async def _promised(
+async def _occupied(
     connection: Connection,
     orgs: Sequence[str],
     now: datetime,
     *,
-    up_to: Rank,
+    up_to: Rank | None,
     without: Sequence[int] = (),
 ) -> list[_Load]:
-    rows = await claims.reserved(connection, orgs, up_to=up_to, without=without)
-    return [
-        _Load(
-            r["org"],
-            r["app_id"],
-            max(r["slot_at"], now).timestamp(),
-            r["size"],
-            Rank(r["priority"]),
-        )
-        for r in rows
-    ]
+    """The calls that were made, and what is promised up to a rank."""
+    rows = await claims.occupied(
+        connection,
+        orgs,
+        since=now - _LOOK_BACK,
+        arrives_within=CALL_TIMEOUT,
+        up_to=up_to,
+        without=without,
+    )
+    return [_load(row, now) for row in rows]
+
+
+def _load(row: asyncpg.Record, now: datetime) -> _Load:
+    until, priority = row["until"], row["priority"]
+    if priority is None:
+        return _Load(row["org"], row["app_id"], until.timestamp(), row["size"])
+    at = max(until, now).timestamp()
+    return _Load(row["org"], row["app_id"], at, row["size"], Rank(priority))
 
 
 async def reserve_slots(
@@ -197,8 +201,7 @@ async def reserve_slots(
     """
     orgs = sorted({pace.org for pace in paces.values()})
     last = max((entry.rank for entry in wanted), default=Rank.URGENT)
-    loads = await _called(connection, orgs, now)
-    loads += await _promised(connection, orgs, now, up_to=last, without=without)
+    loads = await _occupied(connection, orgs, now, up_to=last, without=without)
     found: dict[int, list[datetime]] = {}
     for rank in sorted({entry.rank for entry in wanted}):
         # Among equals a promise is kept.
@@ -255,13 +258,11 @@ async def admit(
     now. Anything later would bunch up, and is given a new slot by the caller.
     """
     orgs = sorted({batch.org for batch in queued})
-    loads = await _called(connection, orgs, now)
     ranks = sorted({batch.rank for batch in queued})
-    if ranks and ranks[-1] > Rank.URGENT:
-        # Who comes before has a place here already, and need not race for it.
-        mine = [batch.id for batch in queued]
-        before = Rank(ranks[-1] - 1)
-        loads += await _promised(connection, orgs, now, up_to=before, without=mine)
+    # Who comes before has a place here already, and need not race for it.
+    before = Rank(ranks[-1] - 1) if ranks and ranks[-1] > Rank.URGENT else None
+    mine = [batch.id for batch in queued]
+    loads = await _occupied(connection, orgs, now, up_to=before, without=mine)
     result = Admission([], [], [], [])
     for rank in ranks:
         own = [batch for batch in queued if batch.rank == rank]

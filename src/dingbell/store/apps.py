@@ -152,6 +152,14 @@ async def by_id(connection: Connection, app_id: int) -> App | None:
     return _app(row) if row else None
 
 
+async def by_ids(connection: Connection, app_ids: Sequence[int]) -> list[App]:
+    """The apps of some ids, in order of id."""
+    rows = await connection.fetch(
+        f"{_SELECT} where a.id = any($1::bigint[]) order by a.id", list(app_ids)
+    )
+    return [_app(row) for row in rows]
+
+
 async def paces(
     connection: Connection, app_ids: Sequence[int], *, lock: bool
 ) -> list[asyncpg.Record]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -14,7 +14,7 @@ from dingbell.domain.priority import Rank
 from dingbell.store import deliveries
 from dingbell.store.connection import Connection
 
-__all__ = ["Claimed", "Queued", "claim", "give_up", "requeue", "reserved", "reslot"]
+__all__ = ["Claimed", "Queued", "claim", "give_up", "occupied", "requeue", "reslot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Claimed:
     target: dict[str, Any] | None
     userids: tuple[str, ...]
     on_ambiguous: str
-    call_id: int = 0
+    call_id: int
 
 
 async def next_waves(connection: Connection, count: int) -> list[int]:
@@ -66,8 +66,8 @@ _QUEUED = (
 )
 
 
-def _queued(row: asyncpg.Record) -> Queued:
-    return Queued(**{**dict(row), "rank": Rank(row["rank"])})
+def _queued(row: Mapping[str, Any]) -> Queued:
+    return Queued(**{**row, "rank": Rank(row["rank"])})
 
 
 async def of_wave(connection: Connection, wave: int) -> list[Queued]:
@@ -77,20 +77,30 @@ async def of_wave(connection: Connection, wave: int) -> list[Queued]:
         "order by slot_at, id",
         wave,
     )
-    return [_queued(row) for row in rows]
+    return [_queued(dict(row)) for row in rows]
 
 
-async def still_queued(connection: Connection, ids: Sequence[int]) -> list[Queued]:
-    """Those of the batches that may go now: they wait, and their firing is being sent. By slot."""
+async def still_queued(
+    connection: Connection, ids: Sequence[int], *, doubts_since: datetime
+) -> tuple[list[Queued], bool]:
+    """Those of the batches that may go now: they wait, and their firing is being sent. By slot.
+
+    Returns:
+        The batches, and whether any of their apps has had a lost call since an instant.
+    """
     rows = await connection.fetch(
         f"""
-        select {_QUEUED} from batches b join firings f on f.id = b.firing_id
+        select {_QUEUED}, exists (
+            select from batches l where l.app_id = b.app_id and l.lost_at > $2) as doubt
+        from batches b join firings f on f.id = b.firing_id
         where b.id = any($1::bigint[]) and b.state = 'queued' and f.state = 'sending'
         order by b.slot_at, b.id
         """,
         list(ids),
+        doubts_since,
     )
-    return [_queued(row) for row in rows]
+    found = [_queued({k: v for k, v in row.items() if k != "doubt"}) for row in rows]
+    return found, any(row["doubt"] for row in rows)
 
 
 async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
@@ -100,29 +110,48 @@ async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
         "order by slot_at, id",
         firing_id,
     )
-    return [_queued(row) for row in rows]
+    return [_queued(dict(row)) for row in rows]
 
 
-async def reserved(
-    connection: Connection, orgs: Sequence[str], *, up_to: Rank, without: Sequence[int] = ()
+async def occupied(
+    connection: Connection,
+    orgs: Sequence[str],
+    *,
+    since: datetime,
+    arrives_within: timedelta,
+    up_to: Rank | None,
+    without: Sequence[int] = (),
 ) -> list[asyncpg.Record]:
-    """What queued batches up to a rank have reserved: (org, app_id, slot_at, size, priority)."""
+    """What occupies the windows of some orgs: (org, app_id, until, size, priority).
+
+    Calls have no priority. A call occupies the windows from when it was answered; an unanswered one
+    until its latest possible arrival. A refused call reached nobody, one that was not sent does not
+    count. Promises are those to queued batches up to a rank.
+    """
     return await connection.fetch(
         """
+        select org, app_id, coalesce(answered_at, sent_at + $3) as until,
+               case when outcome = 'refused' then 0 else size end as size,
+               null::smallint as priority
+        from calls
+        where org = any($1::text[]) and sent_at > $2 and outcome is distinct from 'not_sent'
+        union all
         select org, app_id, slot_at, size, priority from batches
-        where org = any($1::text[]) and state = 'queued' and priority <= $3
-          and not id = any($2::bigint[])
+        where org = any($1::text[]) and state = 'queued' and priority <= $4
+          and not id = any($5::bigint[])
         """,
         list(orgs),
+        since,
+        arrives_within,
+        -1 if up_to is None else int(up_to),
         list(without),
-        int(up_to),
     )
 
 
 async def claim(
     connection: Connection, ids: Sequence[int], *, node_id: int, now: datetime
 ) -> list[Claimed]:
-    """Take queued batches for this node; the caller writes the calls in the same transaction."""
+    """Take queued batches for this node, and write the intent of each call."""
     rows = await connection.fetch(
         """
         with taken as (
@@ -134,9 +163,13 @@ async def claim(
             returning b.id, b.firing_id, b.app_id, b.org, b.size, b.attempt, b.slot_at, b.sent_at,
                       b.body, b.target,
                       coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
+        ), intended as (
+            insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at)
+            select id, app_id, org, size, attempt, $2, sent_at from taken returning id, batch_id
         )
-        select t.*, coalesce(d.userids, '{}') as userids
-        from taken t left join lateral (
+        select t.*, i.id as call_id, coalesce(d.userids, '{}') as userids
+        from taken t join intended i on i.batch_id = t.id
+        left join lateral (
             select array_agg(d.userid order by d.userid) as userids
             from deliveries d where d.batch_id = t.id and t.target is null
         ) d on true
@@ -180,6 +213,8 @@ async def reslot(
     connection: Connection, slots: Sequence[tuple[int, datetime]], wave: int | None = None
 ) -> None:
     """Move queued batches to later slots, in another wave or in their own."""
+    if not slots:
+        return
     await connection.execute(
         """
         update batches b set slot_at = s.slot_at, wave = coalesce($3, b.wave)
@@ -268,13 +303,3 @@ async def lost_elsewhere(
         since,
     )
     return {row["id"] for row in rows}
-
-
-async def has_lost(connection: Connection, app_ids: Sequence[int], since: datetime) -> bool:
-    """Whether any app among these has had a lost call since an instant."""
-    found: bool = await connection.fetchval(
-        "select exists (select from batches where app_id = any($1::bigint[]) and lost_at > $2)",
-        list(app_ids),
-        since,
-    )
-    return found

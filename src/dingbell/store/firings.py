@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-
-import asyncpg
 
 from dingbell.domain.lifecycle import FIRING_MOVES, Firing, origins
 from dingbell.store.connection import Connection
@@ -91,8 +89,8 @@ PLANNING_SILENCE = timedelta(seconds=10)
 _STAMPS = {Firing.PLANNED: "planned_at", Firing.SENDING: "started_at"}
 
 
-def _row(row: asyncpg.Record) -> FiringRow:
-    return FiringRow(**dict(row))
+def _row(row: Mapping[str, Any]) -> FiringRow:
+    return FiringRow(**row)
 
 
 async def create(
@@ -164,7 +162,7 @@ async def begin_planning(
         now,
         now - PLANNING_SILENCE,
     )
-    return sorted((_row(row) for row in rows), key=lambda firing: firing.id)
+    return sorted((_row(dict(row)) for row in rows), key=lambda firing: firing.id)
 
 
 async def on_its_way(connection: Connection, firing_id: int) -> bool:
@@ -194,7 +192,7 @@ async def lock(connection: Connection, ids: Sequence[int], state: Firing) -> lis
         list(ids),
         state.value,
     )
-    return [_row(row) for row in rows]
+    return [_row(dict(row)) for row in rows]
 
 
 async def foresee(connection: Connection, forecasts: Sequence[tuple[int, dict[str, Any]]]) -> None:
@@ -318,21 +316,29 @@ async def with_follow_up(connection: Connection, ids: Sequence[int]) -> list[Fir
         """,
         list(ids),
     )
-    return [_row(row) for row in rows]
+    return [_row(dict(row)) for row in rows]
 
 
-async def blocked_by_earlier(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """Those firings of which an earlier one of the same schedule is still being sent."""
+async def starting(connection: Connection, ids: Sequence[int]) -> list[tuple[FiringRow, bool]]:
+    """Lock the planned firings among some, in order of id.
+
+    Returns:
+        Each with whether an earlier one of the same schedule is still being sent.
+    """
     rows = await connection.fetch(
-        """
-        select f.id from firings f where f.id = any($1::bigint[]) and exists (
+        f"""
+        select {_COLUMNS}, exists (
             select from firings o join batches b on b.firing_id = o.id
             where o.schedule_id = f.schedule_id and o.id <> f.id and o.due_at < f.due_at
-              and o.state in ('planned', 'sending') and b.state in ('queued', 'sending'))
+              and o.state in ('planned', 'sending') and b.state in ('queued', 'sending')) as blocked
+        from firings f where id = any($1::bigint[]) and state = 'planned'
+        order by id for update
         """,
         list(ids),
     )
-    return {row["id"] for row in rows}
+    return [
+        (_row({k: v for k, v in row.items() if k != "blocked"}), row["blocked"]) for row in rows
+    ]
 
 
 _SUMMARY = """

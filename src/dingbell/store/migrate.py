@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from dingbell.errors import DatabaseError, Text
 from dingbell.store.connection import SCHEMA, connect
 
 if TYPE_CHECKING:
@@ -34,10 +35,17 @@ async def current_revision(dsn: str) -> str | None:
 async def upgrade(dsn: str) -> bool:
     """Run the missing revisions under an advisory lock; a repeat does nothing.
 
+    A schema of the version after this one is left as it is: revisions are compatible with the
+    version before them, so that nodes can be replaced one by one.
+
     Returns:
         Whether anything had to be done.
+
+    Raises:
+        DatabaseError: the schema is of a later version than the next.
     """
-    if await current_revision(dsn) == HEAD:
+    current = await current_revision(dsn)
+    if current == HEAD or _is_next(current):
         return False
     # Loaded here: nearly every start finds nothing to do.
     from sqlalchemy import text
@@ -56,6 +64,19 @@ async def upgrade(dsn: str) -> bool:
     finally:
         await engine.dispose()
     return True
+
+
+def _is_next(current: str | None) -> bool:
+    ahead = int(current or 0) - int(HEAD)
+    if ahead > 1:
+        raise DatabaseError(
+            Text(
+                "the database is at schema {current}, this version knows {head}: install a newer "
+                "version of DingBell",
+                "数据库结构为 {current}, 本版本只支持到 {head}: 请安装更新版本的叮铃",
+            ).format(current=current, head=HEAD)
+        )
+    return ahead == 1
 
 
 def _run(connection: Connection) -> None:

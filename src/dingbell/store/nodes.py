@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from dingbell.store.connection import Connection
 
-__all__ = ["LEASE", "alive", "dead", "delete", "prune", "register", "renew"]
+__all__ = ["LEASE", "alive", "dead", "delete", "listed", "prune", "register", "renew"]
 
 # How long a node counts as alive after it was last heard of.
 LEASE = timedelta(seconds=15)
 
 
-async def register(connection: Connection, *, name: str, version: str) -> int:
+async def register(connection: Connection, *, name: str, version: str, roles: Sequence[str]) -> int:
     """Enter a node; its lease begins now, by the database's clock."""
     node_id: int = await connection.fetchval(
         """
-        insert into nodes (name, version, started_at, lease_until)
-        values ($1, $2, clock_timestamp(), clock_timestamp() + $3) returning id
+        insert into nodes (name, version, roles, started_at, lease_until)
+        values ($1, $2, $4, clock_timestamp(), clock_timestamp() + $3) returning id
         """,
         name,
         version,
         LEASE,
+        list(roles),
     )
     return node_id
 
 
-async def renew(connection: Connection, node_id: int) -> datetime | None:
-    """Prolong a lease; return the database's time, or None when the node is not entered."""
+async def renew(connection: Connection, node_id: int, *, clock_offset: float) -> datetime | None:
+    """Prolong a lease, and say by how many seconds this host's own clock is corrected.
+
+    Returns:
+        The database's time, or None when the node is not entered.
+    """
     now: datetime | None = await connection.fetchval(
         """
-        update nodes set lease_until = clock_timestamp() + $2 where id = $1
+        update nodes set lease_until = clock_timestamp() + $2, clock_offset = $3 where id = $1
         returning clock_timestamp()
         """,
         node_id,
         LEASE,
+        clock_offset,
     )
     return now
 
@@ -44,12 +52,30 @@ async def delete(connection: Connection, node_id: int) -> None:
     await connection.execute("delete from nodes where id = $1", node_id)
 
 
-async def alive(connection: Connection) -> int:
-    """How many nodes have a valid lease."""
+async def alive(connection: Connection, *, role: str | None = None) -> int:
+    """How many nodes, or how many that have a role, hold a valid lease."""
     count: int = await connection.fetchval(
-        "select count(*) from nodes where lease_until > clock_timestamp()"
+        """
+        select count(*) from nodes
+        where lease_until > clock_timestamp() and ($1::text is null or $1 = any(roles))
+        """,
+        role,
     )
     return count
+
+
+async def listed(connection: Connection) -> list[dict[str, Any]]:
+    """Every node that is entered, the oldest first, and whether its lease is valid."""
+    rows = await connection.fetch(
+        """
+        select id, name, version, roles, started_at, lease_until, clock_offset,
+               lease_until > clock_timestamp() as alive,
+               (select count(*) from batches b where b.owner = n.id and b.state = 'sending')::int
+                   as calls
+        from nodes n order by id
+        """
+    )
+    return [dict(row) for row in rows]
 
 
 async def leases_can_be_judged(connection: Connection) -> bool:

@@ -65,7 +65,7 @@ class Client(Notifications, Identity, Directory, Uploads):
         self._transport = Transport(session, timeout, now)
         self._gate = gate
         self._token_endpoint: TokenEndpoint = token_endpoint
-        self._tokens = TokenKeeper(
+        self.tokens = TokenKeeper(
             credentials.app_key, tokens or MemoryTokenStore(), self._fetch_token, now
         )
 
@@ -79,7 +79,7 @@ class Client(Notifications, Identity, Directory, Uploads):
             BadCredentials: app key or app secret is wrong.
             DingTalkError: see `errors`; never `Ambiguous`.
         """
-        return (await self._tokens.current()).value
+        return (await self.tokens.current()).value
 
     async def _fetch_token(self) -> Fetched:
         return await self._exchange(token_wire.fetch(self.credentials, self._token_endpoint))
@@ -88,13 +88,13 @@ class Client(Notifications, Identity, Directory, Uploads):
         """Make a call with a token; replace a rejected one once, then give up."""
         if not call.needs_token:
             return await self._exchange(call)
-        token = await self._tokens.current()
+        token = await self.tokens.current()
         try:
             return await self._exchange(call, token)
         except errors.DingTalkError as error:
             if not error.renews_token:
                 raise
-        token = await self._tokens.replace(token)
+        token = await self.tokens.replace(token)
         try:
             return await self._exchange(call, token)
         except errors.TokenRejected as error:

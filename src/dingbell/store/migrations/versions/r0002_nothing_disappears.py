@@ -56,6 +56,10 @@ alter table deliveries add foreseen text;
 alter table deliveries set (fillfactor = 70);
 create index deliveries_of_person on deliveries (userid, firing_id);
 
+alter table nodes
+    add roles text[] not null default '{scheduler,worker}',
+    add clock_offset double precision not null default 0;
+
 create table outsiders (
     app_id bigint not null,
     userid text not null,
