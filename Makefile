@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help demo test check fix bench docs build pins clean
+.PHONY: help demo test chaos check fix bench docs build pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ demo: $(READY) ## a company, a notice, its delivery; ARGS=--once exits when told
 
 test: $(READY) ## all tests; ARGS=… goes to pytest
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+chaos: $(READY) ## a monkey among three nodes, two minutes each with twenty seeds; ARGS=… goes to pytest
+	$(BIN)/python -m pytest tests/crash/test_monkey.py --chaos-seeds 20 --chaos-seconds 120 \
+	  --chaos-firings 1000 --chaos-people 100 --chaos-nodes 3 $(ARGS)
 
 check: $(READY) ## style, types, imports, generated docs
 	$(BIN)/ruff format --check .

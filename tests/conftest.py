@@ -29,6 +29,18 @@ for _name in [name for name in os.environ if name.startswith("DINGBELL_")]:
     del os.environ[_name]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the monkey of `tests/crash` plays; `make chaos` says more than `make test`."""
+    for name, default, what in (
+        ("seeds", 1, "how many seeds"),
+        ("seconds", 12, "how long it plays with each"),
+        ("firings", 12, "how many firings come due meanwhile"),
+        ("people", 60, "how many people each goes to"),
+        ("nodes", 2, "how many nodes there are"),
+    ):
+        parser.addoption(f"--chaos-{name}", type=int, default=default, help=what)
+
+
 @pytest.fixture(scope="session")
 def server_dir() -> Iterator[Path]:
     """The data directory of the session's PostgreSQL."""

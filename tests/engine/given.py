@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from dingbell.clock import SHANGHAI
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.domain.schedule import Policies, ScheduleSpec
@@ -40,3 +41,10 @@ def soon(desk: Desk, seconds: float) -> dict[str, str]:
 
 async def firings_of(desk: Desk, name: str) -> list[dict[str, Any]]:
     return await reports.listed(desk, limit=100, schedule=name)
+
+
+def quiet_now(desk: Desk, seconds: float = 3600, **options: str) -> dict[str, str]:
+    """Quiet hours that lie around the present."""
+    now = desk.clock.now().astimezone(SHANGHAI)
+    start, end = now - timedelta(hours=1), now + timedelta(seconds=max(seconds, 60))
+    return {"from": f"{start:%H:%M}", "to": f"{end:%H:%M}", **options}

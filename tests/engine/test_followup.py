@@ -7,11 +7,14 @@ from typing import Any
 from dingbell.bootstrap import Service
 from dingbell.domain.audience import Audience
 from dingbell.domain.followup import FollowUp
+from dingbell.engine.follower import prepare
 from dingbell.operations import people, reports, schedules
 from dingbell.operations.desk import Desk
+from dingbell.store import retention, rules
+from dingbell.store.connection import transaction
 
-from .conftest import Truth, final, until
-from .given import firings_of, soon, spec
+from .conftest import RunService, Truth, final, until
+from .given import firings_of, quiet_now, soon, spec
 
 
 async def follow_ups(desk: Desk, parent: int) -> list[dict[str, Any]]:
@@ -101,3 +104,59 @@ async def test_a_follow_up_is_canceled_like_any_firing(
     assert one["held_until"] == one["due_at"]
     await reports.cancel(desk, one["id"])
     assert (await reports.overview(desk, one["id"]))["state"] == "canceled"
+
+
+async def test_a_reminder_keeps_quiet_hours(desk: Desk, service: Service, truth: Truth) -> None:
+    rule = FollowUp.model_validate({"unread_after": "3s", "message": {"text": "reminder"}})
+    await truth.post("limits", {"reading_seconds": 1000})
+    await schedules.put(desk, "s", spec(soon(desk, 0.5), follow_up=rule), source="yaml")
+    (firing,) = await until(lambda: firings_of(desk, "s"))
+    await final(desk, firing["id"])
+    async with transaction(desk.pool) as connection:
+        await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
+    (one,) = await steps_of(desk, firing["id"], 1)
+
+    async def quiet() -> bool:
+        found = await reports.overview(desk, one["id"])
+        return found["state"] == "held" and found["reason"].startswith("quiet hours")
+
+    await until(quiet)
+    assert len(await truth.calls()) == 1
+
+
+async def test_a_reminder_that_comes_too_late_is_a_skipped_firing_and_nobody_is_told(
+    desk: Desk, run_service: RunService, truth: Truth
+) -> None:
+    rule = FollowUp.model_validate(
+        {
+            "unread_after": "1h",
+            "message": {"text": "reminder"},
+            "escalate": {"unread_after": "3h", "to": "managers", "message": {"text": "they"}},
+        }
+    )
+    await truth.post("limits", {"reading_seconds": 1000})
+    async with run_service() as service:
+        await schedules.put(desk, "s", spec(soon(desk, 0.5), follow_up=rule), source="yaml")
+        (firing,) = await until(lambda: firings_of(desk, "s"))
+        await final(desk, firing["id"])
+        async with desk.pool.acquire() as connection:
+            # The firing settled two hours later than it should have.
+            await connection.execute("delete from firings where parent_id = $1", firing["id"])
+            await connection.execute("update batches set sent_at = sent_at - interval '2 h'")
+        async with transaction(desk.pool) as connection:
+            await prepare(connection, service.node._tracker._context, [firing["id"]])
+        found = await follow_ups(desk, firing["id"])
+    assert [one["state"] for one in found] == ["skipped", "skipped"]
+
+
+async def test_a_parent_is_not_forgotten_while_its_follow_up_waits(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    rule = FollowUp.model_validate({"unread_after": "1h", "message": {"text": "reminder"}})
+    await truth.post("limits", {"reading_seconds": 1000})
+    await schedules.put(desk, "s", spec(soon(desk, 0.5), follow_up=rule), source="yaml")
+    (firing,) = await until(lambda: firings_of(desk, "s"))
+    await final(desk, firing["id"])
+    await steps_of(desk, firing["id"], 1)
+    async with transaction(desk.pool) as connection:
+        assert await retention.forget(connection, desk.clock.now()) == 0

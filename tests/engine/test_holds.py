@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from dingbell.bootstrap import Service, open_desk
-from dingbell.clock import SHANGHAI
 from dingbell.domain.audience import Audience
 from dingbell.errors import ConflictError, NotFoundError
 from dingbell.operations import approvals, people, reports, schedules
@@ -18,14 +17,7 @@ from dingbell.store import rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import firings_of, order, send, soon, spec
-
-
-def quiet_now(desk: Desk, seconds: float = 3600, **options: str) -> dict[str, str]:
-    """Quiet hours that lie around the present."""
-    now = desk.clock.now().astimezone(SHANGHAI)
-    start, end = now - timedelta(hours=1), now + timedelta(seconds=max(seconds, 60))
-    return {"from": f"{start:%H:%M}", "to": f"{end:%H:%M}", **options}
+from .given import firings_of, order, quiet_now, send, soon, spec
 
 
 async def two_accounts(desk: Desk) -> None:
@@ -82,7 +74,11 @@ async def test_a_schedule_is_approved_once_and_not_each_occurrence(
     assert held["reason"].startswith("approval")
     with pytest.raises(ConflictError, match="another person"):
         await approvals.approve_schedule(desk, "s", by="ann")
+    with pytest.raises(ConflictError, match="another person"):
+        await approvals.approve_firing(desk, held["id"], by="ann")
     await approvals.approve_schedule(desk, "s", by="bob")
+    # What waited for the approval goes.
+    assert (await final(desk, held["id"]))["state"] in ("settled", "skipped")
 
     async def settled() -> bool:
         return any(one["state"] == "settled" for one in await firings_of(desk, "s"))
@@ -106,11 +102,46 @@ async def test_what_comes_due_in_quiet_hours_is_held_until_they_end(
     assert held["reason"].startswith("quiet hours")
     until_ = datetime.fromisoformat(held["held_until"])
     assert timedelta(minutes=58) < until_ - desk.clock.now() < timedelta(minutes=61)
-    async with desk.pool.acquire() as connection:
+    async with transaction(desk.pool) as connection:
+        # The hour passes, and the job that lets it go is lost.
+        await rules.delete(connection, rules.QUIET_HOURS)
         await connection.execute("delete from dingbell_queue.jobs")
         await connection.execute("update firings set held_until = now() - interval '6 s'")
     assert (await final(desk, held["id"]))["state"] == "settled"
     assert await truth.rung() == {"manager4220": 1}
+
+
+async def test_a_schedule_edited_while_it_is_held_says_its_new_words_in_the_morning(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    async with transaction(desk.pool) as connection:
+        await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
+    when = soon(desk, 0.5)
+    await schedules.put(desk, "s", spec(when, "old words", prepare_ahead=0), source="yaml")
+    (held,) = await until(lambda: firings_of(desk, "s"))
+    await schedules.put(desk, "s", spec(when, "new words", prepare_ahead=0), source="yaml")
+    (same,) = await firings_of(desk, "s")
+    assert (same["id"], same["state"]) == (held["id"], "held")
+    await approvals.approve_firing(desk, held["id"])
+    await final(desk, held["id"])
+    (call,) = await truth.calls()
+    assert call["msg"]["text"]["content"] == "new words"
+
+
+async def test_what_is_held_before_its_instant_is_taken_back_by_an_edit(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    async with transaction(desk.pool) as connection:
+        await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
+    when = soon(desk, 40)
+    await schedules.put(desk, "s", spec(when), source="yaml")
+    (held,) = await until(lambda: firings_of(desk, "s"))
+    assert held["state"] == "held"
+    await schedules.put(desk, "s", spec(when, quiet_hours=False), source="yaml")
+    (again,) = await until(lambda: firings_of(desk, "s"))
+    assert again["state"] in ("due", "planned")
+    await schedules.pause(desk, "s")
+    assert await firings_of(desk, "s") == []
 
 
 async def test_quiet_hours_may_skip_and_urgent_has_none(
@@ -144,25 +175,40 @@ async def test_a_cool_down_can_be_canceled_and_ends_by_itself(
     assert await state(desk, stopped) == "canceled"
 
 
-async def test_bulk_is_held_above_the_line_its_org_has_drawn(
+async def test_bulk_that_waited_for_another_month_is_skipped_then(
     desk: Desk, service: Service, truth: Truth
 ) -> None:
+    await _spend(desk)
+    bulk = await send(desk, order("stale", "manager4220", priority="bulk"))
+    await until(lambda: _held(desk, bulk))
+    async with desk.pool.acquire() as connection:
+        await connection.execute(
+            "update firings set due_at = due_at - interval '20 days', "
+            "held_until = now() - interval '6 s'"
+        )
+    assert (await final(desk, bulk))["state"] == "skipped"
+    assert await truth.calls() == []
+
+
+async def _spend(desk: Desk) -> None:
+    """Half of a small month is gone, and bulk is held from there on."""
     async with desk.pool.acquire() as connection:
         await connection.execute("update orgs set monthly_calls = 10, hold_bulk_at = 0.5")
         await connection.execute(
             "insert into spending select 'default', date_trunc('month', now() at time zone "
             "'Asia/Shanghai')::date, 'asyncsend_v2', 0, 5"
         )
+
+
+async def test_bulk_is_held_above_the_line_its_org_has_drawn(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await _spend(desk)
     bulk = await send(desk, order("bulk", "manager4220", priority="bulk"))
     normal = await send(desk, order("normal", "manager4220"))
     assert (await final(desk, normal))["state"] == "settled"
     found = await until(lambda: _held(desk, bulk))
     assert found["reason"].startswith("budget")
-    await approvals.approve_firing(desk, bulk)
-    # Approving lets it be planned again; the line is still there.
-    await until(lambda: _held(desk, bulk))
-    async with desk.pool.acquire() as connection:
-        await connection.execute("update orgs set monthly_calls = 1000")
     await approvals.approve_firing(desk, bulk)
     assert (await final(desk, bulk))["state"] == "settled"
 

@@ -12,6 +12,7 @@ from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.domain.schedule import ScheduleSpec
+from dingbell.errors import InputError
 from dingbell.operations import people, preflight, schedules, sending
 from dingbell.operations.desk import Desk
 from dingbell.operations.preflight import present
@@ -144,6 +145,21 @@ async def test_who_is_on_the_deny_list_is_never_sent_to(
     assert {d["userid"]: d["state"] for d in found["deliveries"]}["manager4220"] == "canceled"
     assert set(await truth.rung()) == {"manager7675"}
     assert found["surprises"] == []
+
+
+async def test_a_send_as_a_whole_cannot_leave_out_who_is_on_the_deny_list(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await people.synchronise(desk, None)
+    async with transaction(desk.pool) as connection:
+        await rules.put(connection, rules.DENY, {"users": ["manager4220"]})
+    one = order("coarse", to=Audience(departments=(1,)), tracking="coarse")
+    with pytest.raises(InputError, match="deny-list"):
+        await sending.outlook(desk, one)
+    named = order("named", "manager4220", "manager7675", tracking="coarse")
+    found = await final(desk, await sending.send(desk, named))
+    assert set(await truth.rung()) == {"manager7675"}
+    assert found["totals"].get("canceled") == 1
 
 
 async def test_one_person_whose_message_grows_too_long_does_not_keep_it_from_the_others(

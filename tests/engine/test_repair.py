@@ -10,6 +10,9 @@ from dingbell.bootstrap import Service
 from dingbell.errors import ConflictError, InputError
 from dingbell.operations import people, repairs, reports
 from dingbell.operations.desk import Desk
+from dingbell.planning.repair import repair
+from dingbell.store import broken, firings
+from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
 from .given import SEND, order, send
@@ -154,3 +157,71 @@ async def test_a_repair_under_way_survives_the_death_of_its_node(
     async with run_service():
         await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1}
+
+
+async def test_a_call_that_was_lost_days_ago_is_not_sent_again(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    async with run_service():
+        firing_id = await send(desk, order("days ago", "manager4220"))
+
+        async def lost() -> bool:
+            async with desk.pool.acquire() as connection:
+                return bool(
+                    await connection.fetchval(
+                        "select lost_at is not null and state = 'queued' from batches"
+                    )
+                )
+
+        await until(lost)
+        async with desk.pool.acquire() as connection:
+            await connection.execute("update batches set lost_at = lost_at - interval '3 days'")
+        found = await final(desk, firing_id)
+    assert found["totals"] == {"unknown": 1}
+    assert len(await truth.calls()) == 1
+
+
+async def test_nothing_is_repaired_in_a_firing_that_was_canceled_or_is_being_recalled(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("people/manager4220", {"unreachable": True})
+    found = await final(desk, await send(desk, order("stop", "manager4220", "manager7675")))
+    now = desk.clock.now()
+    async with transaction(desk.pool) as connection:
+        wanted = await broken.of_firing(connection, found["id"], "failed")
+        assert len(wanted) == 1
+        # Somebody recalls it while the repair waits for the lock.
+        await firings.ask_recall(connection, found["id"], now)
+        assert await repair(connection, wanted, desk.pace, not_before=now, now=now) == 0
+    with pytest.raises(ConflictError, match="recalled"):
+        await repairs.resend(desk, found["id"])
+    async with desk.pool.acquire() as connection:
+        await firings.ask_recall(connection, found["id"], None)
+
+
+async def test_who_may_have_it_is_kept_apart_from_who_has_not(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    one = order("apart", "manager4220", "manager7675", on_ambiguous="hold")
+    found = await final(desk, await send(desk, one))
+    await repairs.resolve(desk, found["id"], delivered=False, userids=("manager4220",))
+    await repairs.resend(desk, found["id"], ("failed", "unknown", "failed"))
+    again = await final(desk, found["id"])
+    assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
+    states = {d["userid"]: (d["state"], d["code"]) for d in again["deliveries"]}
+    # Of the one who was unknown the lost call is known; a person was wrong about the other.
+    assert states == {"manager4220": ("dropped", "143106"), "manager7675": ("sent", "143106")}
+
+
+async def test_who_may_have_it_stays_unknown_when_the_resend_is_refused(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
+    one = order("refused again", "manager4220", on_ambiguous="hold")
+    found = await final(desk, await send(desk, one))
+    await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
+    await repairs.resend(desk, found["id"], ("unknown",))
+    again = await final(desk, found["id"])
+    assert again["totals"] == {"unknown": 1}

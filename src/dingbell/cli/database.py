@@ -140,11 +140,20 @@ def prune(
 async def _prune(older_than: str) -> int:
     from dingbell.bootstrap import open_desk
     from dingbell.domain.duration import parse_duration
+    from dingbell.errors import InputError, Text
     from dingbell.settings import Settings
     from dingbell.store import retention
     from dingbell.store.connection import transaction
 
     age = parse_duration(older_than)
+    if age < retention.YOUNGEST:
+        raise InputError(
+            Text(
+                "--older-than is at least {days}d: recalls, resends and the pace need what is "
+                "younger",
+                "--older-than 至少为 {days}d: 撤回、重发与限速需要更近的记录",
+            ).format(days=retention.YOUNGEST.days)
+        )
     total = 0
     async with open_desk(Settings.load()) as desk:
         before = desk.clock.now() - age

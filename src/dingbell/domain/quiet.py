@@ -38,6 +38,11 @@ class QuietHours(BaseModel):
             )
         return self
 
+    @property
+    def reason(self) -> str:
+        """Why something is held or skipped."""
+        return f"quiet hours {self.start}–{self.end}"
+
     def end_after(self, instant: datetime, zone: tzinfo) -> datetime | None:
         """When the quiet hours end that an instant lies in, in UTC; None when it lies in none."""
         local = instant.astimezone(zone)

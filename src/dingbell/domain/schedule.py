@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -67,6 +68,11 @@ class Policies(BaseModel):
     spread: Annotated[Duration, AfterValidator(_at_most_a_day)] | None = None
     finish_by: Annotated[Duration, AfterValidator(_at_most_a_day)] | None = None
     quiet_hours: QuietHours | Literal[False] | None = None
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> Policies:
+        """The policies of a firing or a schedule, as it was stored."""
+        return Policies.model_validate({k: v for k, v in spec.items() if k in cls.model_fields})
 
     def quiet(self, everywhere: QuietHours | None) -> QuietHours | None:
         """The quiet hours in force; what is urgent has none but its own."""

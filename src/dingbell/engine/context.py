@@ -64,6 +64,8 @@ class Context:
 
 # The fresh look comes so long before a follow-up: time enough for its turn, and to be true still.
 LOOK_BEFORE = timedelta(seconds=30)
+# Looks take this part of an app's calls per second; each is at most one call per API and task.
+LOOK_SHARE = 0.9
 # A send job is run this long before its slot; the handler then waits on its own timer.
 SEND_LEAD = timedelta(seconds=1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import too_late
@@ -18,6 +18,8 @@ __all__ = ["BUDGET", "Holder"]
 
 # How the reason of a hold begins that only money can end.
 BUDGET = "budget:"
+# What was asked for by hand is not sent so long after.
+_GRACE = timedelta(days=1)
 
 
 class Holder:
@@ -49,6 +51,8 @@ class Holder:
 
 
 def _is_stale(firing: FiringRow, now: datetime) -> bool:
-    if firing.kind != "occurrence" or not (firing.reason or "").startswith(BUDGET):
+    if not (firing.reason or "").startswith(BUDGET):
         return False
-    return too_late(firing.due_at, now, ScheduleSpec.model_validate(firing.spec).grace())
+    occurrence = firing.kind == "occurrence"
+    grace = ScheduleSpec.model_validate(firing.spec).grace() if occurrence else _GRACE
+    return too_late(firing.due_at, now, grace)

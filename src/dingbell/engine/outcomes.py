@@ -228,7 +228,7 @@ async def _fail(connection: Connection, batch: Claimed, code: str | None) -> Non
 
 async def _end(connection: Connection, batch: Claimed, target: Batch, code: str | None) -> None:
     """Give a batch up; where an earlier call was lost nobody knows who was reached."""
-    if await calls.times_lost(connection, batch.id):
+    if batch.lost_at is not None or await calls.times_lost(connection, batch.id):
         target = Batch.UNKNOWN
     if await claims.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
         await deliveries.move_batches(connection, [batch.id], Delivery(target.value), code)

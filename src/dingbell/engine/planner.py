@@ -17,14 +17,16 @@ from dingbell.domain.budget import end_of_month, month_of
 from dingbell.domain.duration import format_duration
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
+from dingbell.domain.schedule import Policies
+from dingbell.domain.trigger import parse_zone
 from dingbell.engine.booking import Booked, Drafted, book
-from dingbell.engine.context import Context, report_job
+from dingbell.engine.context import Context, release_job, report_job
 from dingbell.engine.drafting import draft
 from dingbell.engine.holder import BUDGET
 from dingbell.errors import InputError
 from dingbell.planning import pace
 from dingbell.planning.drafts import denied_in
-from dingbell.store import alerts, batches, firings, holds, jobs, spending
+from dingbell.store import alerts, batches, firings, holds, jobs, rules, spending
 from dingbell.store.connection import AWAY, Connection, transaction
 from dingbell.telemetry import Event, log
 
@@ -157,6 +159,7 @@ class Planner:
             drafted = [entry for entry in drafted if entry.firing.id in still_due]
             app_ids = sorted({entry.firing.app_id for entry in drafted})
             paces = await pace.paces_of(connection, app_ids, self._context.pace, lock=True)
+            drafted = await self._loud(connection, drafted, now)
             drafted = await self._affordable(connection, drafted, paces, now)
             booked = await book(connection, self._context, drafted, paces, now)
             refused = {one.firing.id: reason for one in booked if (reason := _refusal(one))}
@@ -173,6 +176,29 @@ class Planner:
                 firing=one.firing.id,
                 batches=one.calls,
             )
+
+    async def _loud(
+        self, connection: Connection, drafted: list[Drafted], now: datetime
+    ) -> list[Drafted]:
+        """Keep what may ring when it would: follow-ups and what is late come here only.
+
+        What a person has let go rings whenever it is.
+        """
+        everywhere = await rules.quiet_hours(connection)
+        loud = []
+        for entry in drafted:
+            firing = entry.firing
+            rule = Policies.of(firing.spec).quiet(everywhere)
+            zone = parse_zone(firing.spec.get("timezone", "Asia/Shanghai"))
+            ends = rule.end_after(max(firing.due_at, now), zone) if rule else None
+            if rule is None or ends is None or firing.approved_by is not None:
+                loud.append(entry)
+            elif rule.then == "skip":
+                await firings.move(connection, [firing.id], Firing.SKIPPED, now, reason=rule.reason)
+            else:
+                await holds.hold(connection, [firing.id], until=ends, reason=rule.reason, now=now)
+                await jobs.enqueue(connection, [release_job([firing.id], ends)])
+        return loud
 
     async def _affordable(
         self,
@@ -191,7 +217,11 @@ class Planner:
             month_of(now),
             default_limit=self._context.allowance.monthly_calls,
         )
-        held = {entry.firing.id for entry in bulk if usage[entry.firing.org].holds_bulk}
+        held = {
+            entry.firing.id
+            for entry in bulk
+            if usage[entry.firing.org].holds_bulk and entry.firing.approved_by is None
+        }
         month_ends = end_of_month(now)
         await holds.hold(connection, sorted(held), until=month_ends, reason=_OVER_THE_LINE, now=now)
         for firing_id in sorted(held):

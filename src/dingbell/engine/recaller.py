@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import asyncpg
+
 from dingbell.dingtalk import errors
 from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.engine.context import Context, report_job
@@ -35,10 +37,10 @@ class Recaller:
             for row in rows:
                 if row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["code"] is None:
                     await self._recall(firing_id, summary.app, row["id"])
-            if not any(row["state"] in (Batch.SENDING, Batch.QUEUED) for row in rows):
-                break
+            if await self._finish(firing_id):
+                return
             await self._context.clock.sleep(_RETRY)
-        await self._finish(firing_id)
+        await self._finish(firing_id, surely=True)
 
     async def _recall(self, firing_id: int, app: str | None, batch_id: int) -> None:
         async with self._context.pool.acquire() as connection:
@@ -80,13 +82,28 @@ class Recaller:
             await batches.move(connection, [batch_id], Batch.RECALLED)
             await deliveries.move_batches(connection, [batch_id], Delivery.RECALLED)
 
-    async def _finish(self, firing_id: int) -> None:
-        """A firing is recalled when one of its batches was; what could not be says so itself."""
+    async def _finish(self, firing_id: int, *, surely: bool = False) -> bool:
+        """A firing is recalled when one of its batches was; what could not be says so itself.
+
+        Returns:
+            False where something is still on its way, or was queued meanwhile.
+        """
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
+            await firings.recall_asked(connection, firing_id)
             rows = await batches.of_firing(connection, firing_id)
+            if not surely and any(_is_left(row) for row in rows):
+                return False
             if any(row["state"] == Batch.RECALLED for row in rows):
                 await firings.move(connection, [firing_id], Firing.RECALLED, now)
             else:
                 await jobs.enqueue(connection, [report_job([firing_id])])
             await firings.ask_recall(connection, firing_id, None)
+        return True
+
+
+def _is_left(row: asyncpg.Record) -> bool:
+    """Whether a batch may still be recalled: it is on its way, or nobody has tried."""
+    if row["state"] in (Batch.SENDING, Batch.QUEUED):
+        return True
+    return row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["code"] is None

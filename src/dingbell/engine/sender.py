@@ -41,6 +41,7 @@ _WAIT_FOR_LOST = timedelta(seconds=5)
 # What a person asked for by hand is not sent when it could not begin for so long.
 _MANUAL_GRACE = timedelta(minutes=30)
 _QUEUE_RETRY = timedelta(seconds=1)
+_NOW = timedelta(0)
 
 
 class Sender:
@@ -187,8 +188,6 @@ class Sender:
         queued, doubt = await claims.still_queued(
             connection, [batch.id for batch in wanted], doubts_since=today - timedelta(days=1)
         )
-        if not doubt:
-            return queued
         expired = {
             batch.id
             for batch in queued
@@ -198,7 +197,8 @@ class Sender:
             await claims.expire(connection, sorted(expired))
             firing_ids = sorted({b.firing_id for b in queued if b.id in expired})
             await jobs.enqueue(connection, [report_job(firing_ids)])
-        waiting = await claims.lost_elsewhere(connection, queued, today)
+        # Only a call of today or yesterday can still be on its way to these people.
+        waiting = await claims.lost_elsewhere(connection, queued, today) if doubt else set()
         later = now + _WAIT_FOR_LOST
         await _reslot(connection, [(b, later) for b in queued if b.id in waiting])
         return [batch for batch in queued if batch.id not in expired | waiting]
@@ -211,6 +211,13 @@ class Sender:
         now: datetime,
     ) -> None:
         """Give batches that would overfill a window the next slots that do not."""
+        paused = [
+            (b, until) for b in early if (until := paces[b.app_id].paused_until) and until > now
+        ]
+        # Where a pause is the reason, the claim after it will see to the pace.
+        await _reslot(connection, [(b, until + max(b.slot_at - now, _NOW)) for b, until in paused])
+        resting = {batch.id for batch, _ in paused}
+        early = [batch for batch in early if batch.id not in resting]
         if not early:
             return
         wanted = [

@@ -26,6 +26,8 @@ _LOCK = 7_466_315_240_003
 _MISSED_AFTER = timedelta(seconds=60)
 _STUCK_AFTER = timedelta(minutes=2)
 _JUMP = 2.0  # seconds
+# For so long a jump is an alert; the next one is another.
+_JUMP_STANDS = timedelta(minutes=10)
 
 
 class Sentinel:
@@ -65,6 +67,8 @@ class Sentinel:
             for kind, subjects in found.items():
                 await self._raise(connection, kind, subjects.items())
                 await alerts.end(connection, kind, list(subjects), now)
+            await alerts.end_seen_before(connection, "clock_jumped", now - _JUMP_STANDS)
+            await alerts.end_of_final_firings(connection, "finish_late", now)
 
     async def _raise(
         self, connection: Connection, kind: str, subjects: Iterable[tuple[str, str]]

@@ -18,6 +18,7 @@ from dingbell.telemetry import Event, log
 __all__ = ["Teller"]
 
 _AT_ONCE = 20
+_LOCK = 7_466_315_240_005
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -28,17 +29,21 @@ class Teller:
         self._context = context
 
     async def tell(self) -> None:
-        """Tell of what nobody was told of yet."""
+        """Tell of what nobody was told of yet, unless another node is at it."""
         async with self._context.pool.acquire() as connection:
-            waiting = await alerts.untold(connection, _AT_ONCE)
-            rule = await rules.alerting(connection)
-        told = waiting
-        if waiting and rule is not None:
-            told = [alert for alert in waiting if await self._post(rule, alert)]
-            await self._notify(rule, told)
-        async with transaction(self._context.pool) as connection:
-            ids = [alert.id for alert in told]
-            await alerts.told(connection, ids, self._context.clock.now())
+            if not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+                return
+            try:
+                waiting = await alerts.untold(connection, _AT_ONCE)
+                rule = await rules.alerting(connection)
+                told = waiting
+                if waiting and rule is not None:
+                    told = [alert for alert in waiting if await self._post(rule, alert)]
+                    await self._notify(rule, told)
+                ids = [alert.id for alert in told]
+                await alerts.told(connection, ids, self._context.clock.now())
+            finally:
+                await connection.execute("select pg_advisory_unlock($1)", _LOCK)
 
     async def _post(self, rule: Alerting, alert: Alert) -> bool:
         """Hand an alert to the webhook; its address may hold a secret and is not logged."""

@@ -153,8 +153,8 @@ def _fate(
     if quiet is None or ends is None:
         return Firing.DUE, None, None
     if quiet.then == "skip":
-        return Firing.SKIPPED, f"quiet hours {quiet.start}–{quiet.end}", None
-    return Firing.HELD, f"quiet hours {quiet.start}–{quiet.end}", ends
+        return Firing.SKIPPED, quiet.reason, None
+    return Firing.HELD, quiet.reason, ends
 
 
 def _firing(
@@ -179,6 +179,7 @@ def _firing(
         reason=reason,
         occurrences=verdict.occurrences,
         held_until=held_until,
+        requested_by=schedule.requested_by,
     )
 
 

@@ -19,7 +19,7 @@ from dingbell.dingtalk import Client, SendResult, errors
 from dingbell.domain.budget import look_plan
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.receipts import DUPLICATE, PACE_CODES, Finding, attribute, merge
-from dingbell.engine.context import LOOK_BEFORE, Context, report_job, track_job
+from dingbell.engine.context import LOOK_SHARE, Context, report_job, track_job
 from dingbell.engine.meter import Meter
 from dingbell.errors import DingBellError
 from dingbell.planning.repair import repair
@@ -49,8 +49,6 @@ _PATIENCE = 5
 # So many looks, or those of so long, are written together.
 _AT_ONCE = 200
 _SOON = timedelta(seconds=0.5)
-# Looks take this part of an app's calls per second; each is at most one call per API and task.
-_SHARE = 0.9
 _EARLY = timedelta(milliseconds=500)
 # People dropped for pace are sent to again after a window of DingTalk's, so many times.
 _WINDOW = timedelta(seconds=60)
@@ -114,20 +112,20 @@ class Tracker:
 
     async def _in_turn(self, taken: list[Tracked]) -> None:
         """Look in the turns that the apps' lanes give, and write what was found as it comes in."""
+        await self._context.traffic.quiet()
         counts = Counter(batch.app_id for batch in taken)
         async with transaction(self._context.pool) as connection:
             lanes = await apps.reserve_looks(
                 connection,
                 sorted(counts.items()),
                 not_before=self._context.clock.now(),
-                share=_SHARE,
+                share=LOOK_SHARE,
                 default_calls_per_second=self._context.pace.calls_per_second,
             )
             turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
             await tracking.prolong(connection, [(batch.id, at + _LEASE) for at, batch in turns])
             tasks = await calls.tasks(connection, [batch.id for batch in taken])
         for part in _together(turns):
-            await self._context.traffic.quiet()
             looks = await asyncio.gather(
                 *(self._look(batch, tasks.get(batch.id, []), at) for at, batch in part)
             )
@@ -183,7 +181,7 @@ class Tracker:
                     look.batch.sent_at + rest
                     for rest in look_plan(usage[look.batch.org], self._context.looks)
                 ]
-                plan += [at - LOOK_BEFORE for at in follow_ups.get(look.batch.firing_id, ())]
+                plan += follow_ups.get(look.batch.firing_id, ())
                 _plan_next(look, after, plan, now, settled=look in settled)
             # Batches before deliveries, as everybody who locks both.
             await batches.move(connection, [look.batch.id for look in settled], Batch.SETTLED)

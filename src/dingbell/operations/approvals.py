@@ -5,11 +5,15 @@ They apply once the service has two accounts. On a local command line `--yes` is
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from dingbell.domain.audience import Audience
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.misfire import too_late
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import reports
 from dingbell.operations.desk import Desk
-from dingbell.store import accounts, holds, jobs, schedules
+from dingbell.store import accounts, firings, holds, jobs, schedules
 from dingbell.store.connection import Connection, transaction
 
 __all__ = ["APPROVAL_OVER", "approve_firing", "approve_schedule", "is_large", "needed"]
@@ -57,17 +61,11 @@ async def approve_firing(desk: Desk, firing_id: int, *, by: str | None = None) -
                     "firing {id} is {state}, not held", "触发 {id} 的状态是 {state}, 并未挂起"
                 ).format(id=firing_id, state=found.state)
             )
-        await jobs.enqueue(
-            connection,
-            [
-                jobs.Job(f"plan:{function}" if function else "plan", [released_id], priority=1)
-                for released_id, function in released
-            ],
-        )
+        await jobs.enqueue(connection, _plan_jobs(released))
 
 
 async def approve_schedule(desk: Desk, name: str, *, by: str | None = None) -> None:
-    """Approve the present revision of a schedule; its occurrences fire from now on.
+    """Approve the present revision of a schedule; what waited for it fires, within its grace.
 
     Raises:
         NotFoundError: there is no such schedule, or no such account.
@@ -88,6 +86,30 @@ async def approve_schedule(desk: Desk, name: str, *, by: str | None = None) -> N
             )
         _check_second(schedule.requested_by, by)
         await schedules.approve(connection, schedule.id)
+        await _let_go(connection, schedule, by, desk.clock.now())
+
+
+async def _let_go(
+    connection: Connection, schedule: schedules.Schedule, by: str | None, now: datetime
+) -> None:
+    """Let the occurrences go that waited for the approval; skip those that are too late."""
+    waiting = await holds.of_schedule(connection, schedule.id, _APPROVAL)
+    grace = schedule.parsed().grace()
+    late = [firing_id for firing_id, due_at in waiting if too_late(due_at, now, grace)]
+    await firings.move(
+        connection, late, Firing.SKIPPED, now, reason="approval: it came after the grace"
+    )
+    released = await holds.release(
+        connection, [one for one, _ in waiting if one not in late], by=by, now=now
+    )
+    await jobs.enqueue(connection, _plan_jobs(released))
+
+
+def _plan_jobs(released: list[tuple[int, str | None]]) -> list[jobs.Job]:
+    return [
+        jobs.Job(f"plan:{function}" if function else "plan", [firing_id], priority=1)
+        for firing_id, function in released
+    ]
 
 
 async def _check_account(connection: Connection, by: str | None) -> None:

@@ -10,7 +10,7 @@ from dingbell.errors import ConflictError, InputError, Text
 from dingbell.operations import reports
 from dingbell.operations.desk import Desk
 from dingbell.planning.repair import may_resend, repair
-from dingbell.store import broken, deliveries
+from dingbell.store import broken, deliveries, firings
 from dingbell.store.broken import Broken
 from dingbell.store.connection import Connection, transaction
 
@@ -47,6 +47,10 @@ async def resend(
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
         found = await reports.find(connection, firing_id)
+        if await firings.recall_asked(connection, firing_id):
+            raise ConflictError(
+                Text("firing {id} is being recalled", "触发 {id} 正在撤回").format(id=firing_id)
+            )
         if found.state not in (Firing.SENDING, Firing.SETTLED):
             raise ConflictError(
                 Text(
@@ -68,7 +72,11 @@ async def resend(
 async def _wanted(
     connection: Connection, firing_id: int, kinds: tuple[Kind, ...], now: datetime
 ) -> list[Broken]:
-    people = [one for kind in kinds for one in await broken.of_firing(connection, firing_id, kind)]
+    people = [
+        one
+        for kind in dict.fromkeys(kinds)
+        for one in await broken.of_firing(connection, firing_id, kind)
+    ]
     if not people:
         raise ConflictError(
             Text(

@@ -167,6 +167,9 @@ async def store(
         )
         return "created"
     taken_back = await firings.unprepare(connection, known.id, now)
+    await firings.respecify_held(
+        connection, known.id, app_id=app.id, org=app.org, spec=spec.to_dict()
+    )
     fired = await firings.last_due(connection, known.id) is not None
     active = known.state == "active"
     next_due = _next_due(spec, now, taken_back, fired=fired) if active else None
@@ -220,7 +223,7 @@ async def pause(desk: Desk, name: str) -> None:
         schedule = await _named(connection, name, lock=True)
         if schedule.state == "paused":
             return
-        await firings.unprepare(connection, schedule.id, desk.clock.now())
+        await _take_back(desk, connection, schedule)
         await schedules.set_state(
             connection,
             schedule.id,
@@ -256,9 +259,16 @@ async def delete(desk: Desk, name: str) -> None:
         await remove(desk, connection, schedule)
 
 
+async def _take_back(desk: Desk, connection: Connection, schedule: Schedule) -> None:
+    """Take back all that a schedule has prepared or held."""
+    now = desk.clock.now()
+    await firings.unprepare(connection, schedule.id, now)
+    await firings.cancel_held(connection, schedule.id, now)
+
+
 async def remove(desk: Desk, connection: Connection, schedule: Schedule) -> None:
     """Remove a schedule inside the caller's transaction."""
-    await firings.unprepare(connection, schedule.id, desk.clock.now())
+    await _take_back(desk, connection, schedule)
     await schedules.delete(connection, schedule.id)
 
 

@@ -130,7 +130,7 @@ async def _fate(
     quiet = order.policies.quiet(await rules.quiet_hours(connection))
     ends = quiet.end_after(due, SHANGHAI) if quiet else None
     if quiet and ends:
-        reason = f"quiet hours {quiet.start}–{quiet.end}"
+        reason = quiet.reason
         return (
             (Firing.SKIPPED, reason, None) if quiet.then == "skip" else (Firing.HELD, reason, ends)
         )

@@ -184,6 +184,13 @@ async def draft_coarse(connection: Connection, brief: Brief, audience: Audience)
                 "{{ person }}: 请用 tracking: people",
             )
         )
+    if brief.denied and (audience.everyone or audience.departments):
+        raise InputError(
+            Text(
+                "tracking: coarse cannot leave out who is on the deny-list: use tracking: people",
+                "tracking: coarse 无法排除拒发名单中的人: 请用 tracking: people",
+            )
+        )
     body = brief.message.body(brief.variables)
     if audience.everyone:
         size = await directory.size(connection, brief.org)
@@ -197,7 +204,7 @@ async def draft_coarse(connection: Connection, brief: Brief, audience: Audience)
             )
             for dept_id in audience.departments
         ]
-        drafts += cut(((userid, body) for userid in audience.users), brief.per_batch)
+        drafts += draft_alike(brief, audience.users) if audience.users else []
     if any(entry.size > brief.most for entry in drafts):
         raise InputError(
             Text(

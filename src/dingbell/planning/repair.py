@@ -58,6 +58,11 @@ async def repair(
         return 0
     app_ids = sorted({one.app_id for one in people})
     paces = await pace.paces_of(connection, app_ids, default, lock=True)
+    # Canceled or recalled while this waited for the lock: nothing more goes out.
+    open_ = await broken.still_open(connection, sorted({one.firing_id for one in people}))
+    people = [one for one in people if one.firing_id in open_]
+    if not people:
+        return 0
     groups = [_Group.of(part) for part in _by_batch(people)]
     wanted = [
         pace.Wanted(group.first.app_id, not_before, (len(group.userids),), group.rank)
@@ -106,9 +111,14 @@ class _Group:
 
 
 def _by_batch(people: Sequence[Broken]) -> Iterable[list[Broken]]:
-    """People of one batch stay together: they share a body."""
-    ordered = sorted(people, key=lambda one: (one.batch_id, one.userid))
-    return [list(part) for _, part in groupby(ordered, key=lambda one: one.batch_id)]
+    """People of one batch stay together: they share a body. Those who may have it stay apart."""
+    ordered = sorted(people, key=lambda one: (*_doubt(one), one.userid))
+    return [list(part) for _, part in groupby(ordered, key=_doubt)]
+
+
+def _doubt(one: Broken) -> tuple[int, bool]:
+    """What people share who are sent to together: their batch, and whether they may have it."""
+    return one.batch_id, one.lost_at is not None
 
 
 async def _book(

@@ -8,7 +8,17 @@ from typing import Any
 
 from dingbell.store.connection import Connection
 
-__all__ = ["Alert", "end", "end_of", "listed", "raise_", "told", "untold"]
+__all__ = [
+    "Alert",
+    "end",
+    "end_of",
+    "end_of_final_firings",
+    "end_seen_before",
+    "listed",
+    "raise_",
+    "told",
+    "untold",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,30 @@ async def end_of(connection: Connection, kind: str, subjects: list[str], now: da
         """,
         kind,
         subjects,
+        now,
+    )
+
+
+async def end_seen_before(connection: Connection, kind: str, before: datetime) -> None:
+    """End the alerts of a kind that were seen last before an instant."""
+    await connection.execute(
+        "update alerts set ended_at = seen_at where kind = $1 and ended_at is null "
+        "and seen_at < $2",
+        kind,
+        before,
+    )
+
+
+async def end_of_final_firings(connection: Connection, kind: str, now: datetime) -> None:
+    """End the alerts of a kind about firings that have come to their end."""
+    await connection.execute(
+        """
+        update alerts a set ended_at = $2
+        where kind = $1 and ended_at is null and not exists (
+            select from firings f where a.subject = 'firing ' || f.id
+            and f.state in ('due', 'held', 'planned', 'sending'))
+        """,
+        kind,
         now,
     )
 

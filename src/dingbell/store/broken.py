@@ -10,7 +10,14 @@ from dingbell.domain.lifecycle import DELIVERY_MOVES, Delivery, origins
 from dingbell.domain.receipts import PACE_CODES
 from dingbell.store.connection import Connection
 
-__all__ = ["Broken", "dropped_for_pace", "hand_over", "next_ordinals", "of_firing"]
+__all__ = [
+    "Broken",
+    "dropped_for_pace",
+    "hand_over",
+    "next_ordinals",
+    "of_firing",
+    "still_open",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ _SELECT = """
     from batches b join deliveries d on d.batch_id = b.id
     join firings f on f.id = b.firing_id
     where b.target is null and length(b.body) > 0 and f.state in ('sending', 'settled')
+      and f.recall_asked_at is null
 """
 _LOCK = " order by b.id, d.userid for update of b, d"
 
@@ -83,11 +91,22 @@ async def of_firing(connection: Connection, firing_id: int, kind: str) -> list[B
     return [Broken(**dict(row)) for row in rows]
 
 
+async def still_open(connection: Connection, firing_ids: Sequence[int]) -> set[int]:
+    """Lock those of some firings that may still send, and are not being recalled."""
+    rows = await connection.fetch(
+        """
+        select id from firings
+        where id = any($1::bigint[]) and state in ('sending', 'settled')
+          and recall_asked_at is null
+        order by id for update
+        """,
+        list(firing_ids),
+    )
+    return {row["id"] for row in rows}
+
+
 async def next_ordinals(connection: Connection, firing_ids: Sequence[int]) -> dict[int, int]:
     """The next free ordinal of each firing; nobody else adds batches while it is locked."""
-    await connection.execute(
-        "select from firings where id = any($1::bigint[]) order by id for update", list(firing_ids)
-    )
     rows = await connection.fetch(
         """
         select firing_id, max(ordinal) + 1 as next from batches
@@ -115,7 +134,9 @@ async def hand_over(connection: Connection, moves: Sequence[tuple[int, int, list
     await connection.execute(
         """
         update batches b set moved = moved + m.people
-        from unnest($1::bigint[], $2::int[]) as m (id, people) where b.id = m.id
+        from (select id, sum(people)::int as people
+              from unnest($1::bigint[], $2::int[]) as u (id, people) group by id) as m
+        where b.id = m.id
         """,
         [old for old, _, _ in moves],
         [len(userids) for _, _, userids in moves],

@@ -49,6 +49,7 @@ class Claimed:
     target: dict[str, Any] | None
     userids: tuple[str, ...]
     on_ambiguous: str
+    lost_at: datetime | None
     call_id: int
 
 
@@ -161,7 +162,7 @@ async def claim(
             where b.id = any($1::bigint[]) and b.state = 'queued'
               and f.id = b.firing_id and f.state = 'sending'
             returning b.id, b.firing_id, b.app_id, b.org, b.size, b.attempt, b.slot_at, b.sent_at,
-                      b.body, b.target,
+                      b.body, b.target, b.lost_at,
                       coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
         ), intended as (
             insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at)
@@ -265,6 +266,7 @@ async def orphans(
         from batches b join firings f on f.id = b.firing_id
         where b.state = 'sending' and (b.owner = any($1::bigint[])
               or not exists (select from nodes n where n.id = b.owner) or b.sent_at < $2)
+          and b.owner is not null
         order by b.id limit 200 for update of b skip locked
         """,
         list(nodes),

@@ -53,6 +53,7 @@ class FiringRow:
     tries: int
     parent_id: int | None
     reason: str | None
+    approved_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Summary:
 
 
 _COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at,
-    created_at, state, tries, parent_id, reason"""
+    created_at, state, tries, parent_id, reason, approved_by"""
 
 
 # A planner that is alive touches its firings more often than this.
@@ -234,7 +235,7 @@ async def move(
 async def unprepare(connection: Connection, schedule_id: int, now: datetime) -> datetime | None:
     """Take back the occurrences of a schedule for which no call was made.
 
-    Those that are held are canceled: their instant has passed.
+    Those that are held past their instant stay: see `respecify_held` and `cancel_held`.
 
     Returns:
         The earliest due instant taken back, to be made again under the new rule.
@@ -242,21 +243,14 @@ async def unprepare(connection: Connection, schedule_id: int, now: datetime) -> 
     rows = await connection.fetch(
         """
         select f.id, f.due_at from firings f
-        where f.schedule_id = $1 and f.kind = 'occurrence' and f.state in ('due', 'planned')
+        where f.schedule_id = $1 and f.kind = 'occurrence'
+          and (f.state in ('due', 'planned') or (f.state = 'held' and f.due_at > $2))
         order by f.id for update
-        """,
-        schedule_id,
-    )
-    ids = [row["id"] for row in rows]
-    await connection.execute(
-        """
-        update firings set state = 'canceled', settled_at = $2,
-            reason = 'the schedule was changed while it was held'
-        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
         """,
         schedule_id,
         now,
     )
+    ids = [row["id"] for row in rows]
     for statement in (
         "delete from deliveries where firing_id = any($1::bigint[])",
         "delete from batches where firing_id = any($1::bigint[])",
@@ -264,6 +258,35 @@ async def unprepare(connection: Connection, schedule_id: int, now: datetime) -> 
     ):
         await connection.execute(statement, ids)
     return min((row["due_at"] for row in rows), default=None)
+
+
+async def respecify_held(
+    connection: Connection, schedule_id: int, *, app_id: int, org: str, spec: dict[str, Any]
+) -> None:
+    """Let held occurrences of a schedule say what it says now."""
+    await connection.execute(
+        """
+        update firings set app_id = $2, org = $3, spec = $4
+        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
+        """,
+        schedule_id,
+        app_id,
+        org,
+        spec,
+    )
+
+
+async def cancel_held(connection: Connection, schedule_id: int, now: datetime) -> None:
+    """Cancel held occurrences of a schedule that rests or is gone."""
+    await connection.execute(
+        """
+        update firings set state = 'canceled', settled_at = $2,
+            reason = 'the schedule was paused or deleted while it was held'
+        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
+        """,
+        schedule_id,
+        now,
+    )
 
 
 async def last_due(connection: Connection, schedule_id: int) -> datetime | None:
@@ -330,7 +353,8 @@ async def starting(connection: Connection, ids: Sequence[int]) -> list[tuple[Fir
         select {_COLUMNS}, exists (
             select from firings o join batches b on b.firing_id = o.id
             where o.schedule_id = f.schedule_id and o.id <> f.id and o.due_at < f.due_at
-              and o.state in ('planned', 'sending') and b.state in ('queued', 'sending')) as blocked
+              and o.kind = 'occurrence' and o.state in ('planned', 'sending')
+              and b.repairs is null and b.state in ('queued', 'sending')) as blocked
         from firings f where id = any($1::bigint[]) and state = 'planned'
         order by id for update
         """,
@@ -395,6 +419,14 @@ async def ask_recall(connection: Connection, firing_id: int, now: datetime | Non
     await connection.execute(
         "update firings set recall_asked_at = $2 where id = $1", firing_id, now
     )
+
+
+async def recall_asked(connection: Connection, firing_id: int) -> bool:
+    """Lock a firing; whether it is to be recalled."""
+    asked: datetime | None = await connection.fetchval(
+        "select recall_asked_at from firings where id = $1 for update", firing_id
+    )
+    return asked is not None
 
 
 async def recalls_lost(connection: Connection, before: datetime) -> list[int]:

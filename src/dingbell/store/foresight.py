@@ -6,9 +6,10 @@ both say the same.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
+
+import asyncpg
 
 from dingbell.store.connection import Connection
 
@@ -26,10 +27,16 @@ _PLANNED = """
 _ASKED = """
     select 0::bigint as firing_id, a.userid, $3::bigint as app_id, $4::text as org, a.body_hash,
            $5::timestamptz as slot_at, 9223372036854775807 as batch_id
-    from unnest($1::text[], $6::bytea[]) as a (userid, body_hash)
+    from unnest($1::text[], $2::bytea[]) as a (userid, body_hash)
+"""
+_TABLE = """
+create temp table wanted (
+    firing_id bigint, userid text, app_id bigint, org text, body_hash bytea, slot_at timestamptz,
+    batch_id bigint
+) on commit drop
 """
 _QUESTION = """
-with wanted as materialized ({wanted}),
+with {wanted}
 words as materialized (
     select distinct firing_id, app_id, body_hash, date_trunc('day', slot_at, 'Asia/Shanghai') as day
     from wanted
@@ -55,13 +62,13 @@ busy as (  -- apps that made so many batches today that somebody may be at the c
     select a.app_id, a.day from (
         select app_id, min(date_trunc('day', slot_at, 'Asia/Shanghai')) as day
         from wanted group by app_id) a
-    where (select count(*) from batches o where o.app_id = a.app_id and o.sent_at >= a.day) >= $2
+    where (select count(*) from batches o where o.app_id = a.app_id and o.sent_at >= a.day) >= {cap}
 ),
 capped as (
     select o.app_id, d.userid
     from busy join batches o on o.app_id = busy.app_id and o.sent_at >= busy.day
     join deliveries d on d.batch_id = o.id and d.state in ('sent', 'unread', 'read', 'recalled')
-    group by 1, 2 having count(*) >= $2
+    group by 1, 2 having count(*) >= {cap}
 ),
 outside as (  -- refused at the last notice although the directory had them
     select o.app_id, o.userid from outsiders o
@@ -94,20 +101,26 @@ order by firing_id, userid
 """
 
 
-@asynccontextmanager
-async def _planned_for(connection: Connection, people: int) -> AsyncIterator[None]:
-    """Have PostgreSQL plan for as many people as there are, not for as few as it knows of.
+async def _ask(
+    connection: Connection, wanted: str, *arguments: object, people: int, daily_cap: int
+) -> list[asyncpg.Record]:
+    """Ask about people; many are put into a table of their own first.
 
-    Its statistics are from before these people were written; going by them it would look up each
-    of 100,000 one by one, over and over.
+    PostgreSQL knows nothing of rows that were written a moment ago, and would look up each of
+    100,000 one by one, over and over. What it has counted it plans for.
     """
     if people < _MANY:
-        yield
-        return
+        source = f"wanted as materialized ({wanted}),"
+        return await connection.fetch(
+            _QUESTION.format(wanted=source, cap=int(daily_cap)), *arguments
+        )
     async with connection.transaction():
-        await connection.execute("set local enable_nestloop = off")
-        yield
-        await connection.execute("set local enable_nestloop = on")
+        await connection.execute(_TABLE)
+        await connection.execute(f"insert into wanted {wanted}", *arguments)
+        await connection.execute("analyze wanted")
+        rows = await connection.fetch(_QUESTION.format(wanted="", cap=int(daily_cap)))
+        await connection.execute("drop table wanted")
+    return rows
 
 
 async def of_firings(
@@ -121,10 +134,7 @@ async def of_firings(
         people: about how many people they go to.
         daily_cap: how many notices a person may get from an app on one day.
     """
-    async with _planned_for(connection, people):
-        rows = await connection.fetch(
-            _QUESTION.format(wanted=_PLANNED), list(firing_ids), daily_cap
-        )
+    rows = await _ask(connection, _PLANNED, list(firing_ids), people=people, daily_cap=daily_cap)
     return [(row["firing_id"], row["userid"], row["reason"]) for row in rows]
 
 
@@ -147,16 +157,19 @@ async def of_people(
         at: when the call would be made.
         daily_cap: how many notices a person may get from an app on one day.
     """
-    async with _planned_for(connection, len(bodies)):
-        rows = await connection.fetch(
-            _QUESTION.format(wanted=_ASKED),
-            [userid for userid, _ in bodies],
-            daily_cap,
-            app_id,
-            org,
-            at,
-            [body_hash for _, body_hash in bodies],
-        )
+    userids = [userid for userid, _ in bodies]
+    hashes = [body_hash for _, body_hash in bodies]
+    rows = await _ask(
+        connection,
+        _ASKED,
+        userids,
+        hashes,
+        app_id,
+        org,
+        at,
+        people=len(bodies),
+        daily_cap=daily_cap,
+    )
     return {row["userid"]: row["reason"] for row in rows}
 
 

@@ -8,8 +8,10 @@ from datetime import datetime
 from dingbell.domain.lifecycle import FIRING_MOVES, Firing, origins
 from dingbell.store.connection import Connection
 
-__all__ = ["hold", "overdue", "release", "release_due"]
+__all__ = ["LOCAL", "hold", "overdue", "release", "release_due"]
 
+# Who lets something go on the command line of the machine itself.
+LOCAL = "local"
 # (firing id, function): what a plan job needs to know.
 Released = tuple[int, str | None]
 
@@ -40,7 +42,7 @@ async def hold(
 async def release(
     connection: Connection, firing_ids: Sequence[int], *, by: str | None, now: datetime
 ) -> list[Released]:
-    """Let held firings go, because a person says so."""
+    """Let held firings go, because a person says so; None is the local command line."""
     rows = await connection.fetch(
         """
         update firings set state = 'due', held_until = null, reason = null, touched_at = $2,
@@ -49,7 +51,7 @@ async def release(
         """,
         list(firing_ids),
         now,
-        by,
+        by or LOCAL,
     )
     return [(row["id"], row["function"]) for row in rows]
 
@@ -77,3 +79,20 @@ async def overdue(connection: Connection, before: datetime) -> list[int]:
         before,
     )
     return [row["id"] for row in rows]
+
+
+async def of_schedule(
+    connection: Connection, schedule_id: int, reason: str
+) -> list[tuple[int, datetime]]:
+    """Occurrences of a schedule that are held for a reason that begins so: (id, due at)."""
+    rows = await connection.fetch(
+        """
+        select id, due_at from firings
+        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
+          and starts_with(reason, $2)
+        order by id for update
+        """,
+        schedule_id,
+        reason,
+    )
+    return [(row["id"], row["due_at"]) for row in rows]

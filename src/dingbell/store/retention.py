@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dingbell.store.connection import Connection
 
-__all__ = ["forget"]
+__all__ = ["YOUNGEST", "forget"]
 
 _STEP = 100  # firings at once
+# What DingTalk may still be asked about, or be asked to take back, with a day to spare.
+YOUNGEST = timedelta(days=2)
 
 
 async def forget(connection: Connection, before: datetime) -> int:
     """Forget the people of up to 100 firings that ended before an instant.
+
+    Call it with an instant at least `YOUNGEST` ago: recalls, resends and the pace need what is
+    younger.
 
     Their totals and the number of their calls are written into the firing first. A firing that
     others follow up on, or that may still be sent, is left alone.
@@ -26,6 +31,9 @@ async def forget(connection: Connection, before: datetime) -> int:
             select id from firings
             where settled_at < $1 and totals is null
               and state not in ('due', 'held', 'planned', 'sending')
+              and not exists (
+                  select from firings c where c.parent_id = firings.id
+                  and c.state in ('due', 'held', 'planned', 'sending'))
             order by settled_at limit $2 for update skip locked
         ) as old
         """,

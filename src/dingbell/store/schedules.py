@@ -57,6 +57,7 @@ class Due:
     function: str | None
     next_due_at: datetime
     approved: bool
+    requested_by: str | None
 
 
 _SELECT = """
@@ -220,6 +221,7 @@ async def claim_due(
     rows = await connection.fetch(
         f"""
         select s.id, s.name, s.app_id, a.org, s.revision, s.spec, s.function, s.next_due_at,
+               s.requested_by,
                coalesce(s.approved_revision, s.revision) = s.revision as approved
         from schedules s join apps a on a.id = s.app_id
         where s.state = 'active' and s.problem is null and s.wake_at <= $2 and {_MINE}

@@ -114,6 +114,18 @@ async def last_call(connection: Connection, firing_id: int) -> datetime | None:
     return sent_at
 
 
+async def unread_batches(connection: Connection, firing_id: int) -> int:
+    """How many batches of a firing have people who have not read."""
+    count: int = await connection.fetchval(
+        """
+        select count(*) from batches b where firing_id = $1 and target is null and exists (
+            select from deliveries d where d.batch_id = b.id and d.state = 'unread')
+        """,
+        firing_id,
+    )
+    return count
+
+
 async def look_again(connection: Connection, firing_id: int, at: datetime) -> list[int]:
     """Have the batches of a firing looked at not later than an instant, unless all have read."""
     rows = await connection.fetch(
@@ -132,10 +144,12 @@ async def look_again(connection: Connection, firing_id: int, at: datetime) -> li
 async def follow_ups(
     connection: Connection, firing_ids: Sequence[int]
 ) -> dict[int, list[datetime]]:
-    """When firings are followed up on: just before, their batches are looked at once more."""
+    """When the batches of firings are to be looked at once more, before they are followed up on."""
     rows = await connection.fetch(
         """
-        select parent_id, array_agg(held_until) as instants from firings
+        select parent_id, array_agg(held_until - make_interval(
+            secs => (spec ->> 'look_lead')::float8)) as instants
+        from firings
         where parent_id = any($1::bigint[]) and state = 'held' group by parent_id
         """,
         list(firing_ids),
