@@ -162,8 +162,23 @@ class World:
                 process.kill()
 
 
+def assert_ledger_adds_up(world: World) -> None:
+    """The laws of the ledger hold, in the database as the crash has left it."""
+    done = subprocess.run(
+        [DINGBELL, "doctor", "--json"],
+        env=world.environment,
+        cwd=world.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    checks = {check["check"]: check for check in json.loads(done.stdout)}
+    assert checks["ledger"]["status"] == "ok", checks["ledger"]
+
+
 def assert_everybody_once(world: World, firing: dict[str, Any]) -> None:
     """The sandbox's truth and the ledger agree: everybody got it, nobody twice."""
+    assert_ledger_adds_up(world)
     rung = world.rung()
     assert len(rung) == world.people
     assert set(rung.values()) == {1}

@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from actors import Process, World, until
+from actors import Process, World, assert_ledger_adds_up, until
 
 OpenWorld = Callable[..., World]
 SEND = "/topapi/message/corpconversation/asyncsend_v2"
@@ -132,6 +132,7 @@ def test_whatever_the_monkey_does_everybody_gets_every_notice_once(
     monkey.play(time.time() + 3 + seconds)
     here.ask("faults", method="DELETE")
     found = until(lambda: _all_final(here, count), _PATIENCE, f"{count} final after {monkey.done}")
+    assert_ledger_adds_up(here)
     assert Counter(one["state"] for one in found) == {"settled": count}
     rung = Counter(
         (userid, call["msg"]["text"]["content"])

@@ -17,6 +17,7 @@ from dingbell.bootstrap import Database, Service
 from dingbell.operations import reports
 from dingbell.operations.desk import Desk
 from dingbell.sandbox import Sandbox
+from dingbell.store import audit
 
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (3, 4, 5, 6, 8, 10, 20))
 FINAL = ("settled", "refused", "failed", "skipped", "canceled", "recalled")
@@ -73,37 +74,12 @@ async def final(desk: Desk, firing_id: int, seconds: float = 30) -> dict[str, An
     return found
 
 
-INVARIANTS = {
-    "a final firing with batches still to send": """
-        select f.id from firings f join batches b on b.firing_id = f.id
-        where f.state in ('settled', 'failed', 'skipped') and b.state in ('queued', 'sending')""",
-    "a batch whose people do not add up": """
-        select b.id from batches b left join deliveries d on d.batch_id = b.id
-        group by b.id having coalesce(sum(d.people), 0) + b.moved <> b.size""",
-    "a delivery without its batch": """
-        select d.userid from deliveries d left join batches b on b.id = d.batch_id
-        where b.firing_id is distinct from d.firing_id""",
-    "a settled batch with people nobody accounted for": """
-        select d.userid from deliveries d join batches b on b.id = d.batch_id
-        where b.state in ('settled', 'failed', 'unknown', 'canceled', 'recalled')
-          and (d.state = 'planned' or (d.state = 'sent' and d.code is null))""",
-    "an accepted batch without a task": """
-        select id from batches where state in ('accepted', 'settled') and task_id is null""",
-    "an accepted batch nobody will look at": """
-        select id from batches where state = 'accepted' and next_look_at is null""",
-    "a queued batch of a firing that is not on its way": """
-        select b.id from batches b join firings f on f.id = b.firing_id
-        where b.state = 'queued' and f.state not in ('planned', 'sending')""",
-}
-
-
 @pytest.fixture(autouse=True)
 async def ledger_adds_up(desk: Desk) -> AsyncIterator[None]:
     """Walk the database after every test: one state each, and the totals add up."""
     yield
     async with desk.pool.acquire() as connection:
-        for what, query in INVARIANTS.items():
-            assert await connection.fetch(query) == [], what
+        assert await audit.discrepancies(connection, desk.clock.now() - timedelta(days=40)) == {}
 
 
 RunService = Callable[..., AbstractAsyncContextManager[Service]]

@@ -15,10 +15,11 @@ from dingbell.bootstrap import Service
 from dingbell.domain.audience import Audience
 from dingbell.domain.budget import READ_LOOKS, Usage, look_plan
 from dingbell.domain.message import Message
-from dingbell.errors import ConflictError
+from dingbell.errors import ConflictError, InputError
 from dingbell.operations import (
     alerts,
     budgets,
+    doctor,
     ledger,
     people,
     reports,
@@ -284,3 +285,33 @@ async def test_a_clock_that_was_set_is_an_alert(desk: Desk, service: Service) ->
     clock.offset -= timedelta(seconds=30)
     (alert,) = [a for a in await alerts.listed(desk) if a["kind"] == "clock_jumped"]
     assert "+30" in alert["detail"]
+
+
+async def test_a_ledger_that_does_not_add_up_is_found_by_the_doctor(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    found = await final(desk, await send(desk, order("audit", "manager4220", "manager7675")))
+    checks = {check.name: check for check in await doctor.examine(desk)}
+    assert (checks["ledger"].status, checks["nodes"].status) == ("ok", "ok")
+    async with desk.pool.acquire() as connection:
+        await connection.execute("delete from deliveries where userid = 'manager4220'")
+    checks = {check.name: check for check in await doctor.examine(desk)}
+    assert checks["ledger"].status == "fail"
+    assert "people do not add up" in checks["ledger"].detail
+    async with desk.pool.acquire() as connection:
+        await connection.execute("update batches set size = 1")
+    assert found["state"] == "settled"
+
+
+async def test_everyone_as_a_whole_is_sent_to_three_times_a_day(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await people.synchronise(desk, None)
+    for number in range(3):
+        await final(desk, await send(desk, order(f"to all {number}", tracking="coarse")))
+    with pytest.raises(InputError, match="41045"):
+        await sending.outlook(desk, order("once more", tracking="coarse"))
+    refused = await final(desk, await sending.send(desk, order("once more", tracking="coarse")))
+    assert refused["state"] == "failed"
+    assert "41045" in refused["reason"]
+    assert len(await truth.calls()) == 3

@@ -15,6 +15,7 @@ from dingbell.cli.frame import (
     EXIT_FAILED,
     EXIT_PARTLY,
     Json,
+    at_desk,
     explained,
     fail,
     moment,
@@ -38,15 +39,6 @@ app = typer.Typer(
 Id = Annotated[int, typer.Argument(help=tr("id of the firing", "触发的 id"), min=1, max=2**63 - 1)]
 
 
-async def _at_desk(operation: str, *arguments: Any, **options: Any) -> Any:
-    from dingbell.bootstrap import open_desk
-    from dingbell.operations import reports
-    from dingbell.settings import Settings
-
-    async with open_desk(Settings.load()) as desk:
-        return await getattr(reports, operation)(desk, *arguments, **options)
-
-
 @app.command("list", help=tr("the newest firings first", "最新的触发在前"))
 def list_(
     limit: Annotated[
@@ -68,7 +60,9 @@ def list_(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """List firings."""
-    found = run(_at_desk("listed", limit=limit, schedule=schedule, state=state, unknown=unknown))
+    found = run(
+        at_desk("reports", "listed", limit=limit, schedule=schedule, state=state, unknown=unknown)
+    )
     if as_json:
         print_json(found)
         return
@@ -98,7 +92,7 @@ def list_(
 @app.command(help=tr("one firing: its batches and its people", "一次触发: 批次与每个人"))
 def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     """Show one firing."""
-    found = run(_at_desk("show", firing_id))
+    found = run(at_desk("reports", "show", firing_id))
     if as_json:
         print_json(found)
         return
@@ -192,13 +186,13 @@ def cancel(
     if (firing_id is None) is not everything:
         fail(tr("name a firing, or say --all", "请给出触发 id, 或使用 --all"))
     if firing_id is None:
-        stopped = run(_at_desk("cancel_all"))
+        stopped = run(at_desk("reports", "cancel_all"))
         if as_json:
             print_json({"canceled": stopped})
         else:
             typer.echo(f"{tr('canceled', '已取消')}: {', '.join(map(str, stopped)) or '-'}")
         return
-    found = run(_at_desk("cancel", firing_id))
+    found = run(at_desk("reports", "cancel", firing_id))
     if as_json:
         print_json(found)
     else:

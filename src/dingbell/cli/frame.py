@@ -19,6 +19,7 @@ __all__ = [
     "EXIT_PARTLY",
     "Account",
     "Json",
+    "at_desk",
     "fail",
     "print_json",
     "run",
@@ -80,6 +81,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         if outside is None:
             raise
         guard(outside)
+
+
+async def at_desk(module: str, operation: str, *arguments: Any, **options: Any) -> Any:
+    """Carry out an operation of a module of `dingbell.operations`, over a desk of its own."""
+    from importlib import import_module
+
+    from dingbell.bootstrap import open_desk
+    from dingbell.settings import Settings
+
+    work = getattr(import_module(f"dingbell.operations.{module}"), operation)
+    async with open_desk(Settings.load()) as desk:
+        return await work(desk, *arguments, **options)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dingbell.cli.frame import Account, Json, moment, print_json, run, table, totals
+from dingbell.cli.frame import Account, Json, at_desk, moment, print_json, run, table, totals
 from dingbell.cli.language import tr
 
 __all__ = ["app"]
@@ -19,19 +19,10 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help=tr("name of the schedule", "日程名称"))]
 
 
-async def _at_desk(operation: str, *arguments: Any, **options: Any) -> Any:
-    from dingbell.bootstrap import open_desk
-    from dingbell.operations import schedules
-    from dingbell.settings import Settings
-
-    async with open_desk(Settings.load()) as desk:
-        return await getattr(schedules, operation)(desk, *arguments, **options)
-
-
 @app.command("list", help=tr("all schedules and when they fire next", "所有日程及下次触发时间"))
 def list_(as_json: Annotated[bool, Json] = False) -> None:
     """List schedules."""
-    found = run(_at_desk("listed"))
+    found = run(at_desk("schedules", "listed"))
     if as_json:
         print_json(found)
         return
@@ -59,7 +50,7 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
 @app.command(help=tr("one schedule in full", "显示一个日程的全部内容"))
 def show(name: Name, as_json: Annotated[bool, Json] = False) -> None:
     """Show one schedule."""
-    found = run(_at_desk("show", name))
+    found = run(at_desk("schedules", "show", name))
     if as_json:
         print_json(found)
         return
@@ -86,7 +77,7 @@ def preview(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Preview instants."""
-    found = run(_at_desk("preview_people" if people else "preview", name, count))
+    found = run(at_desk("schedules", "preview_people" if people else "preview", name, count))
     if as_json:
         print_json(found)
         return
@@ -156,7 +147,7 @@ def delete(name: Name, as_json: Annotated[bool, Json] = False) -> None:
 
 
 def _change(operation: str, name: str, done: str, *, as_json: bool) -> None:
-    run(_at_desk(operation, name))
+    run(at_desk("schedules", operation, name))
     if as_json:
         print_json({"schedule": name, "done": operation})
     else:

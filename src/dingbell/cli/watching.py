@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from dingbell.cli.frame import Json, explained, moment, print_json, run, table
+from dingbell.cli.frame import Json, at_desk, explained, moment, print_json, run, table
 from dingbell.cli.language import tr
 
 __all__ = ["accounts", "add_to", "nodes", "people"]
@@ -31,17 +31,6 @@ def add_to(app: typer.Typer) -> None:
     app.command(help=tr("what needs a person", "需要人工处理的告警"))(alerts)
 
 
-async def _at_desk(module: str, operation: str, *arguments: Any, **options: Any) -> Any:
-    from importlib import import_module
-
-    from dingbell.bootstrap import open_desk
-    from dingbell.settings import Settings
-
-    work = getattr(import_module(f"dingbell.operations.{module}"), operation)
-    async with open_desk(Settings.load()) as desk:
-        return await work(desk, *arguments, **options)
-
-
 def budget(
     org: Annotated[
         str | None, typer.Option("--org", help=tr("only this org", "只看此组织"))
@@ -49,7 +38,7 @@ def budget(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Show the budget."""
-    found = run(_at_desk("budgets", "overview", org))
+    found = run(at_desk("budgets", "overview", org))
     if as_json:
         print_json(found)
         return
@@ -81,7 +70,7 @@ def alerts(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """List alerts."""
-    found = run(_at_desk("alerts", "listed", only_open=not everything))
+    found = run(at_desk("alerts", "listed", only_open=not everything))
     if as_json:
         print_json(found)
         return
@@ -103,7 +92,7 @@ def alerts(
 @nodes.command("list", help=tr("all nodes, and whether they are alive", "所有节点及是否存活"))
 def list_nodes(as_json: Annotated[bool, Json] = False) -> None:
     """List nodes."""
-    found = run(_at_desk("nodes", "listed"))
+    found = run(at_desk("nodes", "listed"))
     if as_json:
         print_json(found)
         return
@@ -143,7 +132,7 @@ def show(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Show what one person was sent."""
-    found = run(_at_desk("ledger", "of_person", userid, limit=limit))
+    found = run(at_desk("ledger", "of_person", userid, limit=limit))
     if as_json:
         print_json(found)
         return
@@ -176,7 +165,7 @@ Name = Annotated[str, typer.Argument(help=tr("name of the account", "账户名�
 @accounts.command("list", help=tr("all accounts", "所有账户"))
 def list_(as_json: Annotated[bool, Json] = False) -> None:
     """List accounts."""
-    found = run(_at_desk("approvals", "account_names"))
+    found = run(at_desk("approvals", "account_names"))
     if as_json:
         print_json(found)
     else:
@@ -196,7 +185,7 @@ def remove(name: Name, as_json: Annotated[bool, Json] = False) -> None:
 
 
 def _change(operation: str, name: str, *, as_json: bool) -> None:
-    run(_at_desk("approvals", operation, name))
+    run(at_desk("approvals", operation, name))
     if as_json:
         print_json({"account": name, "done": operation.removesuffix("_account")})
     else:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft
 from dingbell.domain.followup import FollowUp
@@ -16,9 +15,16 @@ from dingbell.domain.message import Message
 from dingbell.domain.trigger import parse_zone
 from dingbell.engine.context import Context, MessageFunction
 from dingbell.errors import InputError, Text
-from dingbell.planning.drafts import Brief, draft_alike, draft_coarse, draft_people, named, plain
-from dingbell.store import batches, deliveries
-from dingbell.store.connection import Connection
+from dingbell.planning.drafts import (
+    Brief,
+    allow_everyone,
+    draft_alike,
+    draft_coarse,
+    draft_people,
+    named,
+    plain,
+)
+from dingbell.store import deliveries
 from dingbell.store.firings import FiringRow
 
 __all__ = ["draft"]
@@ -26,8 +32,6 @@ __all__ = ["draft"]
 
 # An author's function that takes longer fails its firing.
 _FUNCTION_SECONDS = 600.0
-# Sends to everyone an app may make on one day (41045; FAQ page, read 2026-08).
-_TO_ALL_A_DAY = 3
 
 
 async def draft(
@@ -51,26 +55,11 @@ async def draft(
         return draft_alike(brief, plain(audience))
     async with context.pool.acquire() as connection:
         if coarse:
-            await _allow_everyone(context, connection, firing, audience)
+            at = max(firing.due_at, context.clock.now())
+            await allow_everyone(connection, firing.app_id, audience, at)
             return await draft_coarse(connection, brief, audience)
         userids = await named(connection, firing.org, audience)
         return await draft_people(connection, context.clock, brief, userids)
-
-
-async def _allow_everyone(
-    context: Context, connection: Connection, firing: FiringRow, audience: Audience
-) -> None:
-    if not audience.everyone:
-        return
-    day = beijing_day(max(firing.due_at, context.clock.now()))
-    if await batches.sent_to_everyone(connection, firing.app_id, day) >= _TO_ALL_A_DAY:
-        raise InputError(
-            Text(
-                "this app has sent to everyone {limit} times today, which is what DingTalk allows "
-                "(41045): use tracking: people",
-                "本应用今天已全员发送 {limit} 次, 达到钉钉上限 (41045): 请用 tracking: people",
-            ).format(limit=_TO_ALL_A_DAY)
-        )
 
 
 async def _follow_up(

@@ -9,7 +9,7 @@ import asyncpg
 from dingbell.dingtalk import errors
 from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.engine.context import Context, report_job
-from dingbell.store import batches, calls, deliveries, firings, jobs, spending
+from dingbell.store import batches, calls, deliveries, firings, jobs, spending, summaries
 from dingbell.store.connection import transaction
 from dingbell.telemetry import Event, log
 
@@ -31,7 +31,7 @@ class Recaller:
         for _ in range(_ROUNDS):
             async with self._context.pool.acquire() as connection:
                 rows = await batches.of_firing(connection, firing_id)
-                summary = await firings.summary(connection, firing_id)
+                summary = await summaries.find(connection, firing_id)
             if summary is None:
                 return
             for row in rows:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from dingbell.dingtalk import errors
 from dingbell.errors import DingBellError, Text
 from dingbell.operations.desk import Desk
-from dingbell.store import apps, directory, nodes
+from dingbell.store import alerts, apps, audit, directory, nodes
 from dingbell.store.apps import App
 
 __all__ = ["Check", "examine"]
 
 _OLD_DIRECTORY = timedelta(days=1)
 _SKEW = timedelta(seconds=2)
+_AUDITED = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Check:
 
 async def examine(desk: Desk) -> list[Check]:
     """Look at everything; a failed check does not stop the others."""
-    checks = [await _database(desk), await _nodes(desk)]
+    checks = [await _database(desk), await _nodes(desk), await _ledger(desk), await _alerts(desk)]
     async with desk.pool.acquire() as connection:
         known = await apps.all_apps(connection)
     if not any(app.names for app in known):
@@ -81,6 +82,32 @@ async def _nodes(desk: Desk) -> Check:
             ).format(n=len(found), names=", ".join(skewed)),
         )
     return Check("nodes", "ok", Text("{n} alive", "{n} 个运行中").format(n=len(found)))
+
+
+async def _ledger(desk: Desk) -> Check:
+    async with desk.pool.acquire() as connection:
+        found = await audit.discrepancies(connection, desk.clock.now() - _AUDITED)
+    if found:
+        return Check(
+            "ledger",
+            "fail",
+            Text("does not add up: {laws}", "账目不符: {laws}").format(
+                laws="; ".join(f"{law} ({', '.join(map(str, ids))})" for law, ids in found.items())
+            ),
+        )
+    return Check("ledger", "ok", Text("adds up", "账目相符"))
+
+
+async def _alerts(desk: Desk) -> Check:
+    async with desk.pool.acquire() as connection:
+        open_ = await alerts.listed(connection, limit=20, only_open=True)
+    if open_:
+        kinds = ", ".join(sorted({one["kind"] for one in open_}))
+        said = Text(
+            "{n} open ({kinds}): dingbell alerts", "{n} 个未结束 ({kinds}): dingbell alerts"
+        )
+        return Check("alerts", "warn", said.format(n=len(open_), kinds=kinds))
+    return Check("alerts", "ok", Text("none", "无"))
 
 
 async def _credentials(desk: Desk, app: App) -> Check:

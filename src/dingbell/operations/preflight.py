@@ -25,7 +25,13 @@ from dingbell.errors import OutsideError, Text
 from dingbell.operations import apps, people
 from dingbell.operations.desk import Desk
 from dingbell.planning import pace
-from dingbell.planning.drafts import Brief, denied_in, draft_coarse, draft_people
+from dingbell.planning.drafts import (
+    Brief,
+    allow_everyone,
+    denied_in,
+    draft_coarse,
+    draft_people,
+)
 from dingbell.store import foresight, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection
@@ -95,6 +101,7 @@ async def look_ahead(
         )
         coarse = question.policies.tracking == "coarse"
         if coarse:
+            await allow_everyone(connection, app.id, question.audience, question.at)
             drafts = await draft_coarse(connection, brief, question.audience)
             reasons = dict.fromkeys(userids, Reason.UNTRACKED.value)
         else:

@@ -12,9 +12,9 @@ from dingbell.domain.lifecycle import Batch, Firing
 from dingbell.domain.preflight import came_true, expectation
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
-from dingbell.store import batches, deliveries, firings, jobs
+from dingbell.store import batches, deliveries, firings, jobs, summaries
 from dingbell.store.connection import Connection, transaction
-from dingbell.store.firings import Summary
+from dingbell.store.summaries import Summary
 
 __all__ = ["cancel", "cancel_all", "listed", "recall", "show", "troubles", "watch"]
 
@@ -71,7 +71,7 @@ async def listed(
             ).format(state=state, known=", ".join(one.value for one in Firing))
         )
     async with desk.pool.acquire() as connection:
-        found = await firings.summaries(
+        found = await summaries.newest(
             connection, limit=limit, schedule=schedule, state=state, unknown=unknown
         )
         totals = await deliveries.totals(connection, [one.id for one in found])
@@ -84,7 +84,7 @@ async def find(connection: Connection, firing_id: int) -> Summary:
     Raises:
         NotFoundError: there is no such firing.
     """
-    found = await firings.summary(connection, firing_id)
+    found = await summaries.find(connection, firing_id)
     if found is None:
         raise NotFoundError(
             Text(

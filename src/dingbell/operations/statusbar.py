@@ -51,6 +51,30 @@ async def update(
                 "{color!r} 不是颜色: 请写 0xAARRGGBB, 例如 0xFF78C06E",
             ).format(color=background)
         )
+    app_id, org, tasks = await _tasks(desk, firing_id)
+    client = await desk.clients.of(app_id)
+    told = [
+        {
+            "ordinal": ordinal,
+            "task_id": task_id,
+            "code": await _update(desk, client, task_id, value, background),
+        }
+        for ordinal, task_id in tasks
+    ]
+    async with transaction(desk.pool) as connection:
+        spent = [(org, spending.STATUS_BAR, firing_id)] * len(told)
+        await spending.add(connection, spent, desk.clock.now())
+    failed = sum(one["code"] is not None for one in told)
+    return {
+        "firing": firing_id,
+        "changed": len(told) - failed,
+        "failed": failed,
+        "batches": told,
+    }
+
+
+async def _tasks(desk: Desk, firing_id: int) -> tuple[int, str, list[tuple[int, int]]]:
+    """The app and org of a firing, and (ordinal, task id) of what may still be changed."""
     now = desk.clock.now()
     async with desk.pool.acquire() as connection:
         await reports.find(connection, firing_id)
@@ -70,26 +94,8 @@ async def update(
             )
         tasks = await calls.tasks(connection, [row["id"] for row in rows])
         app_id, org = await batches.sender_of(connection, rows[0]["id"])
-    client = await desk.clients.of(app_id)
-    told = [
-        {
-            "ordinal": row["ordinal"],
-            "task_id": task_id,
-            "code": await _update(desk, client, task_id, value, background),
-        }
-        for row in rows
-        for task_id in tasks.get(row["id"], [])
-    ]
-    async with transaction(desk.pool) as connection:
-        spent = [(org, spending.STATUS_BAR, firing_id)] * len(told)
-        await spending.add(connection, spent, desk.clock.now())
-    failed = sum(one["code"] is not None for one in told)
-    return {
-        "firing": firing_id,
-        "changed": len(told) - failed,
-        "failed": failed,
-        "batches": told,
-    }
+    found = [(row["ordinal"], task) for row in rows for task in tasks.get(row["id"], [])]
+    return app_id, org, found
 
 
 async def _update(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from dingbell.clock import Clock
+from dingbell.clock import Clock, beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft, Groups, cut
 from dingbell.domain.message import Message
 from dingbell.domain.preflight import Reason
 from dingbell.errors import InputError, Text
-from dingbell.store import directory, rules
+from dingbell.store import batches, directory, rules
 from dingbell.store.connection import Connection
 
 __all__ = [
     "Brief",
+    "allow_everyone",
     "denied_in",
     "draft_alike",
     "draft_coarse",
@@ -29,6 +31,8 @@ __all__ = [
 # So many people are read at once, and so many bodies rendered before others have a turn.
 _PEOPLE_AT_ONCE = 1_000
 _BODIES_AT_ONCE = 50
+# Sends to everyone an app may make on one day (41045; FAQ page, read 2026-08).
+_TO_ALL_A_DAY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,26 @@ async def _bodies(
 def _aside(userids: Collection[str], reason: Reason) -> list[Draft]:
     """One batch for all who are not sent to for one reason."""
     return [Draft(b"", tuple(sorted(userids)), len(userids), reason=reason)] if userids else []
+
+
+async def allow_everyone(
+    connection: Connection, app_id: int, audience: Audience, at: datetime
+) -> None:
+    """See that an app may send to everyone as a whole once more on the day of an instant.
+
+    Raises:
+        InputError: it has done so as often as DingTalk allows.
+    """
+    if not audience.everyone:
+        return
+    if await batches.sent_to_everyone(connection, app_id, beijing_day(at)) >= _TO_ALL_A_DAY:
+        raise InputError(
+            Text(
+                "this app has sent to everyone {limit} times that day, which is what DingTalk "
+                "allows (41045): use tracking: people",
+                "本应用当天已全员发送 {limit} 次, 达到钉钉上限 (41045): 请用 tracking: people",
+            ).format(limit=_TO_ALL_A_DAY)
+        )
 
 
 async def draft_coarse(connection: Connection, brief: Brief, audience: Audience) -> list[Draft]:

@@ -10,7 +10,7 @@ from typing import Any
 from dingbell.domain.lifecycle import FIRING_MOVES, Firing, origins
 from dingbell.store.connection import Connection
 
-__all__ = ["FiringRow", "NewFiring", "Summary", "create", "lock", "move"]
+__all__ = ["FiringRow", "NewFiring", "create", "lock", "move"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +54,6 @@ class FiringRow:
     parent_id: int | None
     reason: str | None
     approved_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A firing as a person sees it."""
-
-    id: int
-    schedule: str | None
-    kind: str
-    app: str | None
-    due_at: datetime
-    created_at: datetime
-    planned_at: datetime | None
-    started_at: datetime | None
-    settled_at: datetime | None
-    state: str
-    reason: str | None
-    occurrences: int
-    parent_id: int | None
-    held_until: datetime | None
-    requested_by: str | None
-    forecast: dict[str, Any] | None
-    totals: dict[str, int] | None
 
 
 _COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at,
@@ -363,47 +340,6 @@ async def starting(connection: Connection, ids: Sequence[int]) -> list[tuple[Fir
     return [
         (_row({k: v for k, v in row.items() if k != "blocked"}), row["blocked"]) for row in rows
     ]
-
-
-_SUMMARY = """
-    select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
-           f.settled_at, f.state, f.reason, f.occurrences, f.parent_id, f.held_until,
-           f.requested_by, f.forecast, f.totals,
-           (select min(n.name) from app_names n where n.app_id = f.app_id) as app
-    from firings f
-"""
-
-
-async def summaries(
-    connection: Connection,
-    *,
-    limit: int,
-    schedule: str | None = None,
-    state: str | None = None,
-    unknown: bool = False,
-) -> list[Summary]:
-    """The newest firings first: created last."""
-    rows = await connection.fetch(
-        f"""
-        {_SUMMARY}
-        where ($2::text is null or f.schedule = $2) and ($3::text is null or f.state = $3)
-          and (not $4 or exists (
-              select from batches b join deliveries d on d.batch_id = b.id and d.state = 'unknown'
-              where b.firing_id = f.id and b.unknown))
-        order by f.id desc limit $1
-        """,
-        limit,
-        schedule,
-        state,
-        unknown,
-    )
-    return [Summary(**dict(row)) for row in rows]
-
-
-async def summary(connection: Connection, firing_id: int) -> Summary | None:
-    """One firing."""
-    row = await connection.fetchrow(f"{_SUMMARY} where f.id = $1", firing_id)
-    return Summary(**dict(row)) if row else None
 
 
 async def cancelable(connection: Connection) -> list[int]:

@@ -1,0 +1,57 @@
+"""Audit: whether the ledger adds up. What is found here is a defect of DingBell's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dingbell.store.connection import Connection
+
+__all__ = ["discrepancies"]
+
+# Each finds ids of what must not be. `f` are the firings that are looked at.
+_LAWS = {
+    "a final firing with batches still to send": """
+        select f.id from f join batches b on b.firing_id = f.id
+        where f.state in ('settled', 'refused', 'failed', 'skipped')
+          and b.state in ('queued', 'sending')""",
+    "a batch whose people do not add up": """
+        select b.id from f join batches b on b.firing_id = f.id
+        left join deliveries d on d.batch_id = b.id
+        group by b.id having coalesce(sum(d.people), 0) + b.moved <> b.size""",
+    "a delivery that is not in a batch of its firing": """
+        select f.id from f join deliveries d on d.firing_id = f.id
+        left join batches b on b.id = d.batch_id
+        where b.firing_id is distinct from d.firing_id""",
+    "a settled batch with people nobody accounted for": """
+        select b.id from f join batches b on b.firing_id = f.id
+        join deliveries d on d.batch_id = b.id
+        where b.state in ('settled', 'failed', 'unknown', 'canceled', 'recalled')
+          and (d.state = 'planned' or (d.state = 'sent' and d.code is null))""",
+    "an accepted batch without a task": """
+        select b.id from f join batches b on b.firing_id = f.id
+        where b.state in ('accepted', 'settled') and b.task_id is null""",
+    "an accepted batch nobody will look at": """
+        select b.id from f join batches b on b.firing_id = f.id
+        where b.state = 'accepted' and b.next_look_at is null""",
+    "a queued batch of a firing that is not on its way": """
+        select b.id from f join batches b on b.firing_id = f.id
+        where b.state = 'queued' and f.state not in ('planned', 'sending')""",
+}
+_MOST = 20
+
+
+async def discrepancies(connection: Connection, since: datetime) -> dict[str, list[int]]:
+    """What does not add up in the firings made since an instant: the law → ids that break it."""
+    found: dict[str, list[int]] = {}
+    for law, query in _LAWS.items():
+        rows = await connection.fetch(
+            f"""
+            with f as materialized (
+                select id, state from firings where created_at >= $1 and totals is null)
+            select distinct id from ({query}) as broken order by id limit {_MOST}
+            """,
+            since,
+        )
+        if rows:
+            found[law] = [row["id"] for row in rows]
+    return found

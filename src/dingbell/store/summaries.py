@@ -1,0 +1,75 @@
+"""Table `firings`, as a person sees it: one, or the newest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dingbell.store.connection import Connection
+
+__all__ = ["Summary", "find", "newest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A firing as a person sees it."""
+
+    id: int
+    schedule: str | None
+    kind: str
+    app: str | None
+    due_at: datetime
+    created_at: datetime
+    planned_at: datetime | None
+    started_at: datetime | None
+    settled_at: datetime | None
+    state: str
+    reason: str | None
+    occurrences: int
+    parent_id: int | None
+    held_until: datetime | None
+    requested_by: str | None
+    forecast: dict[str, Any] | None
+    totals: dict[str, int] | None
+
+
+_SUMMARY = """
+    select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
+           f.settled_at, f.state, f.reason, f.occurrences, f.parent_id, f.held_until,
+           f.requested_by, f.forecast, f.totals,
+           (select min(n.name) from app_names n where n.app_id = f.app_id) as app
+    from firings f
+"""
+
+
+async def newest(
+    connection: Connection,
+    *,
+    limit: int,
+    schedule: str | None = None,
+    state: str | None = None,
+    unknown: bool = False,
+) -> list[Summary]:
+    """The newest firings first: created last."""
+    rows = await connection.fetch(
+        f"""
+        {_SUMMARY}
+        where ($2::text is null or f.schedule = $2) and ($3::text is null or f.state = $3)
+          and (not $4 or exists (
+              select from batches b join deliveries d on d.batch_id = b.id and d.state = 'unknown'
+              where b.firing_id = f.id and b.unknown))
+        order by f.id desc limit $1
+        """,
+        limit,
+        schedule,
+        state,
+        unknown,
+    )
+    return [Summary(**dict(row)) for row in rows]
+
+
+async def find(connection: Connection, firing_id: int) -> Summary | None:
+    """One firing."""
+    row = await connection.fetchrow(f"{_SUMMARY} where f.id = $1", firing_id)
+    return Summary(**dict(row)) if row else None
