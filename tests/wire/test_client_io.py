@@ -422,6 +422,21 @@ async def test_a_stored_token_saves_the_fetch_and_a_stale_one_does_not(
     assert stored == Token("token-1", clock() + 7200)
 
 
+async def test_a_stored_token_that_was_revoked_as_well_is_one_more_try(
+    server: Scripted, make: MakeClient, clock: Clock
+) -> None:
+    store = MemoryTokenStore()
+    await store.put("dingkey", Token("first", clock() + 3600))
+    client = make(tokens=store)
+    assert await client.token() == "first"
+    # Another node has replaced it meanwhile, and that one was revoked, too.
+    await store.put("dingkey", Token("second", clock() + 3600))
+    server.script[SEND] = [DEAD, DEAD, OK]
+    assert await send(client) == 256271667526
+    used = [call.query["access_token"] for call in server.calls(SEND)]
+    assert used == ["first", "second", "token-1"]
+
+
 async def test_a_stored_token_near_its_end_serves_while_no_other_can_be_had(
     server: Scripted, make: MakeClient, clock: Clock
 ) -> None:

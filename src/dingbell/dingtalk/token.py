@@ -80,6 +80,7 @@ class TokenKeeper:
         self._single = asyncio.Lock()
         self._token: Token | None = None
         self._renew_at = 0.0
+        self._own: str | None = None
 
     async def current(self) -> Token:
         """A token that lives; renewed ten minutes before its end.
@@ -102,6 +103,10 @@ class TokenKeeper:
         """Whether `current` has a token at hand that needs no renewal yet."""
         return self._token is not None and self._now() < self._renew_at
 
+    def fetched(self, token: Token) -> bool:
+        """Whether a token was fetched by this keeper, and not taken from the store."""
+        return token.value == self._own
+
     def offer(self, token: Token) -> None:
         """Take a token that somebody else has fetched, if it is good for a while."""
         renew_at = token.expires_at - limits.TOKEN_RENEW_EARLY_SECONDS
@@ -119,6 +124,7 @@ class TokenKeeper:
         token = Token(fetched.value, asked_at + fetched.expires_in)
         early = min(limits.TOKEN_RENEW_EARLY_SECONDS, fetched.expires_in / 2)
         self._keep(token, token.expires_at - early)
+        self._own = token.value
         return token
 
     async def replace(self, rejected: Token) -> Token:

@@ -85,16 +85,22 @@ class Client(Notifications, Identity, Directory, Uploads):
         return await self._exchange(token_wire.fetch(self.credentials, self._token_endpoint))
 
     async def _ask(self, call: Call[T]) -> T:
-        """Make a call with a token; replace a rejected one once, then give up."""
+        """Make a call with a token; replace a rejected one by a fetched one, then give up.
+
+        What the store offers instead may have been rejected elsewhere: it is one more try.
+        """
         if not call.needs_token:
             return await self._exchange(call)
         token = await self.tokens.current()
-        try:
-            return await self._exchange(call, token)
-        except errors.DingTalkError as error:
-            if not error.renews_token:
-                raise
-        token = await self.tokens.replace(token)
+        for _ in range(2):
+            try:
+                return await self._exchange(call, token)
+            except errors.DingTalkError as error:
+                if not error.renews_token:
+                    raise
+            token = await self.tokens.replace(token)
+            if self.tokens.fetched(token):
+                break
         try:
             return await self._exchange(call, token)
         except errors.TokenRejected as error:
