@@ -43,12 +43,12 @@ def budget(
         print_json(found)
         return
     for one in found:
-        limit = one["limit"] if one["limit"] is not None else tr("no limit set", "未设上限")
-        used, coming = one["used"], one["forecast"]["calls"]
+        limit, used, coming = one["limit"], one["used"], one["forecast"]["calls"]
+        of_ = tr("no limit set", "未设上限") if limit is None else tr(f"of {limit}", f"共 {limit}")
         typer.echo(
             tr(
-                f"{one['org']} {one['month']}: {used} of {limit} used, about {coming} by its end",
-                f"{one['org']} {one['month']}: 已用 {used} / {limit}, 预计月底共 {coming}",
+                f"{one['org']} {one['month']}: {used} used ({of_}), about {coming} by its end",
+                f"{one['org']} {one['month']}: 已用 {used} ({of_}), 预计月底共 {coming}",
             )
         )
         if one["warning"]:

@@ -167,9 +167,12 @@ async def _seconds(
         rank(policies.priority, sum(sizes), paces[app_id].most_people),
         *([policies.spread] if policies.spread else []),
     )
+    now = desk.clock.now()
+    # Reading the directory and rendering take a while, which the send itself will not.
+    began = max(question.at, now)
     async with connection.transaction(readonly=True):
-        (slots,) = await pace.reserve_slots(connection, [wanted], paces, now=desk.clock.now())
-    return max((max(slots, default=question.at) - question.at).total_seconds(), 0.0)
+        (slots,) = await pace.reserve_slots(connection, [wanted], paces, now=now)
+    return (max(slots, default=began) - began).total_seconds()
 
 
 async def of_schedule(
