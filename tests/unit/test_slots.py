@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -14,13 +15,51 @@ from dingbell.domain.slots import (
     CALL_SPAN,
     PEOPLE_SPAN,
     Lane,
-    Load,
     Pace,
     Window,
-    reserve,
 )
 
 NOW = 1_764_000_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """People and calls that occupy the windows at one instant."""
+
+    at: float
+    people: int
+    calls: int = 1
+
+
+def reserve(
+    not_before: float,
+    batches: Sequence[int],
+    *,
+    app: Pace,
+    org: Pace,
+    app_load: Sequence[Load],
+    org_load: Sequence[Load],
+) -> list[float]:
+    """Give every batch its slot, in order, as planning does with the lane of an app."""
+    lane = Lane(
+        Window(app.calls_per_second, CALL_SPAN, ((load.at, load.calls) for load in app_load)),
+        (
+            Window(
+                app.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in app_load)
+            ),
+            Window(
+                org.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in org_load)
+            ),
+        ),
+    )
+    slots: list[float] = []
+    at = not_before
+    for size in batches:
+        at = lane.earliest(at, size)
+        lane.add(at, size)
+        slots.append(at)
+    return slots
+
 
 events = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 4)), max_size=12)
 loads = st.lists(

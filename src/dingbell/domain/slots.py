@@ -8,11 +8,11 @@ have to fit into at once. Instants are epoch seconds.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
-__all__ = ["CALL_SPAN", "PEOPLE_SPAN", "Lane", "Load", "Pace", "Window", "reserve"]
+__all__ = ["CALL_SPAN", "PEOPLE_SPAN", "Lane", "Pace", "Window"]
 
 # DingTalk counts people per 60 s and calls per 1 s when they arrive; the 50 ms are the spread of
 # travel times that may bring two calls nearer to each other than they were sent.
@@ -31,15 +31,6 @@ class Pace:
 
     people_per_minute: int = 5_000
     calls_per_second: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """People and calls that occupy the windows at one instant."""
-
-    at: float
-    people: int
-    calls: int = 1
 
 
 class Window:
@@ -154,45 +145,3 @@ class Lane:
         self.calls.add(at, 1)
         for window in self.people:
             window.add(at, size)
-
-
-def reserve(
-    not_before: float,
-    batches: Sequence[int],
-    *,
-    app: Pace,
-    org: Pace,
-    app_load: Sequence[Load],
-    org_load: Sequence[Load],
-) -> list[float]:
-    """Give every batch its slot, in order.
-
-    Args:
-        not_before: the earliest instant allowed, in epoch seconds.
-        batches: how many people each batch has.
-        app: the pace of the app.
-        org: the pace of the org; only its people are limited.
-        app_load: what the app has called or promised already.
-        org_load: the same for all apps of the org, this one included.
-
-    Returns:
-        One instant a batch, never decreasing.
-    """
-    lane = Lane(
-        Window(app.calls_per_second, CALL_SPAN, ((load.at, load.calls) for load in app_load)),
-        (
-            Window(
-                app.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in app_load)
-            ),
-            Window(
-                org.people_per_minute, PEOPLE_SPAN, ((load.at, load.people) for load in org_load)
-            ),
-        ),
-    )
-    slots: list[float] = []
-    at = not_before
-    for size in batches:
-        at = lane.earliest(at, size)
-        lane.add(at, size)
-        slots.append(at)
-    return slots
