@@ -228,6 +228,9 @@ alerts: {webhook: "https://example.com/secret-path", notify: {users: [manager767
     ("wrong", "said"),
     [
         ('quiet_hours: {from: "22:00", to: "22:00"}', "nothing is quiet"),
+        ('quiet_hours: {from: "25:00", to: "07:00"}', "quiet_hours.from"),
+        ("alerts: {notify: {departments: [x]}}", "alerts.notify.departments"),
+        ("deny: {users: [a], except: {}}", "deny.except"),
         ("deny: {audience: [nope]}", "there is no audience 'nope'"),
         ("alerts: {webhook: 'ftp://x'}", "http"),
         ("orgs: {default: {hold_bulk_at: 90}}", "at most 1"),

@@ -106,9 +106,13 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     return config
 
 
+_NAMED = ("orgs", "apps", "audiences", "schedules")
+
+
 def _without(content: dict[str, Any], places: Iterable[Sequence[str | int]]) -> dict[str, Any]:
     """The entries that have no problem, so that their references can be checked."""
-    broken = {place[:2] for place in places}
+    # A rule for everything has no entries: it is left out whole.
+    broken = {place[:2] if place[0] in _NAMED else place[:1] for place in places}
     return {
         section: {name: entry for name, entry in part.items() if (section, name) not in broken}
         if isinstance(part, dict)

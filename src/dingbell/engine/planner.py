@@ -188,6 +188,9 @@ class Planner:
         loud = []
         for entry in drafted:
             firing = entry.firing
+            if everywhere is None and "quiet_hours" not in firing.spec:
+                loud.append(entry)
+                continue
             rule = Policies.of(firing.spec).quiet(everywhere)
             zone = parse_zone(firing.spec.get("timezone", "Asia/Shanghai"))
             ends = rule.end_after(max(firing.due_at, now), zone) if rule else None
