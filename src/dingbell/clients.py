@@ -13,7 +13,7 @@ from dingbell.clock import Clock
 from dingbell.dingtalk import Credentials, Token
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.store import apps, tokens
-from dingbell.store.connection import Pool
+from dingbell.store.connection import Pool, transaction
 from dingbell.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Clients:
         vault: Vault,
         clock: Clock,
         *,
-        connections: int = 300,
+        connections: int = 500,
         calls_per_address: int = CALLS_PER_ADDRESS,
     ) -> None:
         self.address = Address(clock, calls_per_address)
@@ -127,7 +127,7 @@ class Clients:
         Returns:
             What is wrong with each app; None where nothing is.
         """
-        async with self._pool.acquire() as connection:
+        async with transaction(self._pool) as connection:
             found = await apps.by_ids(connection, app_ids)
             stored = await tokens.get_many(connection, [(a.oapi_url, a.app_key) for a in found])
         troubles: dict[int, str | None] = dict.fromkeys(app_ids, "there is no such app")

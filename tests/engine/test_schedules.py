@@ -188,6 +188,7 @@ async def test_an_occurrence_prepared_before_an_outage_is_not_sent_hours_late(
         service.node._sender.draining = True  # the node dies before the slot
     async with desk.pool.acquire() as connection:
         await connection.execute("update firings set due_at = due_at - interval '1 hour'")
+        await connection.execute("update batches set slot_at = slot_at - interval '1 hour'")
     async with run_service():
         (firing,) = await firings_of(desk, "s")
         found = await final(desk, firing["id"])

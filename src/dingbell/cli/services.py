@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dingbell.cli.frame import EXIT_FAILED, Json, fail, print_json, run, table
+from dingbell.cli.frame import EXIT_FAILED, Json, fail, on_loop, print_json, run, stay, table
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def demo(
     """Show everything without an account."""
     from dingbell.cli import demo as story
 
+    stay()
     told = run(story.tell(people=people, stay=not once, quiet=as_json))
     if as_json:
         print_json(told.to_dict())
@@ -92,8 +93,9 @@ def sandbox(
             typer.echo(f"{name}={value}")
         typer.echo(f"# {tr('phones', '手机')}: {running.url}/")
 
+    stay()
     try:
-        asyncio.run(
+        on_loop(
             serve(
                 host=host,
                 port=port,
@@ -145,6 +147,7 @@ def serve(
     """Run a node."""
     if only not in (None, *_ROLES):
         fail(tr(f"--only is one of {', '.join(_ROLES)}", f"--only 只能是 {', '.join(_ROLES)} 之一"))
+    stay()
     run(_serve(host, port, console=console, only=only))
 
 

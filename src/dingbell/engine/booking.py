@@ -24,7 +24,7 @@ from dingbell.store.connection import Connection
 
 __all__ = ["Booked", "Drafted", "book"]
 
-_WAVE_SIZE = 200
+_WAVE_SIZE = 400
 # So many batches are written at once; a wave is at most a part of them.
 _BATCHES_AT_ONCE = 4_000
 _WHY_NOT_SENT = {

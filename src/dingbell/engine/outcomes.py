@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -114,8 +115,8 @@ class Outcomes:
                 if outcome.verdict.next is not Next.ACCEPTED:
                     await self._not_accepted(connection, outcome)
             await spending.add(connection, [*_spent(part)], self._context.clock.now())
-        for outcome in part:
-            self._context.metrics.calls.labels(outcome.verdict.outcome).inc()
+        for ended, count in Counter(outcome.verdict.outcome for outcome in part).items():
+            self._context.metrics.calls.labels(ended).inc(count)
 
     async def _accept(self, connection: Connection, accepted: list[Outcome]) -> None:
         looks = {o.batch.id: o.verdict.answered_at + LOOK_AFTER for o in accepted}

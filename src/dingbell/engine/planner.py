@@ -68,7 +68,7 @@ class Planner:
     async def plan(self, firing_ids: Sequence[int]) -> None:
         """Plan those of the firings that are still due; a repeat does nothing."""
         context = self._context
-        async with context.pool.acquire() as connection:
+        async with transaction(context.pool) as connection:
             due = await firings.begin_planning(connection, firing_ids, context.clock.now())
             app_ids = sorted({firing.app_id for firing in due})
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=False)
@@ -106,7 +106,7 @@ class Planner:
         troubles = await self._context.clients.warm(app_ids)
         fine = [_subject(app_id) for app_id, said in troubles.items() if said is None]
         now = self._context.clock.now()
-        async with transaction(self._context.pool) as connection:
+        async with self._context.pool.acquire() as connection:
             await alerts.end_of(connection, "token_failing", fine, now)
             for app_id, said in troubles.items():
                 if said is not None:

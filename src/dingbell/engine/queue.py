@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from pgqueuer import PgQueuer
+from pgqueuer.core.qm import QueueManager
 from pgqueuer.models import Job
 from pgqueuer.types import Channel
 
@@ -27,11 +28,39 @@ __all__ = ["Handler", "Worker"]
 
 Handler = Callable[[Any], Awaitable[None]]
 
-_POLL = timedelta(milliseconds=50)
+_POLL = timedelta(milliseconds=150)
+# A job of a dead node is found by a dequeue of a living one: 19 s after its death at the latest.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=15)
-_DEQUEUE_TIMEOUT = timedelta(seconds=2)
+_DEQUEUE_TIMEOUT = timedelta(seconds=4)
 _BATCH_SIZE = 4
 _AT_ONCE = 8
+
+
+class _Manager(QueueManager):
+    """Asks for jobs no more often than every `_POLL`.
+
+    Every statement on the queue's table wakes every worker, and each time it would ask again; a
+    burst of jobs costs a few questions instead of a few for each.
+    """
+
+    _asked_at = float("-inf")
+
+    async def fetch_jobs(
+        self,
+        batch_size: int,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> AsyncGenerator[Job, None]:
+        loop = asyncio.get_running_loop()
+        rest = self._asked_at + _POLL.total_seconds() - loop.time()
+        if rest > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.shutdown.wait(), rest)
+        self._asked_at = loop.time()
+        async for job in super().fetch_jobs(
+            batch_size, global_concurrency_limit, heartbeat_timeout
+        ):
+            yield job
 
 
 class Worker:
@@ -42,7 +71,7 @@ class Worker:
         self._clock = clock
         self._handlers = handlers
         self._stopping = False
-        self._queue: PgQueuer | None = None
+        self._queue: QueueManager | None = None
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -69,17 +98,15 @@ class Worker:
         connection = await connect(self._dsn)
         try:
             queries = jobs.queries(connection)
-            queue = PgQueuer(
-                connection=queries.driver, channel=Channel(jobs.CHANNEL), queries=queries
-            )
-            queue.qm.min_dequeue_poll_interval = _POLL
+            queue = _Manager(queries=queries, channel=Channel(jobs.CHANNEL))
+            queue.min_dequeue_poll_interval = _POLL
             for entrypoint, handler in self._handlers.items():
                 queue.entrypoint(entrypoint, accepts_context=False)(self._guarded(handler))
             self._queue = queue
             if self._stopping:
                 return
             self.connected.set()
-            await queue.qm.run(
+            await queue.run(
                 batch_size=_BATCH_SIZE,
                 max_concurrent_tasks=_AT_ONCE,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,

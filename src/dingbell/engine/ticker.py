@@ -25,7 +25,7 @@ from dingbell.telemetry import Event, log
 __all__ = ["Ticker"]
 
 _CHUNK = 1_000
-_PLAN_CHUNK = 200
+_PLAN_CHUNK = 400
 _LONGEST_SLEEP = 30.0
 # A due schedule that is locked by somebody else is asked for again after this.
 _SHORTEST_SLEEP = 0.005

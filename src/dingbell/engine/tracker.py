@@ -46,8 +46,10 @@ _LEASE = timedelta(seconds=120)
 _NOT_DONE = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0, 900.0)
 # DingTalk is done but does not name somebody: after this many looks nobody knows.
 _PATIENCE = 5
+# What is asked for within so many seconds is looked at together.
+_LINGER = 0.1
 # So many looks, or those of so long, are written together.
-_AT_ONCE = 200
+_AT_ONCE = 400
 _SOON = timedelta(seconds=0.5)
 _EARLY = timedelta(milliseconds=500)
 # People dropped for pace are sent to again after a window of DingTalk's, so many times.
@@ -76,51 +78,63 @@ class Tracker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._meter = Meter(context.clock, context.allowance)
+        self._asked: dict[int, None] = {}
+        self._gathering: asyncio.Task[None] | None = None
         self._rounds: set[asyncio.Task[None]] = set()
 
     async def track(self, batch_ids: Sequence[int]) -> None:
-        """Begin to look at those of the batches whose look has come; a repeat finds none.
+        """Look at those of the batches whose look has come, soon; a repeat finds none.
 
-        The looks go on after the job has ended, at the pace of their app: jobs of others need not
-        wait for them. If this node dies the sweeper hands them to others.
+        The looks go on after the job has ended, together with those of other jobs and at the pace
+        of their app: jobs of others need not wait for them. If this node dies the sweeper hands
+        them to others.
         """
-        now = self._context.clock.now()
-        async with self._context.pool.acquire() as connection:
-            taken = await tracking.begin_look(
-                connection,
-                batch_ids,
-                node_id=self._context.lease.node_id,
-                now=now + _EARLY,
-                lease_until=now + _LEASE,
-            )
-        if taken:
-            task = asyncio.create_task(self._look_at_all(taken))
+        self._asked |= dict.fromkeys(batch_ids)
+        if self._gathering is None or self._gathering.done():
+            self._gathering = asyncio.create_task(self._gather())
+
+    async def _gather(self) -> None:
+        """Begin rounds of what has been asked for, when sends leave room for looks."""
+        await self._context.clock.sleep(_LINGER)
+        await self._context.traffic.quiet()
+        asked, self._asked = list(self._asked), {}
+        for start in range(0, len(asked), _AT_ONCE):
+            task = asyncio.create_task(self._look_at_all(asked[start : start + _AT_ONCE]))
             self._rounds.add(task)
             task.add_done_callback(self._rounds.discard)
 
     async def stop(self) -> None:
         """Leave the looks under way to others."""
-        for task in self._rounds:
+        tasks = [*self._rounds, *([self._gathering] if self._gathering else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._rounds, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look_at_all(self, taken: list[Tracked]) -> None:
+    async def _look_at_all(self, batch_ids: Sequence[int]) -> None:
         try:
-            await self._in_turn(taken)
+            await self._in_turn(batch_ids)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
             log(Event.JOB_FAILED, level=logging.ERROR, job="track", error=repr(error)[:300])
 
-    async def _in_turn(self, taken: list[Tracked]) -> None:
+    async def _in_turn(self, batch_ids: Sequence[int]) -> None:
         """Look in the turns that the apps' lanes give, and write what was found as it comes in."""
-        await self._context.traffic.quiet()
-        counts = Counter(batch.app_id for batch in taken)
-        async with transaction(self._context.pool) as connection:
+        context = self._context
+        now = context.clock.now()
+        async with transaction(context.pool) as connection:
+            taken = await tracking.begin_look(
+                connection,
+                batch_ids,
+                node_id=context.lease.node_id,
+                now=now + _EARLY,
+                lease_until=now + _LEASE,
+            )
+            counts = Counter(batch.app_id for batch in taken)
             lanes = await apps.reserve_looks(
                 connection,
                 sorted(counts.items()),
-                not_before=self._context.clock.now(),
+                not_before=now,
                 share=LOOK_SHARE,
-                default_calls_per_second=self._context.pace.calls_per_second,
+                default_calls_per_second=context.pace.calls_per_second,
             )
             turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
             await tracking.prolong(connection, [(batch.id, at + _LEASE) for at, batch in turns])

@@ -269,9 +269,4 @@ async def recall(desk: Desk, firing_id: int) -> None:
 async def recalled(desk: Desk, firing_id: int) -> bool:
     """Whether a recall has been carried out: every batch is recalled or says why not."""
     async with desk.pool.acquire() as connection:
-        rows = await batches.of_firing(connection, firing_id)
-    return all(
-        row["state"] in (Batch.RECALLED, Batch.CANCELED, Batch.FAILED, Batch.UNKNOWN)
-        or (row["code"] or "").startswith("recall:")
-        for row in rows
-    )
+        return not await firings.recall_pending(connection, firing_id)

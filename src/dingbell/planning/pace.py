@@ -7,9 +7,11 @@ adds to them meanwhile.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import asyncpg
 
@@ -103,8 +105,7 @@ async def paces_of(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Load:
+class _Load(NamedTuple):
     """What a call, or a promise to a batch of some rank, occupies; until when."""
 
     org: str
@@ -166,15 +167,15 @@ async def _occupied(
         up_to=up_to,
         without=without,
     )
-    return [_load(row, now) for row in rows]
+    present = now.timestamp()
+    return [_load(row, present) for row in rows]
 
 
-def _load(row: asyncpg.Record, now: datetime) -> _Load:
-    until, priority = row["until"], row["priority"]
+def _load(row: asyncpg.Record, present: float) -> _Load:
+    org, app_id, until, size, priority = row
     if priority is None:
-        return _Load(row["org"], row["app_id"], until.timestamp(), row["size"])
-    at = max(until, now).timestamp()
-    return _Load(row["org"], row["app_id"], at, row["size"], Rank(priority))
+        return _Load(org, app_id, until, size)
+    return _Load(org, app_id, max(until, present), size, Rank(priority))
 
 
 async def reserve_slots(
@@ -279,10 +280,60 @@ def _sort(
 ) -> list[_Load]:
     """Sort the batches of one rank; return what those that may go occupy."""
     present = now.timestamp()
+    roomy = _roomy(queued, loads, paces, present)
+    easy = [batch for batch in queued if batch.app_id in roomy]
+    result.admitted.extend(easy)
+    taken = [
+        _Load(b.org, b.app_id, max(b.slot_at.timestamp(), present), min(b.size, roomy[b.app_id]))
+        for b in easy
+    ]
+    queued = [batch for batch in queued if batch.app_id not in roomy]
+    return taken + _fit(queued, [*loads, *taken], paces, present, result) if queued else taken
+
+
+def _roomy(
+    queued: Sequence[claims.Queued],
+    loads: Sequence[_Load],
+    paces: dict[int, AppPace],
+    present: float,
+) -> dict[int, int]:
+    """Apps that may call whatever is asked of them: all there is fits even into one window.
+
+    Returns:
+        app id → how many people a batch of it may hold at most.
+    """
+    calls: Counter[int] = Counter(batch.app_id for batch in queued)
+    people: Counter[int | str] = Counter()
+    for batch in queued:
+        people[batch.app_id] += batch.size
+        people[batch.org] += batch.size
+    for load in loads:
+        if load.at > present - CALL_SPAN:
+            calls[load.app_id] += 1
+        people[load.app_id] += load.size
+        people[load.org] += load.size
+    return {
+        app_id: pace.most_people
+        for app_id, pace in paces.items()
+        if calls[app_id] <= pace.app.calls_per_second
+        and people[app_id] <= pace.app.people_per_minute
+        and people[pace.org] <= pace.in_org.people_per_minute
+        and (pace.paused_until is None or pace.paused_until.timestamp() <= present)
+    }
+
+
+def _fit(
+    queued: Sequence[claims.Queued],
+    loads: Sequence[_Load],
+    paces: dict[int, AppPace],
+    present: float,
+    result: Admission,
+) -> list[_Load]:
+    """Sort batches one by one, by what they find in their windows."""
     known = _Lanes(loads, paces)
     hoped = _Lanes(
         [
-            load if load.rank is not None else replace(load, at=min(load.at, present))
+            load if load.rank is not None else load._replace(at=min(load.at, present))
             for load in loads
         ],
         paces,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,17 @@ from dingbell.domain.priority import Rank
 from dingbell.store import deliveries
 from dingbell.store.connection import Connection
 
-__all__ = ["Claimed", "Queued", "claim", "give_up", "occupied", "requeue", "reslot"]
+__all__ = [
+    "Candidate",
+    "Claimed",
+    "Queued",
+    "candidates",
+    "claim",
+    "give_up",
+    "occupied",
+    "requeue",
+    "reslot",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,27 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A batch that might be claimed, and what has to be known of it first.
+
+    Attributes:
+        batch: waits for its slot; its firing is being sent, or would begin with it.
+        begins: its firing is still `planned`, and locked now.
+        due_at: of its firing.
+        blocked: an earlier occurrence of the same schedule is still being sent.
+        perishable: its firing is of no use after a while.
+        lost_near: its app has had a lost call lately.
+    """
+
+    batch: Queued
+    begins: bool
+    due_at: datetime
+    blocked: bool
+    perishable: bool
+    lost_near: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A batch this node may send now, with the attempt it was claimed for."""
 
@@ -47,7 +78,7 @@ class Claimed:
     sent_at: datetime
     body: bytes = field(repr=False)
     target: dict[str, Any] | None
-    userids: tuple[str, ...]
+    userids: Sequence[str]
     on_ambiguous: str
     lost_at: datetime | None
     call_id: int
@@ -63,12 +94,13 @@ async def next_waves(connection: Connection, count: int) -> list[int]:
 
 _QUEUED = (
     "b.id, b.firing_id, b.app_id, b.org, b.size, b.slot_at, b.wave, b.body_hash, b.lost_at, "
-    "b.priority as rank"
+    "b.priority"
 )
 
 
-def _queued(row: Mapping[str, Any]) -> Queued:
-    return Queued(**{**row, "rank": Rank(row["rank"])})
+def _queued(row: Iterable[Any]) -> Queued:
+    *start, priority = row
+    return Queued(*start, Rank(priority))  # type: ignore[call-arg]
 
 
 async def of_wave(connection: Connection, wave: int) -> list[Queued]:
@@ -78,30 +110,43 @@ async def of_wave(connection: Connection, wave: int) -> list[Queued]:
         "order by slot_at, id",
         wave,
     )
-    return [_queued(dict(row)) for row in rows]
+    return [_queued(row) for row in rows]
 
 
-async def still_queued(
-    connection: Connection, ids: Sequence[int], *, doubts_since: datetime
-) -> tuple[list[Queued], bool]:
-    """Those of the batches that may go now: they wait, and their firing is being sent. By slot.
-
-    Returns:
-        The batches, and whether any of their apps has had a lost call since an instant.
-    """
+async def candidates(
+    connection: Connection, ids: Sequence[int], *, lost_since: datetime
+) -> list[Candidate]:
+    """Those of the batches that wait, by slot; locks the firings among theirs that are planned."""
     rows = await connection.fetch(
         f"""
-        select {_QUEUED}, exists (
-            select from batches l where l.app_id = b.app_id and l.lost_at > $2) as doubt
-        from batches b join firings f on f.id = b.firing_id
-        where b.id = any($1::bigint[]) and b.state = 'queued' and f.state = 'sending'
+        with beginning as (
+            select id, schedule_id, kind, due_at, spec ? 'useless_after' as perishable
+            from firings
+            where id in (select firing_id from batches where id = any($1::bigint[]))
+              and state = 'planned'
+            order by id for update
+        )
+        select g.id is not null, f.due_at,
+               g.kind is not distinct from 'occurrence' and exists (
+                   select from firings o join batches b on b.firing_id = o.id
+                   where o.schedule_id = g.schedule_id and o.id <> g.id and o.due_at < g.due_at
+                     and o.kind = 'occurrence' and o.state in ('planned', 'sending')
+                     and b.repairs is null and b.state in ('queued', 'sending')),
+               coalesce(g.perishable, false),
+               exists (select from batches l where l.app_id = b.app_id and l.lost_at > $2),
+               {_QUEUED}
+        from batches b join firings f on f.id = b.firing_id left join beginning g on g.id = f.id
+        where b.id = any($1::bigint[]) and b.state = 'queued'
+          and (g.id is not null or f.state = 'sending')
         order by b.slot_at, b.id
         """,
         list(ids),
-        doubts_since,
+        lost_since,
     )
-    found = [_queued({k: v for k, v in row.items() if k != "doubt"}) for row in rows]
-    return found, any(row["doubt"] for row in rows)
+    return [
+        Candidate(_queued(queued), begins, due_at, blocked, perishable, lost_near)
+        for begins, due_at, blocked, perishable, lost_near, *queued in rows
+    ]
 
 
 async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
@@ -111,7 +156,7 @@ async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
         "order by slot_at, id",
         firing_id,
     )
-    return [_queued(dict(row)) for row in rows]
+    return [_queued(row) for row in rows]
 
 
 async def occupied(
@@ -123,21 +168,20 @@ async def occupied(
     up_to: Rank | None,
     without: Sequence[int] = (),
 ) -> list[asyncpg.Record]:
-    """What occupies the windows of some orgs: (org, app_id, until, size, priority).
+    """What occupies the windows of some orgs: (org, app id, until, size, priority).
 
     Calls have no priority. A call occupies the windows from when it was answered; an unanswered one
-    until its latest possible arrival. A refused call reached nobody, one that was not sent does not
-    count. Promises are those to queued batches up to a rank.
+    until its latest possible arrival; `until` is in epoch seconds. A refused call reached nobody,
+    one that was not sent does not count. Promises are those to queued batches up to a rank.
     """
     return await connection.fetch(
         """
-        select org, app_id, coalesce(answered_at, sent_at + $3) as until,
-               case when outcome = 'refused' then 0 else size end as size,
-               null::smallint as priority
+        select org, app_id, extract(epoch from coalesce(answered_at, sent_at + $3))::float8,
+               case when outcome = 'refused' then 0 else size end, null::smallint
         from calls
         where org = any($1::text[]) and sent_at > $2 and outcome is distinct from 'not_sent'
         union all
-        select org, app_id, slot_at, size, priority from batches
+        select org, app_id, extract(epoch from slot_at)::float8, size, priority from batches
         where org = any($1::text[]) and state = 'queued' and priority <= $4
           and not id = any($5::bigint[])
         """,
@@ -150,17 +194,25 @@ async def occupied(
 
 
 async def claim(
-    connection: Connection, ids: Sequence[int], *, node_id: int, now: datetime
+    connection: Connection,
+    ids: Sequence[int],
+    *,
+    begins: Sequence[int],
+    node_id: int,
+    now: datetime,
 ) -> list[Claimed]:
-    """Take queued batches for this node, and write the intent of each call."""
+    """Take queued batches for this node, begin their firings, and write the intent of each call."""
     rows = await connection.fetch(
         """
-        with taken as (
+        with begun as (
+            update firings set state = 'sending', tries = 0, started_at = $3
+            where id = any($4::bigint[]) and state = 'planned' returning id
+        ), taken as (
             update batches b set state = 'sending', owner = $2, attempt = attempt + 1,
                 sent_at = greatest(slot_at, $3)
             from firings f
-            where b.id = any($1::bigint[]) and b.state = 'queued'
-              and f.id = b.firing_id and f.state = 'sending'
+            where b.id = any($1::bigint[]) and b.state = 'queued' and f.id = b.firing_id
+              and (f.state = 'sending' or f.id in (select id from begun))
             returning b.id, b.firing_id, b.app_id, b.org, b.size, b.attempt, b.slot_at, b.sent_at,
                       b.body, b.target, b.lost_at,
                       coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
@@ -168,7 +220,8 @@ async def claim(
             insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at)
             select id, app_id, org, size, attempt, $2, sent_at from taken returning id, batch_id
         )
-        select t.*, i.id as call_id, coalesce(d.userids, '{}') as userids
+        select t.id, t.firing_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body,
+               t.target, coalesce(d.userids, '{}'), t.on_ambiguous, t.lost_at, i.id
         from taken t join intended i on i.batch_id = t.id
         left join lateral (
             select array_agg(d.userid order by d.userid) as userids
@@ -179,8 +232,9 @@ async def claim(
         list(ids),
         node_id,
         now,
+        list(begins),
     )
-    return [Claimed(**{**dict(row), "userids": tuple(row["userids"])}) for row in rows]
+    return [Claimed(*row) for row in rows]
 
 
 async def requeue(

@@ -319,29 +319,6 @@ async def with_follow_up(connection: Connection, ids: Sequence[int]) -> list[Fir
     return [_row(dict(row)) for row in rows]
 
 
-async def starting(connection: Connection, ids: Sequence[int]) -> list[tuple[FiringRow, bool]]:
-    """Lock the planned firings among some, in order of id.
-
-    Returns:
-        Each with whether an earlier one of the same schedule is still being sent.
-    """
-    rows = await connection.fetch(
-        f"""
-        select {_COLUMNS}, exists (
-            select from firings o join batches b on b.firing_id = o.id
-            where o.schedule_id = f.schedule_id and o.id <> f.id and o.due_at < f.due_at
-              and o.kind = 'occurrence' and o.state in ('planned', 'sending')
-              and b.repairs is null and b.state in ('queued', 'sending')) as blocked
-        from firings f where id = any($1::bigint[]) and state = 'planned'
-        order by id for update
-        """,
-        list(ids),
-    )
-    return [
-        (_row({k: v for k, v in row.items() if k != "blocked"}), row["blocked"]) for row in rows
-    ]
-
-
 async def cancelable(connection: Connection) -> list[int]:
     """Firings of which something may still be sent."""
     rows = await connection.fetch(
@@ -361,6 +338,14 @@ async def recall_asked(connection: Connection, firing_id: int) -> bool:
     """Lock a firing; whether it is to be recalled."""
     asked: datetime | None = await connection.fetchval(
         "select recall_asked_at from firings where id = $1 for update", firing_id
+    )
+    return asked is not None
+
+
+async def recall_pending(connection: Connection, firing_id: int) -> bool:
+    """Whether a recall that was asked for has not been carried out yet."""
+    asked: datetime | None = await connection.fetchval(
+        "select recall_asked_at from firings where id = $1", firing_id
     )
     return asked is not None
 

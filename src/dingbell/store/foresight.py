@@ -58,13 +58,13 @@ repeated as materialized (
          and s.body_hash = w.body_hash
          and (s.sent_at is not null or (s.slot_at, s.id) < (w.slot_at, w.batch_id))
 ),
-busy as (  -- apps that made so many batches today that somebody may be at the cap
+busy as materialized (  -- apps that made so many batches today that somebody may be at the cap
     select a.app_id, a.day from (
         select app_id, min(date_trunc('day', slot_at, 'Asia/Shanghai')) as day
         from wanted group by app_id) a
     where (select count(*) from batches o where o.app_id = a.app_id and o.sent_at >= a.day) >= {cap}
 ),
-capped as (
+capped as materialized (
     select o.app_id, d.userid
     from busy join batches o on o.app_id = busy.app_id and o.sent_at >= busy.day
     join deliveries d on d.batch_id = o.id and d.state in ('sent', 'unread', 'read', 'recalled')

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import aiohttp
+from yarl import URL
 
 from dingbell.dingtalk import errors
 from dingbell.dingtalk.wire import Answer, Part, Request
@@ -60,9 +62,8 @@ class Transport:
     async def _send(self, request: Request) -> Answer:
         async with self._session.request(
             request.method,
-            request.url,
-            params=dict(request.query),
-            headers=dict(request.headers),
+            _address(request),
+            headers=request.headers,
             data=_form(request.parts) if request.parts else request.body,
             timeout=self._timeout,
             allow_redirects=False,
@@ -71,11 +72,17 @@ class Transport:
             return Answer(
                 request.endpoint,
                 response.status,
-                {name.lower(): value for name, value in response.headers.items()},
+                response.headers,
                 body,
                 self._now(),
                 request.secrets,
             )
+
+
+def _address(request: Request) -> URL:
+    """The address with its query, encoded once: every call has one of its own."""
+    query = f"?{urlencode(request.query)}" if request.query else ""
+    return URL(request.url + query, encoded=True)
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,184 @@
+"""Claiming: queued batches whose slots have come → batches this node may call.
+
+One transaction, under the locks of their orgs: the firings that would begin are judged once more,
+the pace is checked against the calls really made, and the intent of every call is written. What may
+not go yet is moved back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from math import floor
+
+from dingbell.clock import beijing_day
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.misfire import LATE, too_late
+from dingbell.domain.schedule import ScheduleSpec
+from dingbell.engine.context import Context, report_job, send_job
+from dingbell.planning import pace
+from dingbell.planning.repair import may_resend
+from dingbell.store import batches, claims, firings, jobs
+from dingbell.store.claims import Candidate, Claimed, Queued
+from dingbell.store.connection import Connection, transaction
+from dingbell.telemetry import Event, log
+
+__all__ = ["claim"]
+
+# Sends of the same words to the same person wait while an earlier call is ambiguous.
+_WAIT_FOR_LOST = timedelta(seconds=5)
+# What a person asked for by hand is not sent when it could not begin for so long.
+_MANUAL_GRACE = timedelta(minutes=30)
+_QUEUE_RETRY = timedelta(seconds=1)
+_NOW = timedelta(0)
+
+
+async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
+    """Claim batches in one transaction; what may not go yet is moved back."""
+    async with transaction(context.pool) as connection:
+        app_ids = sorted({batch.app_id for batch in wanted})
+        paces = await pace.paces_of(connection, app_ids, context.pace, lock=True)
+        now = context.clock.now()
+        found = await claims.candidates(
+            connection,
+            [batch.id for batch in wanted],
+            lost_since=beijing_day(now) - timedelta(days=1),
+        )
+        found = await _may_begin(connection, found, now)
+        queued = await _may_go(connection, found, now)
+        checked = await pace.admit(connection, queued, paces, now=now)
+        await claims.reslot(connection, [(b.id, slot) for b, slot in checked.nudged])
+        await _reslot(connection, checked.waiting)
+        await _move_back(connection, checked.early, paces, now)
+        beginning = {one.batch.firing_id for one in found if one.begins}
+        return await claims.claim(
+            connection,
+            [batch.id for batch in checked.admitted],
+            begins=sorted(beginning & {batch.firing_id for batch in checked.admitted}),
+            node_id=context.lease.node_id,
+            now=now,
+        )
+
+
+async def _may_begin(
+    connection: Connection, found: list[Candidate], now: datetime
+) -> list[Candidate]:
+    """Judge the firings that would begin once more; keep what goes on, and what may begin."""
+    slots: dict[int, datetime] = {}
+    blocked: dict[int, bool] = {}
+    questionable: set[int] = set()
+    for one in found:
+        if one.begins:
+            firing_id, slot_at = one.batch.firing_id, one.batch.slot_at
+            slots[firing_id] = min(slots.get(firing_id, slot_at), slot_at)
+            blocked[firing_id] = one.blocked
+            if one.blocked or one.perishable or now - max(one.due_at, slots[firing_id]) > LATE:
+                questionable.add(firing_id)
+    if not questionable:
+        return found
+    for firing in await firings.lock(connection, sorted(questionable), Firing.PLANNED):
+        reason, waits = _judged(firing, now, slot_at=slots[firing.id], blocked=blocked[firing.id])
+        if reason:
+            await _skip(connection, firing, reason, now)
+        elif waits:
+            own = await claims.queued_of(connection, firing.id)
+            await _reslot(connection, [(batch, now + _QUEUE_RETRY) for batch in own])
+        else:
+            questionable.discard(firing.id)
+    return [one for one in found if one.batch.firing_id not in questionable]
+
+
+def _judged(
+    firing: firings.FiringRow, now: datetime, *, slot_at: datetime, blocked: bool
+) -> tuple[str | None, bool]:
+    """Why a firing is skipped after all, or whether it waits for an earlier one.
+
+    A slot that lies late because the pace put it there is no misfire. What was late already when
+    it was made is being caught up with: one after the other.
+    """
+    since = max(firing.due_at, slot_at)
+    if firing.kind != "occurrence":
+        late = too_late(since, now, _MANUAL_GRACE)
+        return ("expired: it could not be sent for 30 minutes" if late else None), False
+    spec = ScheduleSpec.model_validate(firing.spec)
+    useless = spec.useless_after is not None and now - firing.due_at > spec.useless_after
+    if useless or too_late(since, now, spec.misfire.grace):
+        return "misfire: later than the grace", False
+    caught_up = firing.created_at - firing.due_at > LATE
+    if blocked and spec.overlap == "skip" and not caught_up:
+        return "overlap: an earlier occurrence is still being sent", False
+    return None, blocked and spec.overlap != "allow"
+
+
+async def _skip(
+    connection: Connection, firing: firings.FiringRow, reason: str, now: datetime
+) -> None:
+    await firings.move(connection, [firing.id], Firing.SKIPPED, now, reason=reason)
+    await batches.cancel_queued(connection, [firing.id])
+    log(Event.FIRING_SKIPPED, firing=firing.id, schedule=firing.schedule, reason=reason)
+
+
+async def _may_go(
+    connection: Connection, found: Sequence[Candidate], now: datetime
+) -> list[Queued]:
+    """Keep back what must wait for a lost call, and give up what may not be resent any more."""
+    queued = [one.batch for one in found]
+    expired = {
+        batch.id
+        for batch in queued
+        if batch.lost_at and not may_resend(max(batch.slot_at, now), batch.lost_at)
+    }
+    if expired:
+        await claims.expire(connection, sorted(expired))
+        firing_ids = sorted({b.firing_id for b in queued if b.id in expired})
+        await jobs.enqueue(connection, [report_job(firing_ids)])
+    # Only a call of today or yesterday can still be on its way to these people.
+    doubt = any(one.lost_near for one in found)
+    waiting = await claims.lost_elsewhere(connection, queued, beijing_day(now)) if doubt else set()
+    later = now + _WAIT_FOR_LOST
+    await _reslot(connection, [(b, later) for b in queued if b.id in waiting])
+    return [batch for batch in queued if batch.id not in expired | waiting]
+
+
+async def _move_back(
+    connection: Connection,
+    early: list[Queued],
+    paces: dict[int, pace.AppPace],
+    now: datetime,
+) -> None:
+    """Give batches that would overfill a window the next slots that do not."""
+    paused = [(b, until) for b in early if (until := paces[b.app_id].paused_until) and until > now]
+    # Where a pause is the reason, the claim after it will see to the pace.
+    await _reslot(connection, [(b, until + max(b.slot_at - now, _NOW)) for b, until in paused])
+    resting = {batch.id for batch, _ in paused}
+    early = [batch for batch in early if batch.id not in resting]
+    if not early:
+        return
+    wanted = [
+        pace.Wanted(batch.app_id, batch.slot_at, (batch.size,), batch.rank) for batch in early
+    ]
+    slots = await pace.reserve_slots(
+        connection, wanted, paces, now=now, without=[batch.id for batch in early]
+    )
+    await _reslot(connection, [(batch, slot) for batch, (slot,) in zip(early, slots, strict=True)])
+    log(Event.BATCH_MOVED_BACK, level=logging.DEBUG, batches=len(early))
+
+
+async def _reslot(connection: Connection, slots: list[tuple[Queued, datetime]]) -> None:
+    """Move batches to later slots; those of one second share a wave."""
+    if not slots:
+        return
+    seconds: dict[int, list[tuple[int, datetime]]] = {}
+    for batch, slot_at in slots:
+        seconds.setdefault(floor(slot_at.timestamp()), []).append((batch.id, slot_at))
+    waves = await claims.next_waves(connection, len(seconds))
+    for wave, part in zip(waves, seconds.values(), strict=True):
+        await claims.reslot(connection, part, wave)
+    await jobs.enqueue(
+        connection,
+        [
+            send_job(wave, min(slot_at for _, slot_at in part))
+            for wave, part in zip(waves, seconds.values(), strict=True)
+        ],
+    )
