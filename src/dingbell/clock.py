@@ -1,7 +1,8 @@
 """The only reader of time, and the only sleeper.
 
-`SystemClock` is wall time corrected by the offset that the database was measured to have, so that
-all nodes of a cluster agree; `VirtualClock` stands still until a test moves it.
+`SystemClock` reads the wall once, counts from there, and is corrected by what the database's clock
+says, so that all nodes of a cluster agree and a host whose clock is set rings nobody early;
+`VirtualClock` stands still until a test moves it.
 """
 
 from __future__ import annotations
@@ -49,14 +50,24 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Real time. `offset` is what has to be added to this host's wall clock."""
+    """Real time, counted since the clock was made. `offset` is what has to be added to it."""
 
     def __init__(self) -> None:
         self.offset = timedelta(0)
+        self._made = datetime.now(UTC)  # noqa: TID251
+        self._made_at = self.monotonic()
 
     def now(self) -> datetime:
-        """The present instant by the database's clock, aware, in UTC."""
-        return datetime.now(UTC) + self.offset  # noqa: TID251
+        """The present instant by the database's clock, aware, in UTC.
+
+        When somebody sets this host's clock, nothing changes here.
+        """
+        return self._made + timedelta(seconds=self.monotonic() - self._made_at) + self.offset
+
+    @property
+    def correction(self) -> timedelta:
+        """What this host's wall clock would have to be corrected by."""
+        return self.now() - datetime.now(UTC)  # noqa: TID251
 
     def monotonic(self) -> float:
         """Seconds since boot, counted also while the host is suspended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dingbell.store.embedded import EmbeddedServer
+
+HOOKS = str(Path(__file__).with_name("hooks"))
 DINGBELL = str(Path(sys.executable).with_name("dingbell"))
 
 
@@ -23,12 +27,12 @@ def clean_environment(**given: str) -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1", **given}
 
 
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+def until(condition: Callable[[], Any], seconds: float, what: str, *, every: float = 0.02) -> Any:
     """Ask again and again until the answer is true; fail after a deadline."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+        time.sleep(every)
     return found
 
 
@@ -37,10 +41,11 @@ class Process:
 
     def __init__(self, arguments: list[str], environment: dict[str, str], folder: Path) -> None:
         self.log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        self.clock = self.log.with_suffix(".clock")
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [DINGBELL, *arguments],
-                env=environment,
+                env={**environment, "CRASH_CLOCK": str(self.clock)},
                 cwd=folder,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -81,12 +86,14 @@ class Process:
 class World:
     """A sandbox, a data directory, and the nodes that run on it."""
 
-    def __init__(self, folder: Path, *, people: int, database_url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, people: int, apps: int = 1, database_url: str | None = None
+    ) -> None:
         self.folder = folder
         self.people = people
         self.nodes: list[Process] = []
         self.sandbox = Process(
-            ["sandbox", "--port", "0", "--people", str(people), "--seed", "3"],
+            ["sandbox", "--port", "0", "--people", str(people), "--apps", str(apps), "--seed", "3"],
             clean_environment(),
             folder,
         )
@@ -94,16 +101,30 @@ class World:
         given = {f"DINGBELL_{name}": self.sandbox.wait_for(f"DINGBELL_{name}=") for name in names}
         self.url = given["DINGBELL_OAPI_URL"]
         given["DINGBELL_DATA_DIR"] = str(folder / "data")
+        self._database_url = database_url
+        self.server = None if database_url else EmbeddedServer(folder / "data")
         if database_url:
             given["DINGBELL_DATABASE_URL"] = database_url
         self.environment = clean_environment(**given)
 
-    def node(self) -> Process:
-        """Start a node and wait until it fires schedules."""
-        node = Process(["serve", "--port", "0"], self.environment, self.folder)
+    def node(self, **hooks: str) -> Process:
+        """Start a node with its hooks and wait until it fires schedules."""
+        environment = {**self.environment, "PYTHONPATH": HOOKS, **hooks}
+        node = Process(["serve", "--port", "0"], environment, self.folder)
         self.nodes.append(node)
         node.wait_for("ready ")
         return node
+
+    def database(self) -> str:
+        """The address of the database; the nodes' own is started, and stays to the end."""
+        if self.server is None:
+            return str(self._database_url)
+        return asyncio.run(self.server.start())
+
+    @property
+    def postmaster(self) -> int:
+        """The process of the nodes' own PostgreSQL."""
+        return int((self.folder / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
 
     def run(self, *arguments: str) -> Any:
         """Run a command that prints JSON."""
@@ -160,6 +181,8 @@ class World:
                 process.process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
+        if self.server is not None:
+            asyncio.run(self.server.stop())
 
 
 def assert_ledger_adds_up(world: World) -> None:

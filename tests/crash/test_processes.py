@@ -104,7 +104,7 @@ def test_postgresql_killed_while_a_firing_is_on_its_way_comes_back(world: OpenWo
     here.node()
     here.apply(once_in(3))
     until(lambda: here.ask("calls"), 20, "the first call")
-    pid = int((here.folder / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+    pid = here.postmaster
     os.kill(pid, signal.SIGQUIT)
     assert_everybody_once(here, here.settled(90))
 
@@ -112,7 +112,7 @@ def test_postgresql_killed_while_a_firing_is_on_its_way_comes_back(world: OpenWo
 def test_a_polite_end_leaves_no_server_behind(world: OpenWorld) -> None:
     here = world(20)
     node = here.node()
-    pid = int((here.folder / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+    pid = here.postmaster
     assert node.terminate() == 0
     status = psutil.Process(pid).status() if psutil.pid_exists(pid) else psutil.STATUS_DEAD
     assert status in (psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE)  # nobody may have reaped it yet

@@ -340,10 +340,13 @@ async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
     assert shown["totals"] == {"unknown": 1}
 
 
-async def test_a_node_acts_by_the_clock_of_the_database_from_the_start(desk: Desk) -> None:
+async def test_a_node_acts_by_the_clock_of_the_database_from_the_start(
+    desk: Desk, dsn: str
+) -> None:
     clock = SystemClock()
     clock.offset = timedelta(hours=8)  # a hardware clock in local time
-    lease = Lease(desk.pool, clock, name="test", version="0")
+    lease = Lease(dsn, clock, name="test", version="0")
     await lease.acquire()
     assert abs(clock.now() - desk.clock.now()) < timedelta(seconds=1)
     await lease.release()
+    await lease.close()

@@ -42,7 +42,7 @@ def at_virtual(desk: Desk, now: datetime) -> tuple[Desk, VirtualClock, Ticker]:
         pool=desk.pool,
         clock=clock,
         clients=desk.clients,
-        lease=Lease(desk.pool, clock, name="test", version="0"),
+        lease=Lease("", clock, name="test", version="0"),
         pace=Pace(),
         metrics=Metrics(),
         looks=(),

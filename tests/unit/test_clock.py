@@ -1,7 +1,7 @@
 """Clocks: one that is corrected, one that stands still until it is moved."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -93,6 +93,20 @@ def test_a_system_clock_is_aware_and_never_runs_backwards() -> None:
 
     assert clock.now().tzinfo is UTC
     assert clock.monotonic() <= clock.monotonic()
+
+
+def test_a_host_whose_clock_is_set_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SystemClock()
+    before = clock.now()
+
+    class SetAnHourForward(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(hours=1)
+
+    monkeypatch.setattr("dingbell.clock.datetime", SetAnHourForward)
+    assert clock.now() - before < timedelta(minutes=1)
+    assert abs(clock.correction + timedelta(hours=1)) < timedelta(minutes=1)
 
 
 @given(

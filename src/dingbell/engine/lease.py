@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from dingbell.clock import Clock, SystemClock
+from dingbell.errors import DingBellError
 from dingbell.store import nodes
-from dingbell.store.connection import AWAY, Connection, Pool
+from dingbell.store.connection import AWAY, Connection, connect
 from dingbell.telemetry import Event, log
 
 __all__ = ["Lease"]
@@ -18,11 +21,15 @@ _VALID_FOR = 10.0
 
 
 class Lease:
-    """Enters a node, renews its lease, and knows for how long it may act on it."""
+    """Enters a node, renews its lease, and knows for how long it may act on it.
+
+    It has a connection of its own: however long the statements of others take, a node that lives
+    is not taken for dead.
+    """
 
     def __init__(
         self,
-        pool: Pool,
+        dsn: str,
         clock: Clock,
         *,
         name: str,
@@ -30,7 +37,9 @@ class Lease:
         roles: Sequence[str] = ("scheduler", "worker"),
     ) -> None:
         self._roles = roles
-        self._pool = pool
+        self._dsn = dsn
+        self._connection: Connection | None = None
+        self._one_by_one = asyncio.Lock()
         self._clock = clock
         self._name = name
         self._version = version
@@ -41,7 +50,7 @@ class Lease:
     async def acquire(self) -> None:
         """Enter the node."""
         began = self._clock.monotonic()
-        async with self._pool.acquire() as connection:
+        async with self._connected() as connection:
             self.node_id = await self._register(connection)
         self._renewed = self._held_since = began
         await self.renew()
@@ -63,7 +72,7 @@ class Lease:
             await self._clock.sleep(_RENEW_EVERY)
             try:
                 await self.renew()
-            except AWAY as error:
+            except (*AWAY, DingBellError) as error:
                 log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
                 log(Event.JOB_FAILED, level=logging.CRITICAL, room="lease", error=repr(error))
@@ -73,7 +82,7 @@ class Lease:
         began = self._clock.monotonic()
         wall = self._clock.now()
         was_valid = self.valid
-        async with self._pool.acquire() as connection:
+        async with self._connected() as connection:
             now = await nodes.renew(connection, self.node_id, clock_offset=self._clock_offset)
             if now is None:
                 # The row was pruned while this host was away: enter again under a new id.
@@ -84,6 +93,21 @@ class Lease:
         if now is not None and isinstance(self._clock, SystemClock):
             self._clock.learn(now, asked=wall, answered=self._clock.now())
 
+    async def close(self) -> None:
+        """Close the connection; without `release` the lease runs out by itself."""
+        async with self._one_by_one:
+            if self._connection is not None:
+                self._connection.terminate()
+                self._connection = None
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        """The connection, opened again where it broke."""
+        async with self._one_by_one:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect(self._dsn)
+            yield self._connection
+
     async def _register(self, connection: Connection) -> int:
         return await nodes.register(
             connection, name=self._name, version=self._version, roles=self._roles
@@ -93,10 +117,10 @@ class Lease:
     def _clock_offset(self) -> float:
         """By how many seconds this host's clock is corrected."""
         clock = self._clock
-        return clock.offset.total_seconds() if isinstance(clock, SystemClock) else 0.0
+        return clock.correction.total_seconds() if isinstance(clock, SystemClock) else 0.0
 
     async def release(self) -> None:
         """Sign the node off; it has nothing in flight any more."""
         self._renewed = float("-inf")
-        async with self._pool.acquire() as connection:
+        async with self._connected() as connection:
             await nodes.delete(connection, self.node_id)

@@ -66,7 +66,7 @@ class Node:
         self._clock = clock
         self._roles = roles
         self.lease = Lease(
-            pool,
+            dsn,
             clock,
             name=f"{socket.gethostname()}:{os.getpid()}",
             version=version,
@@ -155,6 +155,7 @@ class Node:
         for task in (*self._tasks, *self._working):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._working, return_exceptions=True)
+        await self.lease.close()
         log(Event.NODE_STOPPED, node=self.lease.node_id)
 
     async def _keep_ticking(self) -> None:
