@@ -30,13 +30,14 @@ for _name in [name for name in os.environ if name.startswith("DINGBELL_")]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the monkey of `tests/crash` plays; `make chaos` says more than `make test`."""
+    """How much `tests/crash` breaks; `make chaos` says more than `make test`."""
     for name, default, what in (
         ("seeds", 1, "how many seeds"),
         ("seconds", 12, "how long it plays with each"),
         ("firings", 12, "how many firings come due meanwhile"),
         ("people", 60, "how many people each goes to"),
         ("nodes", 2, "how many nodes there are"),
+        ("failpoints", 6, "at how many commits a node dies; 0 is at all"),
     ):
         parser.addoption(f"--chaos-{name}", type=int, default=default, help=what)
 

@@ -87,7 +87,13 @@ class World:
     """A sandbox, a data directory, and the nodes that run on it."""
 
     def __init__(
-        self, folder: Path, *, people: int, apps: int = 1, database_url: str | None = None
+        self,
+        folder: Path,
+        *,
+        people: int,
+        apps: int = 1,
+        database_url: str | None = None,
+        data_dir: Path | None = None,
     ) -> None:
         self.folder = folder
         self.people = people
@@ -100,9 +106,10 @@ class World:
         names = ("OAPI_URL", "API_URL", "APP_KEY", "APP_SECRET", "AGENT_ID")
         given = {f"DINGBELL_{name}": self.sandbox.wait_for(f"DINGBELL_{name}=") for name in names}
         self.url = given["DINGBELL_OAPI_URL"]
-        given["DINGBELL_DATA_DIR"] = str(folder / "data")
+        self._data_dir = data_dir or folder / "data"
+        given["DINGBELL_DATA_DIR"] = str(self._data_dir)
         self._database_url = database_url
-        self.server = None if database_url else EmbeddedServer(folder / "data")
+        self.server = None if database_url else EmbeddedServer(self._data_dir)
         if database_url:
             given["DINGBELL_DATABASE_URL"] = database_url
         self.environment = clean_environment(**given)
@@ -124,7 +131,7 @@ class World:
     @property
     def postmaster(self) -> int:
         """The process of the nodes' own PostgreSQL."""
-        return int((self.folder / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+        return int((self._data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
 
     def run(self, *arguments: str) -> Any:
         """Run a command that prints JSON."""

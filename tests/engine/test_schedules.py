@@ -14,6 +14,7 @@ from dingbell.domain.slots import Pace
 from dingbell.engine.context import Context
 from dingbell.engine.lease import Lease
 from dingbell.engine.ticker import Ticker
+from dingbell.engine.trouble import Trouble
 from dingbell.operations import reports, schedules
 from dingbell.operations.desk import Desk
 from dingbell.store import schedules as schedule_rows
@@ -46,6 +47,7 @@ def at_virtual(desk: Desk, now: datetime) -> tuple[Desk, VirtualClock, Ticker]:
         pace=Pace(),
         metrics=Metrics(),
         looks=(),
+        trouble=Trouble(clock),
     )
     return moved, clock, Ticker(context)
 

@@ -279,11 +279,13 @@ async def test_every_token_error_refreshes_once(
     assert [call.query["access_token"] for call in server.calls(SEND)] == ["token-1", "token-2"]
 
 
-async def test_a_token_that_stays_refused_is_given_up(server: Scripted, make: MakeClient) -> None:
+async def test_a_token_that_stays_refused_is_left_for_later(
+    server: Scripted, make: MakeClient
+) -> None:
     server.script[SEND] = [DEAD]
-    with pytest.raises(errors.BadCredentials) as caught:
+    with pytest.raises(errors.RetryLater) as caught:
         await send(make())
-    assert (caught.value.code, caught.value.alert) == ("40014", True)
+    assert (caught.value.code, caught.value.after) == ("40014", 5)
     assert (len(server.calls(SEND)), len(server.calls("/gettoken"))) == (2, 2)
 
 

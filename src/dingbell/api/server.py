@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -26,11 +27,13 @@ code{{background:#eee;padding:.1em .4em;border-radius:4px}}</style>
 <code>dingbell firings list</code></p></html>"""
 
 
-def create_app(healthy: Callable[[], bool], metrics: Metrics, *, console: bool = True) -> FastAPI:
+def create_app(
+    trouble: Callable[[], str | None], metrics: Metrics, *, console: bool = True
+) -> FastAPI:
     """Build the app.
 
     Args:
-        healthy: whether the node fires schedules right now.
+        trouble: why the node cannot do its work right now; None when it can.
         metrics: what `/metrics` shows.
         console: whether `/` shows a page.
     """
@@ -43,9 +46,11 @@ def create_app(healthy: Callable[[], bool], metrics: Metrics, *, console: bool =
 
     @app.get("/health/ready")
     async def ready() -> JSONResponse:
-        """The node holds its lease and is connected: it fires schedules."""
-        fine = healthy()
-        return JSONResponse({"status": "ready" if fine else "degraded"}, 200 if fine else 503)
+        """The node holds its lease, is connected and can write: it fires schedules."""
+        reason = trouble()
+        if reason is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "degraded", "reason": reason}, 503)
 
     @app.get("/metrics", response_class=Response)
     async def scrape() -> Response:
@@ -56,7 +61,8 @@ def create_app(healthy: Callable[[], bool], metrics: Metrics, *, console: bool =
 
         @app.get("/", response_class=HTMLResponse, include_in_schema=False)
         async def page() -> str:
-            state = "运行中 · running" if healthy() else "降级 · degraded: database away?"
+            reason = trouble()
+            state = "运行中 · running" if reason is None else f"降级 · degraded: {escape(reason)}"
             return _PAGE.format(version=__version__, state=state)
 
     return app

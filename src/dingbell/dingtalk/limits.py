@@ -33,6 +33,7 @@ __all__ = [
     "ROLE_MEMBERS_PER_PAGE",
     "STATUS_BAR_USERIDS",
     "TEXT_ADVISED_CHARS",
+    "TOKEN_REJECTED_SECONDS",
     "TOKEN_RENEW_EARLY_SECONDS",
     "TOKEN_RENEW_RETRY_SECONDS",
     "TOKEN_SECONDS",
@@ -126,6 +127,9 @@ TOKEN_RENEW_EARLY_SECONDS: Final = 600
 
 TOKEN_RENEW_RETRY_SECONDS: Final = 30
 """Ours: wait this long after an early renewal failed; the old token still works meanwhile."""
+
+TOKEN_REJECTED_SECONDS: Final = 5
+"""Ours: wait this long when a token was rejected that had been fetched a moment ago."""
 
 # Waiting -----------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
 from dingbell.engine.lease import Lease
 from dingbell.engine.traffic import Traffic
+from dingbell.engine.trouble import Trouble
 from dingbell.store.connection import Pool
 from dingbell.store.jobs import Job
 from dingbell.telemetry import Metrics
@@ -40,6 +41,7 @@ class Context:
     Attributes:
         pace: what an app or org may send that has no pace of its own.
         functions: Python schedules this process knows, by `module:qualname`.
+        trouble: why the rooms cannot do their work.
         traffic: whether sends are under way.
         threads: where plain functions of authors run: those that hang hold up nothing else.
         looks: when results are looked at after they are complete, counted from the call, while
@@ -54,6 +56,7 @@ class Context:
     pace: Pace
     metrics: Metrics
     looks: tuple[timedelta, ...]
+    trouble: Trouble
     allowance: Allowance = Allowance()
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)

@@ -28,6 +28,7 @@ from dingbell.engine.sentinel import Sentinel
 from dingbell.engine.sweeper import Sweeper
 from dingbell.engine.ticker import Ticker
 from dingbell.engine.tracker import Tracker
+from dingbell.engine.trouble import Trouble
 from dingbell.errors import DingBellError
 from dingbell.store import schedules
 from dingbell.store.connection import AWAY, Pool, connect
@@ -80,9 +81,11 @@ class Node:
             pace=pace,
             metrics=metrics,
             looks=READ_LOOKS if looks is None else looks,
+            trouble=Trouble(clock),
             functions=functions or {},
             allowance=allowance,
         )
+        self._trouble = context.trouble
         self._ticker = Ticker(context)
         self._outcomes = Outcomes(context)
         self._sender = Sender(context, self._outcomes)
@@ -108,14 +111,23 @@ class Node:
         }
         rest |= {f"plan:{function}": planner.plan_apart for function in context.functions}
         return (
-            Worker(self._dsn, self._clock, {"send": self._sender.send}),
-            Worker(self._dsn, self._clock, rest),
+            Worker(self._dsn, self._clock, {"send": self._sender.send}, context.trouble),
+            Worker(self._dsn, self._clock, rest, context.trouble),
         )
 
     @property
     def healthy(self) -> bool:
         """Whether the node holds its lease and both workers are connected."""
         return self.lease.valid and all(worker.connected.is_set() for worker in self._workers)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the node cannot do its work right now; None when all is well."""
+        if not self.lease.valid:
+            return self._trouble.current or "the lease could not be renewed: no database"
+        if not self.healthy:
+            return self._trouble.current or "a worker has no connection to the database"
+        return self._trouble.current
 
     async def start(self) -> None:
         """Enter the node and start its rooms; return when it fires schedules."""
@@ -162,8 +174,8 @@ class Node:
         while True:
             try:
                 await self._ticker.run()
-            except _BROKEN as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+                self._broke("ticker", error)
                 await self._clock.sleep(0.5)
 
     async def _listen(self) -> None:
@@ -181,9 +193,17 @@ class Node:
                     await lost.wait()
                 finally:
                     connection.terminate()
-            except _BROKEN as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+                self._broke("listener", error)
             await self._clock.sleep(0.5)
+
+    def _broke(self, room: str, error: Exception) -> None:
+        """Say what broke a room: the database, or a bug."""
+        if isinstance(error, _BROKEN):
+            self._trouble.note(error)
+            log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+        else:
+            log(Event.JOB_FAILED, level=logging.CRITICAL, room=room, error=repr(error))
 
 
 def _report_death(task: asyncio.Task[None]) -> None:

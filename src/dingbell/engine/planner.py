@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from dingbell.domain.budget import end_of_month, month_of
@@ -87,8 +88,18 @@ class Planner:
             touching.cancel()
         drafted = [entry for entry in tried if entry is not None]
         if drafted:
-            await self._write(drafted)
+            try:
+                await self._write(drafted)
+            except AWAY:
+                await self._forgive(firing_ids)
+                raise
             await self._warm(drafted)
+
+    async def _forgive(self, firing_ids: Sequence[int]) -> None:
+        """Take back the try: the database failed, and the firings are no poison for that."""
+        with suppress(*AWAY):
+            async with self._context.pool.acquire() as connection:
+                await firings.forgive(connection, firing_ids)
 
     async def _touch(self, firing_ids: list[int]) -> None:
         """Show that these firings are being planned, however long an author's function takes."""

@@ -20,6 +20,7 @@ from pgqueuer.models import Job
 from pgqueuer.types import Channel
 
 from dingbell.clock import Clock
+from dingbell.engine.trouble import Trouble
 from dingbell.store import jobs
 from dingbell.store.connection import AWAY, connect
 from dingbell.telemetry import Event, log
@@ -66,8 +67,11 @@ class _Manager(QueueManager):
 class Worker:
     """Runs handlers for jobs until it is stopped."""
 
-    def __init__(self, dsn: str, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, dsn: str, clock: Clock, handlers: Mapping[str, Handler], trouble: Trouble
+    ) -> None:
         self._dsn = dsn
+        self._trouble = trouble
         self._clock = clock
         self._handlers = handlers
         self._stopping = False
@@ -122,6 +126,8 @@ class Worker:
             try:
                 await handler(json.loads(job.payload or b"null"))
             except Exception as error:  # noqa: BLE001  see the module's first lines
+                if isinstance(error, AWAY):
+                    self._trouble.note(error)
                 log(
                     Event.JOB_FAILED,
                     level=logging.ERROR,

@@ -16,8 +16,15 @@ __all__ = ["AWAY", "SCHEMA", "Connection", "Pool", "connect", "create_pool", "tr
 SCHEMA = "dingbell"
 # A silent network ends a statement instead of a node.
 _COMMAND_TIMEOUT = 30.0
-# What is raised while PostgreSQL is away; what was being done can be done again.
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# What is raised while PostgreSQL is away; what was being done can be done again. The internal error
+# is that of a statement on a connection whose end has been announced, and not yet noticed.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 _SETTINGS = {
     "search_path": SCHEMA,
     "application_name": "dingbell",

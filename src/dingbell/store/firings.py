@@ -151,6 +151,15 @@ async def on_its_way(connection: Connection, firing_id: int) -> bool:
     return state in (Firing.PLANNED, Firing.SENDING)
 
 
+async def forgive(connection: Connection, ids: Sequence[int]) -> None:
+    """Take back a try at planning that failed for no fault of the firings."""
+    await connection.execute(
+        "update firings set tries = greatest(tries - 1, 1) "
+        "where id = any($1::bigint[]) and state = 'due'",
+        list(ids),
+    )
+
+
 async def touch(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """Say that firings are still being planned."""
     await connection.execute(

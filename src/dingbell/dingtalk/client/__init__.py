@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import aiohttp
 
-from dingbell.dingtalk import errors
+from dingbell.dingtalk import errors, limits
 from dingbell.dingtalk.client.directory import Directory
 from dingbell.dingtalk.client.identity import Identity
 from dingbell.dingtalk.client.media import Uploads
@@ -85,7 +85,7 @@ class Client(Notifications, Identity, Directory, Uploads):
         return await self._exchange(token_wire.fetch(self.credentials, self._token_endpoint))
 
     async def _ask(self, call: Call[T]) -> T:
-        """Make a call with a token; replace a rejected one by a fetched one, then give up.
+        """Make a call with a token; replace a rejected one by a fetched one, then wait a while.
 
         What the store offers instead may have been rejected elsewhere: it is one more try.
         """
@@ -104,7 +104,9 @@ class Client(Notifications, Identity, Directory, Uploads):
         try:
             return await self._exchange(call, token)
         except errors.TokenRejected as error:
-            final = errors.BadCredentials(*error.args)
+            # It was fetched a moment ago, so the credentials are right.
+            final = errors.RetryLater(*error.args)
+        final.after = float(limits.TOKEN_REJECTED_SECONDS)
         raise final
 
     async def _exchange(self, call: Call[T], token: Token | None = None) -> T:
