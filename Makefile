@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers/.ready
 ARGS ?=
 
 .PHONY: help demo test chaos check fix bench docs build pins clean
@@ -39,7 +40,12 @@ fix: $(READY) ## what can be mended by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## the path measured side by side with the floor and a peer
+$(PEERS): bench/peers/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: $(READY) $(PEERS) ## the path measured side by side with the floor and with peers
 	$(BIN)/python bench/run.py $(ARGS)
 
 docs: $(READY) ## write the generated pages
@@ -56,4 +62,4 @@ pins: $(READY) ## resolve requirements/ again from pyproject.toml (needs uv)
 	done
 
 clean: ## remove what was built
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-peers dist build .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
 __all__ = ["Figure", "Row", "Spread", "percentile", "summarize"]
@@ -17,13 +17,13 @@ class Figure:
         name: what was measured, with its unit.
         value: DingBell's.
         floor: the same without durability, or computed, in the same run.
-        peer: the same with what a user would write instead.
+        peers: the same with what a user would take instead, by name.
     """
 
     name: str
     value: float
     floor: float | None = None
-    peer: float | None = None
+    peers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float | None:
@@ -54,11 +54,11 @@ class Row:
     value: Spread
     floor: Spread | None
     ratio: Spread | None
-    peer: Spread | None
+    peers: Mapping[str, Spread]
 
-    def cells(self) -> tuple[str, ...]:
-        """The row as it is shown."""
-        shown = (self.value, self.floor, self.ratio, self.peer)
+    def cells(self, peers: Iterable[str]) -> tuple[str, ...]:
+        """The row as it is shown, with a column for each peer."""
+        shown = (self.value, self.floor, self.ratio, *(self.peers.get(name) for name in peers))
         return self.name, *("–" if one is None else str(one) for one in shown)
 
 
@@ -86,8 +86,10 @@ def summarize(runs: Iterable[list[Figure]]) -> list[Row]:
         assert value is not None
         floor = _spread(figure.floor for figure in figures)
         ratio = _spread(figure.ratio for figure in figures)
-        peer = _spread(figure.peer for figure in figures)
-        rows.append(Row(name, value, floor, ratio, peer))
+        named = {peer for figure in figures for peer in figure.peers}
+        peers = {peer: _spread(figure.peers.get(peer) for figure in figures) for peer in named}
+        known = {peer: spread for peer, spread in peers.items() if spread is not None}
+        rows.append(Row(name, value, floor, ratio, known))
     return rows
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from machine import describe
 from options import Options
-from table import COLUMNS, Section, told
+from table import Section, told
 
 __all__ = ["write"]
 
@@ -53,14 +53,13 @@ def _machine(seconds: float) -> Iterator[str]:
 
 def _section(section: Section) -> str:
     lines = [f"## {section.title}", "", f"Floor: {section.floor}."]
-    if section.peer:
-        lines.append(f"Peer: {section.peer}.")
+    lines += [f"{name}: {what}." for name, what in section.peers.items()]
     lines += [
         f"Runs: {section.runs}.",
         "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"|{'---|' * len(COLUMNS)}",
-        *(f"| {' | '.join(row.cells())} |" for row in section.rows),
+        f"| {' | '.join(section.columns)} |",
+        f"|{'---|' * len(section.columns)}",
+        *(f"| {' | '.join(cells)} |" for cells in section.cells()),
         "",
     ]
     return "\n".join(lines)

@@ -40,19 +40,24 @@ class Child:
         self._process = process
         self._seen = psutil.Process(process.pid)
 
-    async def line(self, start: str) -> str:
+    async def line(self, start: str, *, within: float = _PATIENCE) -> str:
         """Wait for the line that starts so; return the rest of it."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(within):
             async for raw in self._process.stdout:
                 text = raw.decode().strip()
                 if text.startswith(start):
                     return text.removeprefix(start).strip()
         raise RuntimeError(f"process {self._process.pid} ended before it said {start!r}")
 
-    async def told(self) -> Any:
+    async def told(self, *, within: float = _PATIENCE) -> Any:
         """Wait for the process to print its result as JSON."""
-        return json.loads("{" + await self.line("{"))
+        return json.loads("{" + await self.line("{", within=within))
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
 
     @property
     def cpu(self) -> float:

@@ -3,7 +3,7 @@
 bench/run.py                    every scenario, in about six minutes
 bench/run.py herd punctuality   some of them
 bench/run.py --full             the large sizes as well
-bench/run.py --write            and write docs/benchmarks.md
+bench/run.py --write            and write docs/benchmarks.md, with --full docs/capacity.md too
 """
 
 from __future__ import annotations
@@ -15,13 +15,26 @@ import sys
 import time
 from types import ModuleType
 
+import capacity
 import page
 from figures import Figure, summarize
 from options import Options
 from rich.console import Console
 from table import Section, show
 
-NAMES = ("punctuality", "herd", "fan_out", "loss", "planning", "ledger", "idle", "start")
+NAMES = (
+    "punctuality",
+    "herd",
+    "nodes",
+    "profile",
+    "fan_out",
+    "loss",
+    "planning",
+    "ledger",
+    "idle",
+    "growth",
+    "start",
+)
 _ERRORS = Console(stderr=True)
 
 
@@ -33,6 +46,7 @@ def main() -> int:
     seconds = time.monotonic() - began
     show(sections, options)
     if wanted.write:
+        capacity.write(sections, options)
         page.write(sections, options, seconds)
     _ERRORS.print(f"{seconds:.0f} s")
     return 1 if options.wrong else 0
@@ -61,9 +75,9 @@ async def _run(name: str, options: Options, repeat: int | None) -> Section:
         began = time.monotonic()
         runs.append(await scenario.measure(options))
         _ERRORS.print(f"{name} {number + 1}/{times}: {time.monotonic() - began:.0f} s", style="dim")
-    peer = getattr(scenario, "PEER", None)
+    peers = getattr(scenario, "PEERS", {})
     samples = times * getattr(scenario, "SAMPLES", 1)
-    return Section(scenario.TITLE, scenario.FLOOR, peer, samples, summarize(runs))
+    return Section(scenario.TITLE, scenario.FLOOR, peers, samples, summarize(runs))
 
 
 if __name__ == "__main__":

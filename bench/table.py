@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from figures import Row
@@ -11,9 +12,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["COLUMNS", "Section", "show", "told"]
+__all__ = ["Section", "show", "told"]
 
-COLUMNS = ("figure", "DingBell", "floor", "DingBell ÷ floor", "peer")
+_COLUMNS = ("figure", "DingBell", "floor", "DingBell ÷ floor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,18 @@ class Section:
 
     title: str
     floor: str
-    peer: str | None
+    peers: Mapping[str, str]
     runs: int
     rows: list[Row]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What stands above the rows."""
+        return (*_COLUMNS, *self.peers)
+
+    def cells(self) -> Iterator[tuple[str, ...]]:
+        """Every row as it is shown."""
+        return (row.cells(self.peers) for row in self.rows)
 
 
 def told(sentences: list[str]) -> list[str]:
@@ -36,14 +46,16 @@ def show(sections: list[Section], options: Options) -> None:
     """Print everything."""
     console = Console()
     for section in sections:
-        table = Table(*COLUMNS, box=SIMPLE_HEAD, title=section.title, title_justify="left")
+        table = Table(*section.columns, box=SIMPLE_HEAD, title=section.title, title_justify="left")
         for column in table.columns[1:]:
             column.justify = "right"
-        for row in section.rows:
-            table.add_row(*row.cells())
+        for cells in section.cells():
+            table.add_row(*cells)
         console.print(table)
-        peer = f"; peer: {section.peer}" if section.peer else ""
-        console.print(f"  median (min–max) of {section.runs}; floor: {section.floor}{peer}\n")
+        console.print(f"  median (min–max) of {section.runs}; floor: {section.floor}")
+        for name, what in section.peers.items():
+            console.print(f"  {name}: {what}")
+        console.print()
     for text in told(options.remarks):
         console.print(f"remark: {text}", markup=False)
     for text in told(options.wrong):

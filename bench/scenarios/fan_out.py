@@ -23,8 +23,34 @@ async def measure(options: Options) -> list[Figure]:
     """Scaled limits, so that it does not take minutes; with `full` the documented ones as well."""
     figures = await _measure(2_000, calls=5, people=2_000, options=options)
     if options.full:
-        figures += await _measure(6_000, calls=20, people=5_000, options=options)
-    return figures
+        figures += await _measure(20_000, calls=20, people=5_000, options=options)
+    return figures + await _work(20_000)
+
+
+async def _work(size: int) -> list[Figure]:
+    """What the people cost who are sent to by the hundred, from the plan to the receipts."""
+    async with open_stage(people=size) as stage:
+        ((_, app_id),) = await put_apps(stage)
+        await put_people(stage)
+        async with stage.node(calls_per_second="1000", people_per_minute="1000000") as node:
+            cpu, database = node.cpu, stage.database_cpu()
+            due = math.ceil(time.time()) + 4.0
+            await put_schedules(stage, [("all", app_id, _spec(due))], due)
+
+            async def settled() -> bool:
+                return bool(
+                    await stage.value("select exists (select from firings where state = 'settled')")
+                )
+
+            await reached(settled, within=60, every=0.2)
+            cpu, database = node.cpu - cpu, stage.database_cpu() - database
+    scale = 100_000 / size
+    return [
+        Figure("100 people a call, no pace: CPU of the node, s per 100,000 people", cpu * scale),
+        Figure(
+            "100 people a call, no pace: CPU of PostgreSQL, s per 100,000 people", database * scale
+        ),
+    ]
 
 
 async def _measure(size: int, *, calls: int, people: int, options: Options) -> list[Figure]:

@@ -107,8 +107,14 @@ async def measure(options: Options) -> list[Figure]:
         await _fill(stage, app_id, rest, _PART)
         found = await _answer(stage, rest[len(rest) // 2], options)
         seconds = time.monotonic() - began
+        size = await stage.value(
+            "select pg_total_relation_size('deliveries') + pg_total_relation_size('batches')"
+        )
     options.remarks.append(f"ledger: {rows:,} rows were put in and asked for in {seconds:.0f} s")
-    return [Figure(f"{rows:,} rows: {name}", found[name], floor[name]) for name in found]
+    return [
+        *(Figure(f"{rows:,} rows: {name}", found[name], floor[name]) for name in found),
+        Figure(f"{rows:,} rows: bytes a person in a firing, with indexes", size / rows),
+    ]
 
 
 async def _execute(stage: Stage, statement: str, *arguments: object) -> None:

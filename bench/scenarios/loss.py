@@ -21,10 +21,10 @@ from dingbell.operations import reports
 
 TITLE = "loss: one notice to many people, and how many of them never got it"
 FLOOR = "the earliest schedule that overfills no window, computed; nobody is lost"
-PEER = (
-    "a plain loop such as a tutorial would write: one token, 100 userids a call, one call after "
+PEERS = {
+    "plain loop": "such as a tutorial would write: one token, 100 userids a call, one call after "
     "the other, `errcode: 0` taken for delivered; a sandbox of its own with the same limits"
-)
+}
 REPEAT = 1
 
 _CALLS = 20
@@ -109,13 +109,17 @@ def _compare(size: int, people: int, ours: _Outcome, plain: _Outcome) -> list[Fi
     batches = _batches(size)
     end = earliest_end(batches, calls=_CALLS, people=people)
     return [
-        Figure(f"{name}: people who never got it", size - ours.reached, 0, size - plain.reached),
-        Figure(f"{name}: people dropped (143103, 143104)", ours.dropped, 0, plain.dropped),
-        Figure(f"{name}: people believed to have it", ours.believed, size, plain.believed),
-        Figure(f"{name}: send calls", len(ours.calls), batches, len(plain.calls)),
-        Figure(f"{name}: calls for receipts", ours.looks, None, plain.looks),
-        Figure(f"{name}: last call after (s)", ours.last, end, plain.last),
+        _beside(f"{name}: people who never got it", size - ours.reached, 0, size - plain.reached),
+        _beside(f"{name}: people dropped (143103, 143104)", ours.dropped, 0, plain.dropped),
+        _beside(f"{name}: people believed to have it", ours.believed, size, plain.believed),
+        _beside(f"{name}: send calls", len(ours.calls), batches, len(plain.calls)),
+        _beside(f"{name}: calls for receipts", ours.looks, None, plain.looks),
+        _beside(f"{name}: last call after (s)", ours.last, end, plain.last),
     ]
+
+
+def _beside(name: str, ours: float, floor: float | None, plain: float) -> Figure:
+    return Figure(name, ours, floor, {"plain loop": plain})
 
 
 def _batches(size: int) -> int:

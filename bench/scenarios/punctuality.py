@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from baseline import run_baseline, sending
+from baseline import run_baseline, run_peer, sending
 from company import Call
 from crowd import put_apps, put_schedules
 from figures import Figure, percentile
@@ -17,7 +18,10 @@ from dingbell.domain.schedule import ScheduleSpec
 
 TITLE = "punctuality: schedules `every: 1s`, lateness at DingTalk"
 FLOOR = "raw aiohttp loop that sends at the same instants of the second, nothing kept"
-PEER = "the tutorial's loop: wakes once a second, compares the formatted clock, sends in turn"
+PEERS = {
+    "APScheduler": "3.11, AsyncIOScheduler, interval jobs in PostgreSQL, aiohttp",
+    "tutorial": "its loop: wakes once a second, compares the formatted clock, sends in turn",
+}
 REPEAT = 2
 
 _APPS = 10
@@ -63,19 +67,32 @@ async def _measure(schedules: int, seconds: int, options: Options) -> list[Figur
         ours = _Lateness.of(await _ours(stage, schedules, seconds, options), expected)
         options.remarks.extend(stage.complaints())
         raw = _Lateness.of(await _other(stage, "beat", schedules, seconds), expected)
-        taught = _Lateness.of(await _other(stage, "tutorial", schedules, seconds), expected)
+        others = {"tutorial": await _other(stage, "tutorial", schedules, seconds)}
+        if (theirs := await _apscheduler(stage, schedules, seconds, options)) is not None:
+            others["APScheduler"] = theirs
+        peers = {name: _Lateness.of(calls, expected) for name, calls in others.items()}
     if ours.missed:
         options.wrong.append(f"punctuality: {ours.missed} of {expected} missed")
     if min(ours.late, default=0.0) < 0:
         options.remarks.append(f"punctuality: a call came {-min(ours.late) * 1_000:.1f} ms early")
     name = f"{schedules}/s"
     return [
-        Figure(f"{name}: p50 (ms)", ours.at(0.5), raw.at(0.5), taught.at(0.5)),
-        Figure(f"{name}: p99 (ms)", ours.at(0.99), raw.at(0.99), taught.at(0.99)),
-        Figure(f"{name}: latest (ms)", ours.at(1), raw.at(1), taught.at(1)),
-        Figure(f"{name}: within 50 ms (%)", ours.prompt, raw.prompt, taught.prompt),
-        Figure(f"{name}: missed", ours.missed, raw.missed, taught.missed),
+        _row(f"{name}: p50 (ms)", ours, raw, peers, lambda one: one.at(0.5)),
+        _row(f"{name}: p99 (ms)", ours, raw, peers, lambda one: one.at(0.99)),
+        _row(f"{name}: latest (ms)", ours, raw, peers, lambda one: one.at(1)),
+        _row(f"{name}: within 50 ms (%)", ours, raw, peers, lambda one: one.prompt),
+        _row(f"{name}: missed", ours, raw, peers, lambda one: one.missed),
     ]
+
+
+def _row(
+    name: str,
+    ours: _Lateness,
+    raw: _Lateness,
+    peers: dict[str, _Lateness],
+    ask: Callable[[_Lateness], float],
+) -> Figure:
+    return Figure(name, ask(ours), ask(raw), {peer: ask(late) for peer, late in peers.items()})
 
 
 async def _ours(stage: Stage, schedules: int, seconds: int, options: Options) -> list[Call]:
@@ -109,4 +126,15 @@ async def _other(stage: Stage, program: str, schedules: int, seconds: int) -> li
     await stage.company.begin()
     order = await sending(stage.company, schedules, seconds=seconds)
     await run_baseline(program, stage.folder, order)
+    return await stage.company.calls()
+
+
+async def _apscheduler(
+    stage: Stage, schedules: int, seconds: int, options: Options
+) -> list[Call] | None:
+    """The same with APScheduler; None where it is not installed."""
+    await stage.company.begin()
+    order = await sending(stage.company, schedules, seconds=seconds, dsn=stage.dsn)
+    if await run_peer("apscheduler_peer.py", "beat", stage.folder, order, options) is None:
+        return None
     return await stage.company.calls()

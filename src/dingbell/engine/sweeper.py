@@ -13,8 +13,8 @@ from dingbell.clients import CALL_TIMEOUT
 from dingbell.domain.lifecycle import Firing
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.context import Context, plan_job, release_job, report_job, track_job
-from dingbell.store import calls, claims, firings, holds, jobs, nodes, tracking
-from dingbell.store.connection import AWAY, Connection, transaction
+from dingbell.store import calls, claims, firings, forgotten, holds, jobs, nodes, tracking
+from dingbell.store.connection import AWAY, Connection
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sweeper"]
@@ -31,6 +31,7 @@ _RELEASE_LATE = timedelta(seconds=5)
 # A firing whose planning ended this often without a word is set aside.
 _MOST_TRIES = 4
 _LOG_KEPT = timedelta(hours=6)
+_PRUNE_EVERY = 60.0
 
 
 class Sweeper:
@@ -38,6 +39,7 @@ class Sweeper:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._prune_at = float("-inf")
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -52,23 +54,49 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Sweep once, unless another node is at it."""
-        async with transaction(self._context.pool) as connection:
+        async with self._context.pool.acquire() as connection:
+            if await forgotten.anything(connection, self._late()):
+                await self._sweep(connection)
+        await self._prune()
+
+    async def _sweep(self, connection: Connection) -> None:
+        async with connection.transaction():
             if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
                 return
             woken = await self._wake(connection)
             if self._context.lease.judges and await nodes.leases_can_be_judged(connection):
                 woken += await self._bury(connection)
-            await jobs.prune_log(connection, self._context.clock.now() - _LOG_KEPT)
         if woken:
             log(Event.ROWS_WOKEN, level=logging.WARNING, rows=woken)
 
-    async def _wake(self, connection: Connection) -> int:
+    def _late(self) -> forgotten.Late:
         now = self._context.clock.now()
-        waves = await claims.late_waves(connection, now - _SEND_LATE)
-        looks = await tracking.late_looks(connection, now - _LOOK_LATE)
-        settling = await firings.settling_lost(connection, now - _SETTLE_LATE)
-        recalls = await firings.recalls_lost(connection, now - _RECALL_LATE)
-        held = await holds.overdue(connection, now - _RELEASE_LATE)
+        return forgotten.Late(
+            slots=now - _SEND_LATE,
+            looks=now - _LOOK_LATE,
+            ends=now - _SETTLE_LATE,
+            recalls=now - _RECALL_LATE,
+            holds=now - _RELEASE_LATE,
+            plans=now - firings.PLANNING_SILENCE,
+            calls=now - _CALL_LATE,
+        )
+
+    async def _prune(self) -> None:
+        """Delete steps of PgQueuer's log now and then, until nothing old is left."""
+        now = self._context.clock.monotonic()
+        if now < self._prune_at:
+            return
+        async with self._context.pool.acquire() as connection:
+            deleted = await jobs.prune_log(connection, self._context.clock.now() - _LOG_KEPT)
+        self._prune_at = now + (0 if deleted else _PRUNE_EVERY)
+
+    async def _wake(self, connection: Connection) -> int:
+        now, late = self._context.clock.now(), self._late()
+        waves = await claims.late_waves(connection, late.slots)
+        looks = await tracking.late_looks(connection, late.looks)
+        settling = await firings.settling_lost(connection, late.ends)
+        recalls = await firings.recalls_lost(connection, late.recalls)
+        held = await holds.overdue(connection, late.holds)
         await jobs.enqueue(
             connection,
             [
@@ -108,7 +136,7 @@ class Sweeper:
         """Take over what dead nodes were sending: nobody knows what of it arrived."""
         dead = await nodes.dead(connection)
         now = self._context.clock.now()
-        orphans = await claims.orphans(connection, dead, before=now - _CALL_LATE)
+        orphans = await claims.orphans(connection, dead, before=self._late().calls)
         await calls.lose(connection, [row["id"] for row in orphans], arrives_within=CALL_TIMEOUT)
         for row in orphans:
             lost = Lost(

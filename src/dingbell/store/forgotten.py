@@ -1,0 +1,60 @@
+"""What nobody has moved for too long, asked in one statement: an idle cluster asks little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dingbell.store.connection import Connection
+
+__all__ = ["Late", "anything"]
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Since when something of each kind should have moved.
+
+    Attributes:
+        slots: of queued batches.
+        looks: of batches that are to be looked at.
+        ends: of firings that should have come to their end; those still on their way count too.
+        recalls: of recalls that were asked for.
+        holds: of firings that should have been let go.
+        plans: when firings that are due were touched last.
+        calls: of batches that are being sent.
+    """
+
+    slots: datetime
+    looks: datetime
+    ends: datetime
+    recalls: datetime
+    holds: datetime
+    plans: datetime
+    calls: datetime
+
+
+async def anything(connection: Connection, late: Late) -> bool:
+    """Whether anything may have been forgotten, or a node has died."""
+    found: bool = await connection.fetchval(
+        """
+        select exists (select from batches where state = 'queued' and slot_at < $1)
+            or exists (select from batches where next_look_at < $2)
+            or exists (select from firings where state in ('planned', 'sending')
+                       and coalesce(started_at, planned_at) < $3)
+            or exists (select from firings where recall_asked_at < $4)
+            or exists (select from firings where state = 'held' and held_until < $5)
+            or exists (select from firings where state = 'due' and touched_at < $6)
+            or exists (select from nodes where lease_until < clock_timestamp())
+            or exists (select from batches b where owner is not null
+                       and ((state = 'sending' and sent_at < $7)
+                            or not exists (select from nodes n where n.id = b.owner)))
+        """,
+        late.slots,
+        late.looks,
+        late.ends,
+        late.recalls,
+        late.holds,
+        late.plans,
+        late.calls,
+    )
+    return found
