@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import asyncpg
 
 from dingbell.bootstrap import Service
 from dingbell.clock import VirtualClock
@@ -257,6 +260,42 @@ async def test_a_firing_whose_planning_never_ends_is_quarantined(
         found = await final(desk, firing_id)
     assert found["state"] == Firing.FAILED
     assert "quarantined" in found["reason"]
+
+
+async def test_a_database_that_fails_is_no_try_of_a_firing(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    firing_id = await schedules_run(desk)
+
+    async def execute(statement: str) -> None:
+        async with desk.pool.acquire() as connection:
+            await connection.execute(statement)
+
+    async def tried_once() -> bool:
+        async with desk.pool.acquire() as connection:
+            return bool(await connection.fetchval("select tries = 1 from firings"))
+
+    await execute(
+        "create function no_room() returns trigger language plpgsql as "
+        "$$ begin raise exception 'no room' using errcode = '53100'; end $$"
+    )
+    await execute("create trigger no_room before insert on batches execute function no_room()")
+    async with run_service() as service:
+        for _ in range(6):
+            with suppress(asyncpg.DiskFullError):
+                await service.node._planner.plan([firing_id])
+            await until(tried_once)
+            await execute("update firings set touched_at = touched_at - interval '1 min'")
+        await until(lambda: _said_no_room(service))
+        await execute("drop trigger no_room on batches")
+        found = await final(desk, firing_id)
+    await execute("drop function no_room")
+    assert found["state"] == "settled"
+    assert len(await truth.calls()) == 1
+
+
+async def _said_no_room(service: Service) -> bool:
+    return service.node.trouble == "no room"
 
 
 async def test_a_function_makes_its_message_when_it_is_prepared(

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
+from typing import Any
 
 from dingbell.domain.budget import end_of_month, month_of
 from dingbell.domain.duration import format_duration
@@ -34,6 +34,7 @@ from dingbell.telemetry import Event, log
 __all__ = ["Planner"]
 
 _TOUCH_EVERY = 3.0
+_FORGIVE_AGAIN = 1.0
 _OVER_THE_LINE = f"{BUDGET} bulk is held above the org's line until the month ends"
 
 
@@ -50,7 +51,10 @@ class Planner:
         However long the function takes, jobs of others need not wait for it. If this node dies the
         sweeper wakes them.
         """
-        task = asyncio.create_task(self._plan_quietly(firing_ids))
+        self._begin(self._plan_quietly(firing_ids))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._apart.add(task)
         task.add_done_callback(self._apart.discard)
 
@@ -68,6 +72,14 @@ class Planner:
 
     async def plan(self, firing_ids: Sequence[int]) -> None:
         """Plan those of the firings that are still due; a repeat does nothing."""
+        try:
+            await self._plan(firing_ids)
+        except AWAY:
+            # It was the database that failed, and the firings are no poison for that.
+            self._begin(self._forgive(firing_ids))
+            raise
+
+    async def _plan(self, firing_ids: Sequence[int]) -> None:
         context = self._context
         async with transaction(context.pool) as connection:
             due = await firings.begin_planning(connection, firing_ids, context.clock.now())
@@ -88,18 +100,19 @@ class Planner:
             touching.cancel()
         drafted = [entry for entry in tried if entry is not None]
         if drafted:
-            try:
-                await self._write(drafted)
-            except AWAY:
-                await self._forgive(firing_ids)
-                raise
+            await self._write(drafted)
             await self._warm(drafted)
 
     async def _forgive(self, firing_ids: Sequence[int]) -> None:
-        """Take back the try: the database failed, and the firings are no poison for that."""
-        with suppress(*AWAY):
-            async with self._context.pool.acquire() as connection:
-                await firings.forgive(connection, firing_ids)
+        """Take back a try when the database is there again; who dies meanwhile has died once."""
+        while True:
+            try:
+                async with self._context.pool.acquire() as connection:
+                    await firings.forgive(connection, firing_ids)
+            except AWAY:
+                await self._context.clock.sleep(_FORGIVE_AGAIN)
+            else:
+                return
 
     async def _touch(self, firing_ids: list[int]) -> None:
         """Show that these firings are being planned, however long an author's function takes."""
