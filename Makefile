@@ -25,9 +25,10 @@ demo: $(READY) ## a company, a notice, its delivery; ARGS=--once exits when told
 test: $(READY) ## all tests; ARGS=… goes to pytest
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-chaos: $(READY) ## a monkey among three nodes, two minutes each with twenty seeds; ARGS=… goes to pytest
-	$(BIN)/python -m pytest tests/crash/test_monkey.py --chaos-seeds 20 --chaos-seconds 120 \
-	  --chaos-firings 1000 --chaos-people 100 --chaos-nodes 3 $(ARGS)
+chaos: $(READY) ## a monkey among three nodes, twenty times, and a death at every commit; ARGS=…
+	$(BIN)/python -m pytest tests/crash/test_monkey.py tests/crash/test_failpoints.py \
+	  --chaos-seeds 20 --chaos-seconds 120 --chaos-firings 1000 --chaos-people 100 \
+	  --chaos-nodes 3 --chaos-failpoints 0 $(ARGS)
 
 check: $(READY) ## style, types, imports, generated docs
 	$(BIN)/ruff format --check .

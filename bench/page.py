@@ -23,14 +23,14 @@ the same pretend DingTalk: read the ratio, for the seconds depend on the machine
 PostgreSQL and the measuring process share its cores and speak over the loopback device without TLS.
 Each run has a new sandbox, a new node process (`dingbell serve`) and a new embedded PostgreSQL with
 its durable settings (`fsync` and `synchronous_commit` on). Cells are medians of the runs, with the
-least and the most in brackets; ratios are taken within a run.
+least and the most in brackets; ratios are taken within a run. Peers run once.
 """
 _REPEAT = """\
 ## How to repeat
 
-    make bench                          # every scenario, in about six minutes
+    make bench                          # every scenario, in about ten minutes
     make bench ARGS="herd idle"         # some of them
-    make bench ARGS=--full              # the large sizes as well
+    make bench ARGS=--full              # the large sizes as well, in about half an hour
     make bench ARGS="--repeat 9 --write"
 """
 

@@ -1,8 +1,8 @@
 """`make bench`: the path measured side by side with the floor, in one run.
 
-bench/run.py                    every scenario, in about six minutes
+bench/run.py                    every scenario, in about ten minutes
 bench/run.py herd punctuality   some of them
-bench/run.py --full             the large sizes as well
+bench/run.py --full             the large sizes as well, in about half an hour
 bench/run.py --write            and write docs/benchmarks.md, with --full docs/capacity.md too
 """
 
@@ -13,6 +13,7 @@ import asyncio
 import importlib
 import sys
 import time
+from dataclasses import replace
 from types import ModuleType
 
 import capacity
@@ -70,10 +71,11 @@ def _arguments() -> argparse.Namespace:
 async def _run(name: str, options: Options, repeat: int | None) -> Section:
     scenario: ModuleType = importlib.import_module(f"scenarios.{name}")
     runs: list[list[Figure]] = []
-    times = repeat or scenario.REPEAT
+    usual = scenario.REPEAT
+    times = repeat or (getattr(scenario, "REPEAT_FULL", usual) if options.full else usual)
     for number in range(times):
         began = time.monotonic()
-        runs.append(await scenario.measure(options))
+        runs.append(await scenario.measure(replace(options, peers=number == 0)))
         _ERRORS.print(f"{name} {number + 1}/{times}: {time.monotonic() - began:.0f} s", style="dim")
     peers = getattr(scenario, "PEERS", {})
     samples = times * getattr(scenario, "SAMPLES", 1)

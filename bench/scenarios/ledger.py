@@ -21,6 +21,7 @@ FLOOR = (
     "people, 1,000 firings to one person, 20 firings to 1,000 people"
 )
 REPEAT = 2
+REPEAT_FULL = 1
 
 _COMPANY = 100_000
 _PART = 1_000

@@ -17,6 +17,7 @@ from dingbell.domain.schedule import ScheduleSpec
 TITLE = "planning: one firing to the whole company, until its ledger is committed"
 FLOOR = "render, hash and COPY one row a person; no audience, no slots, no index"
 REPEAT = 2
+REPEAT_FULL = 1
 
 # Far ahead, so that nothing is sent while it is measured.
 _DUE_IN = timedelta(hours=2)

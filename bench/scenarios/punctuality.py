@@ -23,6 +23,7 @@ PEERS = {
     "tutorial": "its loop: wakes once a second, compares the formatted clock, sends in turn",
 }
 REPEAT = 2
+REPEAT_FULL = 1
 
 _APPS = 10
 _PROMPT = 0.05
@@ -67,9 +68,7 @@ async def _measure(schedules: int, seconds: int, options: Options) -> list[Figur
         ours = _Lateness.of(await _ours(stage, schedules, seconds, options), expected)
         options.remarks.extend(stage.complaints())
         raw = _Lateness.of(await _other(stage, "beat", schedules, seconds), expected)
-        others = {"tutorial": await _other(stage, "tutorial", schedules, seconds)}
-        if (theirs := await _apscheduler(stage, schedules, seconds, options)) is not None:
-            others["APScheduler"] = theirs
+        others = await _others(stage, schedules, seconds, options) if options.peers else {}
         peers = {name: _Lateness.of(calls, expected) for name, calls in others.items()}
     if ours.missed:
         options.wrong.append(f"punctuality: {ours.missed} of {expected} missed")
@@ -129,12 +128,13 @@ async def _other(stage: Stage, program: str, schedules: int, seconds: int) -> li
     return await stage.company.calls()
 
 
-async def _apscheduler(
+async def _others(
     stage: Stage, schedules: int, seconds: int, options: Options
-) -> list[Call] | None:
-    """The same with APScheduler; None where it is not installed."""
+) -> dict[str, list[Call]]:
+    """The same with what else could be taken; those that are installed."""
+    found = {"tutorial": await _other(stage, "tutorial", schedules, seconds)}
     await stage.company.begin()
     order = await sending(stage.company, schedules, seconds=seconds, dsn=stage.dsn)
-    if await run_peer("apscheduler_peer.py", "beat", stage.folder, order, options) is None:
-        return None
-    return await stage.company.calls()
+    if await run_peer("apscheduler_peer.py", "beat", stage.folder, order, options) is not None:
+        found["APScheduler"] = await stage.company.calls()
+    return found
