@@ -195,7 +195,7 @@ def _simulation(m: _Measured) -> Iterator[str]:
 {_minutes(sum(calls) * _ADDRESS_SECONDS / _ADDRESS_CALLS / 60)} |
 | one node's Python core | {_minutes(sum(calls) / m.calls / 60)} |
 | planning, on one node | {_minutes(sum(sizes) / m.planned / 60)} |
-| one core of PostgreSQL, all looks included | {_minutes(sum(sizes) * m.person / 60)} |
+| one core of PostgreSQL, until all receipts are there | {_minutes(sum(sizes) * m.person / 60)} |
 
 All together, minute by minute, with a node for each address and a PostgreSQL of {_CORES} cores:
 

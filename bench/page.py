@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +24,7 @@ Each run has a new sandbox, a new node process (`dingbell serve`) and a new embe
 its durable settings (`fsync` and `synchronous_commit` on). Cells are medians of the runs, with the
 least and the most in brackets; ratios are taken within a run. Peers run once.
 """
+_REMARKS = "Remarks of the last run"
 _REPEAT = """\
 ## How to repeat
 
@@ -35,27 +35,33 @@ _REPEAT = """\
 """
 
 
-def write(sections: list[Section], options: Options, seconds: float) -> None:
-    """Write docs/benchmarks.md."""
-    blocks = [_INTRODUCTION, *_machine(seconds), *(_section(one) for one in sections)]
+def write(sections: list[Section], options: Options) -> None:
+    """Write docs/benchmarks.md; sections of scenarios that were not run stay as they are."""
+    blocks = _kept() | {section.title: _section(section) for section in sections}
     if remarks := told(options.wrong + options.remarks):
-        blocks.append("## Remarks\n\n" + "".join(f"* {_plain(text)}\n" for text in remarks))
-    blocks.append(_REPEAT)
-    _PAGE.parent.mkdir(exist_ok=True)
-    _PAGE.write_text("\n".join(blocks), encoding="utf-8")
+        blocks[_REMARKS] = f"## {_REMARKS}\n\n" + "".join(f"* {_plain(x)}\n" for x in remarks)
+    if _REMARKS in blocks:
+        blocks[_REMARKS] = blocks.pop(_REMARKS)
+    text = "\n".join([_INTRODUCTION, _machine(), *blocks.values(), _REPEAT])
+    _PAGE.write_text(text, encoding="utf-8")
 
 
-def _machine(seconds: float) -> Iterator[str]:
-    measured = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, in {seconds:.0f} s"
-    rows = {"measured": measured, **describe()}
-    yield "| | |\n|---|---|\n" + "".join(f"| {k} | {v} |\n" for k, v in rows.items())
+def _kept() -> dict[str, str]:
+    """The sections of the page as it is, by title, in their order."""
+    _, *parts = _PAGE.read_text(encoding="utf-8").split("\n## ") if _PAGE.exists() else ("",)
+    titled = {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in parts}
+    return {title: text for title, text in titled.items() if not _REPEAT.startswith(f"## {title}")}
+
+
+def _machine() -> str:
+    return "| | |\n|---|---|\n" + "".join(f"| {k} | {v} |\n" for k, v in describe().items())
 
 
 def _section(section: Section) -> str:
     lines = [f"## {section.title}", "", f"Floor: {section.floor}."]
     lines += [f"{name}: {what}." for name, what in section.peers.items()]
     lines += [
-        f"Runs: {section.runs}.",
+        f"Runs: {section.runs}; measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
         "",
         f"| {' | '.join(section.columns)} |",
         f"|{'---|' * len(section.columns)}",

@@ -48,7 +48,7 @@ def main() -> int:
     show(sections, options)
     if wanted.write:
         capacity.write(sections, options)
-        page.write(sections, options, seconds)
+        page.write(sections, options)
     _ERRORS.print(f"{seconds:.0f} s")
     return 1 if options.wrong else 0
 

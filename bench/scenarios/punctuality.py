@@ -28,7 +28,8 @@ REPEAT_FULL = 1
 _APPS = 10
 _PROMPT = 0.05
 _TEXT = '{{ schedule }} {{ due | date("%Y-%m-%dT%H:%M:%S%z") }}'
-_HEAD_START = 4.0
+# A minute of occurrences is prepared ahead, for all schedules at once in the first seconds.
+_HEAD_START = 6.0
 
 
 @dataclass(frozen=True, slots=True)

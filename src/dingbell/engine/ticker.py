@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
+from math import floor
 
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import Verdict, review
@@ -88,8 +89,8 @@ class Ticker:
         created = await firings.create(connection, made, now)
         to_plan: dict[str | None, list[int]] = {}
         held: list[tuple[int, firings.NewFiring]] = []
-        # Those of one org are planned, and sent, together.
-        for firing_id, firing in sorted(created, key=lambda one: one[1].org):
+        # Those of one second, and of them those of one org, are planned, and sent, together.
+        for firing_id, firing in sorted(created, key=_place):
             if firing.state is Firing.DUE:
                 to_plan.setdefault(firing.function, []).append(firing_id)
                 log(Event.FIRING_CREATED, level=logging.DEBUG, firing=firing_id)
@@ -181,6 +182,12 @@ def _firing(
         held_until=held_until,
         requested_by=schedule.requested_by,
     )
+
+
+def _place(one: tuple[int, firings.NewFiring]) -> tuple[int, str]:
+    """Where a firing stands among those that are planned."""
+    _, firing = one
+    return floor(firing.due_at.timestamp()), firing.org
 
 
 def _chunks(ids: list[int], size: int) -> Iterator[list[int]]:
