@@ -29,7 +29,7 @@ _APPS = 10
 _PROMPT = 0.05
 _TEXT = '{{ schedule }} {{ due | date("%Y-%m-%dT%H:%M:%S%z") }}'
 # A minute of occurrences is prepared ahead, for all schedules at once in the first seconds.
-_HEAD_START = 6.0
+_HEAD_START = 10.0
 
 
 @dataclass(frozen=True, slots=True)
