@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("firings", 12, "how many firings come due meanwhile"),
         ("people", 60, "how many people each goes to"),
         ("nodes", 2, "how many nodes there are"),
-        ("failpoints", 6, "at how many commits a node dies; 0 is at all"),
+        ("failpoints", 4, "at how many commits a node dies; 0 is at all"),
     ):
         parser.addoption(f"--chaos-{name}", type=int, default=default, help=what)
 
