@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import signal
 from datetime import datetime
 from pathlib import Path
 
@@ -141,7 +140,7 @@ class TestWithoutNode:
         order = ["send", "--to", "users:a", "--text", "x"]
         with place.running(*order, **dead) as send:
             eventually(lambda: "will be made again: unreachable" in send.log.read_text())
-            send.end(signal.SIGKILL)
+            send.end()
         (waiting, *_) = place.json("firings", "list")
         assert (waiting["state"], waiting["totals"]) == ("sending", {"planned": 1})
         canceled = place.json("firings", "cancel", waiting["id"])
