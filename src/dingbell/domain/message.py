@@ -45,6 +45,12 @@ def _compiled(template: str) -> Template:
     return _environment().from_string(template)
 
 
+@lru_cache(maxsize=4_096)
+def _names_in(template: str) -> frozenset[str]:
+    """The variables a template uses."""
+    return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
+
+
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -137,12 +143,9 @@ class Message:
         """The content as it was written."""
         return self.content
 
-    def _variables(self) -> set[str]:
-        environment = _environment()
-        found: set[str] = set()
-        for text in filter(_is_template, _strings(self.content)):
-            found |= meta.find_undeclared_variables(environment.parse(text))
-        return found
+    def _variables(self) -> frozenset[str]:
+        templates = filter(_is_template, _strings(self.content))
+        return frozenset().union(*map(_names_in, templates))
 
     def _check_templates(self) -> None:
         try:
