@@ -70,7 +70,7 @@ async def put_schedules(
     """Store schedules (name, app id, spec) that are due first at an instant; wake the tickers."""
     due = datetime.fromtimestamp(due_at, UTC)
     now = datetime.now(UTC)
-    ahead = ScheduleSpec.model_validate(rows[0][2]).prepare_ahead if rows else timedelta(0)
+    ahead = ScheduleSpec.model_validate(rows[0][2]).lead if rows else timedelta(0)
     async with transaction(stage.desk.pool) as connection:
         await connection.execute(
             """

@@ -72,6 +72,23 @@ async def test_an_occurrence_is_made_ahead_of_time_and_only_once(desk: Desk) -> 
     assert (await schedules.show(at, "daily"))["next_due_at"] == "2026-11-25T16:00:00+08:00"
 
 
+async def test_it_is_prepared_between_two_seconds_and_with_zero_at_the_instant(desk: Desk) -> None:
+    at, clock, ticker = at_virtual(desk, NOON)
+    await schedules.put(at, "ahead", spec({"once": "2026-11-24 12:02"}), source="yaml")
+    at_once = spec({"once": "2026-11-24 12:02"}, prepare_ahead=0)
+    await schedules.put(at, "at once", at_once, source="yaml")
+    clock.advance(timedelta(seconds=59.3))
+    assert await ticker.tick() == 0
+    clock.advance(timedelta(seconds=0.1))
+    assert await ticker.tick() == 1
+    assert await states(at, "ahead") == [("12:02:00", "due")]
+    clock.advance(timedelta(seconds=60.5))
+    assert await ticker.tick() == 0
+    clock.advance(timedelta(seconds=0.1))
+    assert await ticker.tick() == 1
+    assert await states(at, "at once") == [("12:02:00", "due")]
+
+
 async def test_two_tickers_at_once_make_each_firing_once(desk: Desk) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     _, other_clock, other = at_virtual(desk, NOON)

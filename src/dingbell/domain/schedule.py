@@ -30,6 +30,8 @@ __all__ = ["NAME_PATTERN", "Policies", "ScheduleSpec"]
 NAME_PATTERN = r"^[\w][\w.\-]{0,99}$"
 # `every` counts from here unless it says so itself, so that a repeated apply changes nothing.
 _EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+08:00")
+# Most is due on a full second, and is called then: it is prepared between two of them.
+_OFF_BEAT = timedelta(milliseconds=600)
 
 
 def _known_zone(name: str) -> str:
@@ -152,6 +154,11 @@ class ScheduleSpec(Policies):
     def trigger(self) -> Trigger:
         """The rule that gives the next instant."""
         return parse_trigger(self.when, zone=parse_zone(self.timezone), anchor=_EPOCH)
+
+    @property
+    def lead(self) -> timedelta:
+        """How long before the due instant a node wakes to prepare it."""
+        return self.prepare_ahead + _OFF_BEAT if self.prepare_ahead else self.prepare_ahead
 
     def grace(self) -> timedelta:
         """How late an occurrence may still be sent."""

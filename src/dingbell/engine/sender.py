@@ -18,6 +18,7 @@ from dingbell.engine.callslots import CallSlots
 from dingbell.engine.claiming import claim
 from dingbell.engine.context import Context
 from dingbell.engine.outcomes import Outcome, Outcomes
+from dingbell.engine.turns import Turns
 from dingbell.store import claims
 from dingbell.store.claims import Claimed, Queued
 from dingbell.telemetry import Event, log
@@ -27,6 +28,8 @@ __all__ = ["Sender"]
 # Claims commit this long before the slot, so that only the call is left when it strikes.
 CLAIM_LEAD = timedelta(milliseconds=200)
 _CLAIM = 100
+# So many calls of one instant leave in a round of the loop.
+_AT_ONCE = 8
 # A call that did not leave this long after its slot is given back: this host was frozen.
 _STALE = 3.0
 
@@ -38,6 +41,7 @@ class Sender:
         self._context = context
         self._outcomes = outcomes
         self._slots = CallSlots(most_calls)
+        self._turns = Turns(_AT_ONCE)
         self._calls: set[asyncio.Task[None]] = set()
         context.metrics.in_flight.set_function(lambda: len(self._calls))
         self.draining = False
@@ -100,6 +104,7 @@ class Sender:
         try:
             client = await context.clients.of(batch.app_id)
             await context.clock.sleep_until(batch.sent_at)
+            await self._turns.take()
             if context.clock.monotonic() > latest or not context.lease.valid:
                 verdict = not_made(context.clock, "stale")
             else:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 from math import floor
 
 from dingbell.domain.lifecycle import Firing
@@ -25,8 +23,10 @@ from dingbell.telemetry import Event, log
 
 __all__ = ["Ticker"]
 
-_CHUNK = 1_000
-_PLAN_CHUNK = 400
+# Schedules of one transaction, firings of one statement, and of one plan job.
+_CHUNK = 400
+# So many specifications are read before others have a turn.
+_READ_AT_ONCE = 20
 _LONGEST_SLEEP = 30.0
 # A due schedule that is locked by somebody else is asked for again after this.
 _SHORTEST_SLEEP = 0.005
@@ -71,7 +71,9 @@ class Ticker:
             quiet = await rules.quiet_hours(connection)
             made: list[firings.NewFiring] = []
             steps: list[tuple[int, datetime | None, datetime | None]] = []
-            for schedule in due:
+            for place, schedule in enumerate(due):
+                if place % _READ_AT_ONCE == 0:
+                    await self._context.clock.sleep(0)
                 try:
                     step, occurrences = _occurrences(schedule, now, quiet)
                 except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
@@ -80,7 +82,10 @@ class Ticker:
                 steps.append(step)
                 made += occurrences
             await schedules.advance(connection, steps)
-            await self._create(connection, made, now)
+            # Those of one second, and of them those of one org, are planned, and sent, together.
+            made.sort(key=_place)
+            for start in range(0, len(made), _CHUNK):
+                await self._create(connection, made[start : start + _CHUNK], now)
         return len(due)
 
     async def _create(
@@ -89,8 +94,7 @@ class Ticker:
         created = await firings.create(connection, made, now)
         to_plan: dict[str | None, list[int]] = {}
         held: list[tuple[int, firings.NewFiring]] = []
-        # Those of one second, and of them those of one org, are planned, and sent, together.
-        for firing_id, firing in sorted(created, key=_place):
+        for firing_id, firing in created:
             if firing.state is Firing.DUE:
                 to_plan.setdefault(firing.function, []).append(firing_id)
                 log(Event.FIRING_CREATED, level=logging.DEBUG, firing=firing_id)
@@ -106,11 +110,7 @@ class Ticker:
                 )
         await jobs.enqueue(
             connection,
-            [
-                plan_job(chunk, function)
-                for function, ids in to_plan.items()
-                for chunk in _chunks(ids, _PLAN_CHUNK)
-            ]
+            [plan_job(ids, function) for function, ids in to_plan.items()]
             + [
                 release_job([firing_id], firing.held_until)
                 for firing_id, firing in held
@@ -133,11 +133,11 @@ def _occurrences(
         spec.trigger(),
         schedule.next_due_at,
         now=now,
-        until=now + spec.prepare_ahead,
+        until=now + spec.lead,
         policy=spec.misfire.model_copy(update={"grace": spec.grace()}),
     )
     made = [_firing(schedule, v, *_fate(schedule, spec, v, quiet)) for v in found.verdicts]
-    wake = found.following - spec.prepare_ahead if found.following else None
+    wake = found.following - spec.lead if found.following else None
     return (schedule.id, found.following, wake), made
 
 
@@ -184,13 +184,6 @@ def _firing(
     )
 
 
-def _place(one: tuple[int, firings.NewFiring]) -> tuple[int, str]:
+def _place(firing: firings.NewFiring) -> tuple[int, str]:
     """Where a firing stands among those that are planned."""
-    _, firing = one
     return floor(firing.due_at.timestamp()), firing.org
-
-
-def _chunks(ids: list[int], size: int) -> Iterator[list[int]]:
-    source = iter(ids)
-    while chunk := list(islice(source, size)):
-        yield chunk

@@ -229,7 +229,7 @@ async def pause(desk: Desk, name: str) -> None:
             schedule.id,
             "paused",
             next_due_at=None,
-            prepare_ahead=schedule.parsed().prepare_ahead,
+            lead=schedule.parsed().lead,
             now=desk.clock.now(),
         )
 
@@ -247,7 +247,7 @@ async def resume(desk: Desk, name: str) -> None:
             schedule.id,
             "active",
             next_due_at=spec.trigger().next_after(now),
-            prepare_ahead=spec.prepare_ahead,
+            lead=spec.lead,
             now=now,
         )
 

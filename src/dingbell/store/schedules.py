@@ -113,7 +113,7 @@ async def insert(
         spec.to_dict(),
         spec.function,
         next_due_at,
-        spec.prepare_ahead,
+        spec.lead,
         now,
         by,
         approved,
@@ -148,7 +148,7 @@ async def update(
         spec.to_dict(),
         spec.function,
         next_due_at,
-        spec.prepare_ahead,
+        spec.lead,
         now,
         by,
         approved,
@@ -162,7 +162,7 @@ async def set_state(
     state: str,
     *,
     next_due_at: datetime | None,
-    prepare_ahead: timedelta,
+    lead: timedelta,
     now: datetime,
 ) -> None:
     """Pause or resume a schedule."""
@@ -175,7 +175,7 @@ async def set_state(
         schedule_id,
         state,
         next_due_at,
-        prepare_ahead,
+        lead,
         now,
     )
     await _notify(connection)
