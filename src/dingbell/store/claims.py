@@ -116,24 +116,31 @@ async def of_wave(connection: Connection, wave: int) -> list[Queued]:
 async def candidates(
     connection: Connection, ids: Sequence[int], *, lost_since: datetime
 ) -> list[Candidate]:
-    """Those of the batches that wait, by slot; locks the firings among theirs that are planned."""
+    """Those of the batches that wait, by slot; locks the firings among theirs that are planned.
+
+    Earlier occurrences are looked up one by one, by index: as a join it was now and then done over
+    everything that is prepared, for each batch (0.7 s), while the tables' statistics were young.
+    """
     rows = await connection.fetch(
         f"""
         with beginning as (
             select id, schedule_id, kind, due_at, spec ? 'useless_after' as perishable
             from firings
-            where id in (select firing_id from batches where id = any($1::bigint[]))
+            where id = any(array(select firing_id from batches where id = any($1::bigint[])))
               and state = 'planned'
             order by id for update
         )
         select g.id is not null, f.due_at,
                g.kind is not distinct from 'occurrence' and exists (
-                   select from firings o join batches b on b.firing_id = o.id
-                   where o.schedule_id = g.schedule_id and o.id <> g.id and o.due_at < g.due_at
+                   select from firings o
+                   where o.schedule_id = g.schedule_id and o.due_at < g.due_at
                      and o.kind = 'occurrence' and o.state in ('planned', 'sending')
-                     and b.repairs is null and b.state in ('queued', 'sending')),
+                     and (select true from batches b
+                          where b.firing_id = o.id and b.repairs is null
+                            and b.state in ('queued', 'sending') limit 1)),
                coalesce(g.perishable, false),
-               exists (select from batches l where l.app_id = b.app_id and l.lost_at > $2),
+               exists (select from batches l where l.app_id = b.app_id and l.lost_at > $2
+                       and l.lost_at is not null),
                {_QUEUED}
         from batches b join firings f on f.id = b.firing_id left join beginning g on g.id = f.id
         where b.id = any($1::bigint[]) and b.state = 'queued'
