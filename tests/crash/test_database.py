@@ -84,6 +84,44 @@ def test_statements_that_wait_for_a_long_time_cost_no_node_its_lease(
     assert node_ids(here) == before
 
 
+def test_a_server_without_a_free_connection_is_told_and_what_came_due_is_sent_later(
+    world: OpenWorld, tmp_path: Path
+) -> None:
+    server = EmbeddedServer(tmp_path / "elsewhere")
+    dsn = asyncio.run(server.start())
+    here = world(300, database_url=dsn)
+    address = here.node().wait_for("ready ").split()[0]
+    apply_notice(here, 8)
+
+    async def exhaust() -> str:
+        """Take every connection there is; cut the node's, and see what it says."""
+        first = await asyncpg.connect(dsn)
+        taken = [first]
+        try:
+            await first.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where application_name = 'dingbell'"
+            )
+            deadline = time.monotonic() + 14  # seconds; the notice is due after eight
+            said = ""
+            while time.monotonic() < deadline:
+                with suppress(asyncpg.TooManyConnectionsError):
+                    while True:
+                        taken.append(await asyncpg.connect(dsn))
+                said = said or await asyncio.to_thread(_why, address)
+                await asyncio.sleep(0.1)
+            assert here.ask("calls") == []
+            return said
+        finally:
+            for connection in taken:
+                connection.terminate()
+
+    assert "too many clients" in asyncio.run(exhaust())
+    assert_everybody_once(here, here.settled(90))
+    here.close()
+    asyncio.run(server.stop())
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, with room for an empty database and a little more."""

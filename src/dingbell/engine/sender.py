@@ -26,7 +26,7 @@ from dingbell.telemetry import Event, log
 __all__ = ["Sender"]
 
 # Claims commit this long before the slot, so that only the call is left when it strikes.
-CLAIM_LEAD = timedelta(milliseconds=200)
+CLAIM_LEAD = timedelta(milliseconds=300)
 _CLAIM = 100
 # So many calls of one instant leave in a round of the loop.
 _AT_ONCE = 8
