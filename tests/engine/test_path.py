@@ -46,6 +46,29 @@ async def test_an_occurrence_waits_for_its_instant_and_leaves_at_once(
     assert call["received_at"] >= datetime.fromisoformat(firing["due_at"]).timestamp()
 
 
+async def test_waves_that_wait_for_their_slots_hold_up_nobody(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    """As on a node with notices of many apps, each spread over the same minutes."""
+    due = soon(desk, 12)
+    for number in range(10):
+        await schedules.put(desk, f"s{number}", spec(due, f"later {number}"), source="yaml")
+
+        async def planned(name: str = f"s{number}") -> bool:
+            return [one["state"] for one in await firings_of(desk, name)] == ["planned"]
+
+        await until(planned)
+    async with desk.pool.acquire() as connection:
+        assert await connection.fetchval("select count(distinct wave) from batches") == 10
+        await connection.execute("update dingbell_queue.jobs set execute_after = now()")
+    await send(desk, order("urgently", "manager4220"))
+    first, *others = await until(truth.calls)
+    assert "urgently" in str(first)
+    assert others == []
+    begin = datetime.fromisoformat(due["once"]).timestamp()
+    assert first["received_at"] < begin - 1, "it waited until the others had been claimed"
+
+
 async def test_the_same_request_sends_once(desk: Desk, service: Service, truth: Truth) -> None:
     first = await send(desk, order("x", "manager4220", request_id="r-1"))
     with pytest.raises(ConflictError):

@@ -41,6 +41,9 @@ __all__ = ["ROLES", "Node", "Role"]
 Role = Literal["scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("scheduler", "worker")
 _DRAIN_SECONDS = 9.0
+# A wave sleeps from a second before its slots to the last of them: those of many apps overlap.
+_WAVES_AT_ONCE = 200
+_JOBS_AT_ONCE = 8
 _BROKEN = (*AWAY, DingBellError)
 
 
@@ -111,9 +114,12 @@ class Node:
         }
         rest |= {f"plan:{function}": planner.plan_apart for function in context.functions}
         return (
-            Worker(self._dsn, self._clock, {"send": self._sender.send}, context.trouble),
-            Worker(self._dsn, self._clock, rest, context.trouble),
+            self._worker({"send": self._sender.send}, at_once=_WAVES_AT_ONCE),
+            self._worker(rest, at_once=_JOBS_AT_ONCE),
         )
+
+    def _worker(self, handlers: dict[str, Handler], *, at_once: int) -> Worker:
+        return Worker(self._dsn, self._clock, handlers, self._trouble, at_once=at_once)
 
     @property
     def healthy(self) -> bool:

@@ -34,7 +34,6 @@ _POLL = timedelta(milliseconds=150)
 _HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _DEQUEUE_TIMEOUT = timedelta(seconds=4)
 _BATCH_SIZE = 4
-_AT_ONCE = 8
 
 
 class _Manager(QueueManager):
@@ -65,15 +64,22 @@ class _Manager(QueueManager):
 
 
 class Worker:
-    """Runs handlers for jobs until it is stopped."""
+    """Runs handlers for jobs, so many side by side, until it is stopped."""
 
     def __init__(
-        self, dsn: str, clock: Clock, handlers: Mapping[str, Handler], trouble: Trouble
+        self,
+        dsn: str,
+        clock: Clock,
+        handlers: Mapping[str, Handler],
+        trouble: Trouble,
+        *,
+        at_once: int,
     ) -> None:
         self._dsn = dsn
         self._trouble = trouble
         self._clock = clock
         self._handlers = handlers
+        self._at_once = at_once
         self._stopping = False
         self._queue: QueueManager | None = None
         self.connected = asyncio.Event()
@@ -112,7 +118,7 @@ class Worker:
             self.connected.set()
             await queue.run(
                 batch_size=_BATCH_SIZE,
-                max_concurrent_tasks=_AT_ONCE,
+                max_concurrent_tasks=self._at_once,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,
                 dequeue_timeout=_DEQUEUE_TIMEOUT,
                 log_aggregation_interval=timedelta(0),

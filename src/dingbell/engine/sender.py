@@ -28,6 +28,8 @@ __all__ = ["Sender"]
 # Claims commit this long before the slot, so that only the call is left when it strikes.
 CLAIM_LEAD = timedelta(milliseconds=300)
 _CLAIM = 100
+# More claims side by side only wait for each other's locks.
+_CLAIMS_AT_ONCE = 8
 # So many calls of one instant leave in a round of the loop.
 _AT_ONCE = 8
 # A call that did not leave this long after its slot is given back: this host was frozen.
@@ -42,6 +44,7 @@ class Sender:
         self._outcomes = outcomes
         self._slots = CallSlots(most_calls)
         self._turns = Turns(_AT_ONCE)
+        self._claims = asyncio.Semaphore(_CLAIMS_AT_ONCE)
         self._calls: set[asyncio.Task[None]] = set()
         context.metrics.in_flight.set_function(lambda: len(self._calls))
         self.draining = False
@@ -85,7 +88,8 @@ class Sender:
     async def _claim_and_call(self, part: Sequence[Queued]) -> None:
         claimed: list[Claimed] = []
         try:
-            claimed = await claim(self._context, part)
+            async with self._claims:
+                claimed = await claim(self._context, part)
         finally:
             self._slots.give_back(len(part) - len(claimed))
         for batch in claimed:
