@@ -11,11 +11,14 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dingbell.store.embedded import EmbeddedServer
+
+T = TypeVar("T")
 
 HOOKS = str(Path(__file__).with_name("hooks"))
 DINGBELL = str(Path(sys.executable).with_name("dingbell"))
@@ -174,7 +177,8 @@ class World:
             states = ("settled", "failed", "skipped", "canceled", "recalled")
             return found[0] if found and found[0]["state"] in states else None
 
-        found = until(final, seconds, "the firing is settled")
+        # A command is a second of a core: others need it.
+        found = until(final, seconds, "the firing is settled", every=1.0)
         shown: dict[str, Any] = self.run("firings", "show", str(found["id"]))
         return shown
 
@@ -190,6 +194,21 @@ class World:
                 process.kill()
         if self.server is not None:
             asyncio.run(self.server.stop())
+
+
+def side_by_side(story: Callable[[T], None], parts: Iterable[T], *, at_once: int) -> None:
+    """Tell a story of each part, some at a time; say of which parts it failed."""
+
+    def told(part: T) -> str | None:
+        try:
+            story(part)
+        except AssertionError as error:
+            return f"{part}: {error}"
+        return None
+
+    with ThreadPoolExecutor(at_once) as many:
+        failed = [said for said in many.map(told, parts) if said]
+    assert not failed, "\n".join(failed)
 
 
 def assert_ledger_adds_up(world: World) -> None:

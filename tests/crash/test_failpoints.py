@@ -9,14 +9,13 @@ from __future__ import annotations
 import random
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from actors import World, assert_everybody_once, until
+from actors import World, assert_everybody_once, side_by_side, until
 
 SEND = "/topapi/message/corpconversation/asyncsend_v2"
 _PEOPLE = 250
@@ -91,15 +90,8 @@ def test_a_node_may_die_at_every_commit(tmp_path: Path, tried: int) -> None:
     points = [f"{moment} {write}" for write in commits for moment in ("before", "after")]
     random.Random(tried).shuffle(points)
 
-    def die(number: int, at: str) -> str | None:
-        try:
-            with told(tmp_path / f"{number}", at) as (story, firing):
-                assert_everybody_once(story.world, firing)
-        except AssertionError as error:
-            return f"{at}: {error}"
-        return None
+    def die(at: str) -> None:
+        with told(tmp_path / f"{points.index(at)}", at) as (story, firing):
+            assert_everybody_once(story.world, firing)
 
-    chosen = points[:tried] if tried else points
-    with ThreadPoolExecutor(_AT_ONCE) as many:
-        failed = [said for said in many.map(die, range(len(chosen)), chosen) if said]
-    assert not failed, "\n".join(failed)
+    side_by_side(die, points[:tried] if tried else points, at_once=_AT_ONCE)
