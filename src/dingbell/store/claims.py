@@ -120,6 +120,7 @@ async def candidates(
 
     Earlier occurrences are looked up one by one, by index: as a join it was now and then done over
     everything that is prepared, for each batch (0.7 s), while the tables' statistics were young.
+    That `lost_at` is not null is said for PostgreSQL, which else takes a third of all for lost.
     """
     rows = await connection.fetch(
         f"""
