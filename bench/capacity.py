@@ -193,9 +193,15 @@ def _simulation(m: _Measured) -> Iterator[str]:
 {_minutes(_pace_minutes(max(sizes)))} |
 | one address: {_ADDRESS_CALLS:,} calls in {_ADDRESS_SECONDS} s | \
 {_minutes(sum(calls) * _ADDRESS_SECONDS / _ADDRESS_CALLS / 60)} |
+| one address with all looks of that day, {_LOOKS} for each call | \
+{_minutes(sum(calls) * (1 + _LOOKS) * _ADDRESS_SECONDS / _ADDRESS_CALLS / 60)} |
 | one node's Python core | {_minutes(sum(calls) / m.calls / 60)} |
 | planning, on one node | {_minutes(sum(sizes) / m.planned / 60)} |
 | one core of PostgreSQL, until all receipts are there | {_minutes(sum(sizes) * m.person / 60)} |
+
+Looks let sends pass, and {_LOOKS - 2} of the {_LOOKS} are spread over the day: they hold no notice
+up, and the address has room for them. What they cost PostgreSQL was measured up to the receipt, not
+for readers.
 
 All together, minute by minute, with a node for each address and a PostgreSQL of {_CORES} cores:
 

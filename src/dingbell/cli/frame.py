@@ -125,15 +125,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _outside(error: Exception) -> OutsideError | None:
     """What went wrong outside DingBell, where it was not told in words on the way."""
-    import asyncpg
-
     from dingbell.dingtalk.errors import DingTalkError
-    from dingbell.store.connection import AWAY
+    from dingbell.store.connection import is_away
 
     if isinstance(error, DingTalkError):
         return OutsideError(Text(error.en, error.zh))
-    wrong_sql = isinstance(error, asyncpg.SyntaxOrAccessError | asyncpg.DataError)
-    if isinstance(error, AWAY) and not wrong_sql:
+    if is_away(error):
         said = str(error) or type(error).__name__
         return OutsideError(
             Text(

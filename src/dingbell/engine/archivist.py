@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from dingbell.domain.budget import month_of
 from dingbell.engine.context import Context
 from dingbell.store import retention, spending
-from dingbell.store.connection import AWAY, transaction
+from dingbell.store.connection import transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Archivist"]
@@ -32,10 +31,8 @@ class Archivist:
         while True:
             try:
                 await self.forget()
-            except AWAY as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                log(Event.JOB_FAILED, level=logging.CRITICAL, room="archivist", error=repr(error))
+                self._context.trouble.report(error, "archivist")
             await self._context.clock.sleep(_EVERY)
 
     async def forget(self) -> int:

@@ -181,7 +181,7 @@ class Node:
             try:
                 await self._ticker.run()
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                self._broke("ticker", error)
+                self._trouble.report(error, "ticker")
                 await self._clock.sleep(0.5)
 
     async def _listen(self) -> None:
@@ -200,16 +200,8 @@ class Node:
                 finally:
                     connection.terminate()
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                self._broke("listener", error)
+                self._trouble.report(error, "listener")
             await self._clock.sleep(0.5)
-
-    def _broke(self, room: str, error: Exception) -> None:
-        """Say what broke a room: the database, or a bug."""
-        if isinstance(error, _BROKEN):
-            self._trouble.note(error)
-            log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
-        else:
-            log(Event.JOB_FAILED, level=logging.CRITICAL, room=room, error=repr(error))
 
 
 def _report_death(task: asyncio.Task[None]) -> None:

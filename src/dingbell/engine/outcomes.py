@@ -82,8 +82,7 @@ class Outcomes:
             except asyncpg.DataError as error:
                 await self._write_singly(part, error)
             except AWAY as error:
-                self._context.trouble.note(error)
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+                self._context.trouble.report(error, "outcomes")
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 2.0)
                 continue

@@ -70,7 +70,7 @@ class Planner:
         try:
             await self.plan(firing_ids)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
-            log(Event.JOB_FAILED, level=logging.ERROR, job="plan", error=repr(error)[:300])
+            self._context.trouble.report(error, "planner")
 
     async def plan(self, firing_ids: Sequence[int]) -> None:
         """Plan those of the firings that are still due; a repeat does nothing."""
@@ -122,7 +122,7 @@ class Planner:
                 async with self._context.pool.acquire() as connection:
                     await firings.touch(connection, firing_ids, self._context.clock.now())
             except AWAY as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+                self._context.trouble.report(error, "planner")
 
     async def _warm(self, drafted: list[Drafted]) -> None:
         """Have the tokens ready, so that only the call is left when the slot strikes."""

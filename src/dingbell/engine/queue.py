@@ -132,14 +132,7 @@ class Worker:
             try:
                 await handler(json.loads(job.payload or b"null"))
             except Exception as error:  # noqa: BLE001  see the module's first lines
-                if isinstance(error, AWAY):
-                    self._trouble.note(error)
-                log(
-                    Event.JOB_FAILED,
-                    level=logging.ERROR,
-                    job=job.entrypoint,
-                    error=f"{type(error).__name__}: {error}"[:300],
-                )
+                self._trouble.report(error, job.entrypoint)
 
         return run
 

@@ -15,7 +15,7 @@ from dingbell.engine.context import Context
 from dingbell.engine.meter import Meter
 from dingbell.engine.teller import Teller
 from dingbell.store import alerts, apps, watch
-from dingbell.store.connection import AWAY, Connection, transaction
+from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sentinel"]
@@ -46,10 +46,8 @@ class Sentinel:
             try:
                 await self.look()
                 await self._teller.tell()
-            except AWAY as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                log(Event.JOB_FAILED, level=logging.CRITICAL, room="sentinel", error=repr(error))
+                self._context.trouble.report(error, "sentinel")
 
     async def look(self) -> None:
         """Look once; whatever is found is raised, whatever is over is ended."""

@@ -14,7 +14,7 @@ from dingbell.domain.lifecycle import Firing
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.context import Context, plan_job, release_job, report_job, track_job
 from dingbell.store import calls, claims, firings, forgotten, holds, jobs, nodes, tracking
-from dingbell.store.connection import AWAY, Connection
+from dingbell.store.connection import Connection
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sweeper"]
@@ -47,10 +47,8 @@ class Sweeper:
             await self._context.clock.sleep(_EVERY)
             try:
                 await self.sweep()
-            except AWAY as error:
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                log(Event.JOB_FAILED, level=logging.CRITICAL, room="sweeper", error=repr(error))
+                self._context.trouble.report(error, "sweeper")
 
     async def sweep(self) -> None:
         """Sweep once, unless another node is at it."""

@@ -114,7 +114,7 @@ class Tracker:
         try:
             await self._in_turn(batch_ids)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
-            log(Event.JOB_FAILED, level=logging.ERROR, job="track", error=repr(error)[:300])
+            self._context.trouble.report(error, "tracker")
 
     async def _in_turn(self, batch_ids: Sequence[int]) -> None:
         """Look in the turns that the apps' lanes give, and write what was found as it comes in."""

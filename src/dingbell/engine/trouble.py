@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from dingbell.clock import Clock
+from dingbell.store.connection import is_away
+from dingbell.telemetry import Event, log
 
 __all__ = ["Trouble"]
 
@@ -11,17 +15,26 @@ _FRESH = 15.0
 
 
 class Trouble:
-    """Remembers the last failure for a while."""
+    """Tells failures apart, and remembers the last one of the database for a while."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._said = ""
         self._noted_at = float("-inf")
 
-    def note(self, error: Exception) -> None:
-        """Note that something failed because of the database."""
-        self._said = str(error).partition("\n")[0][:300] or type(error).__name__
-        self._noted_at = self._clock.monotonic()
+    def report(self, error: Exception, room: str) -> None:
+        """Say in the log what failed: the database, or what nobody has foreseen.
+
+        Args:
+            error: what was raised.
+            room: whose work it was.
+        """
+        if is_away(error):
+            self._said = str(error).partition("\n")[0][:300] or type(error).__name__
+            self._noted_at = self._clock.monotonic()
+            log(Event.DATABASE_LOST, level=logging.WARNING, room=room, error=repr(error)[:200])
+        else:
+            log(Event.JOB_FAILED, level=logging.CRITICAL, room=room, error=repr(error)[:300])
 
     @property
     def current(self) -> str | None:

@@ -11,7 +11,16 @@ import asyncpg
 
 from dingbell.errors import DatabaseError, InputError, Text
 
-__all__ = ["AWAY", "SCHEMA", "Connection", "Pool", "connect", "create_pool", "transaction"]
+__all__ = [
+    "AWAY",
+    "SCHEMA",
+    "Connection",
+    "Pool",
+    "connect",
+    "create_pool",
+    "is_away",
+    "transaction",
+]
 
 SCHEMA = "dingbell"
 # A silent network ends a statement instead of a node.
@@ -42,6 +51,19 @@ if TYPE_CHECKING:  # generic in the stubs only
 else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
+
+
+# Kinds of `AWAY` that no waiting mends: a statement of ours is wrong.
+_WRONG = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.SyntaxOrAccessError,
+)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether PostgreSQL is away, so that what was being done can be done again."""
+    return isinstance(error, (DatabaseError, *AWAY)) and not isinstance(error, _WRONG)
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
