@@ -81,7 +81,9 @@ def configure_logging(level: str, *, unless_configured: bool = False) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
+    # What they have to say of a database that is away, the rooms say in one line.
+    for library in ("asyncpg", "pgqueuer"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 class Metrics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -105,12 +106,14 @@ def test_a_frozen_node_goes_on_by_itself(world: OpenWorld) -> None:
 def test_postgresql_killed_while_a_firing_is_on_its_way_comes_back(world: OpenWorld) -> None:
     here = world(1_000)
     slow_answers(here, 0.5)
-    here.node()
+    node = here.node()
     here.apply(once_in(3))
     until(lambda: here.ask("calls"), 20, "the first call")
     pid = here.postmaster
     os.kill(pid, signal.SIGQUIT)
     assert_everybody_once(here, here.settled(90))
+    said = [json.loads(line) for line in node.output().splitlines() if line[:6] != "ready "]
+    assert "database_lost" in {line["event"] for line in said}
 
 
 def test_a_polite_end_leaves_no_server_behind(world: OpenWorld) -> None:
