@@ -62,7 +62,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     now = datetime.now(UTC)
     left = (beijing_day(now) + timedelta(days=1) - now).total_seconds()
     if left < longest:
-        time.sleep(left)
+        time.sleep(left + 1)
 
 
 @pytest.fixture(scope="session")
