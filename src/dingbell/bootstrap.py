@@ -20,7 +20,7 @@ from dingbell.operations.desk import Desk
 from dingbell.settings import Settings
 from dingbell.store import apps as app_rows
 from dingbell.store import directory, migrate, nodes
-from dingbell.store.connection import AWAY, create_pool
+from dingbell.store.connection import acquire, create_pool
 from dingbell.store.embedded import EmbeddedServer
 from dingbell.store.vault import Vault
 from dingbell.telemetry import Event, Metrics, log
@@ -38,7 +38,6 @@ _DIRECTORY_AGE = timedelta(hours=6)
 _FIRST_SYNC_PATIENCE = 5.0
 _WATCH_EVERY = 2.0
 _SYNC_EVERY = 600.0
-_PASSING = (DingBellError, *AWAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ async def _put_environment_app(desk: Desk, settings: Settings) -> None:
 
 async def any_node_alive(desk: Desk, *, role: str | None = None) -> bool:
     """Whether some node, or one that has a role, is running on this database."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return await nodes.alive(connection, role=role) > 0
 
 
@@ -184,7 +183,7 @@ class Service:
 
         What takes longer than a moment goes on in the background.
         """
-        async with self.desk.pool.acquire() as connection:
+        async with acquire(self.desk.pool) as connection:
             app = await app_rows.named(connection, ENVIRONMENT_APP)
         if app is not None:
             reading = asyncio.ensure_future(self._read(app))
@@ -194,7 +193,7 @@ class Service:
     async def _read(self, app: app_rows.App) -> None:
         try:
             await people.ensure(self.desk, app)
-        except _PASSING as error:
+        except DingBellError as error:
             log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
 
     async def _keep_directories(self) -> None:
@@ -205,7 +204,7 @@ class Service:
     async def _refresh_directories(self) -> None:
         """Read again the directories in use that have grown old, each with an app of its org."""
         try:
-            async with self.desk.pool.acquire() as connection:
+            async with acquire(self.desk.pool) as connection:
                 orgs = {
                     app.org: app
                     for app in await app_rows.all_apps(connection)
@@ -213,7 +212,7 @@ class Service:
                 }
             for app in orgs.values():
                 await people.ensure(self.desk, app, younger_than=_DIRECTORY_AGE)
-        except _PASSING as error:
+        except DingBellError as error:
             log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
 
     async def _watch_database(self) -> None:

@@ -13,7 +13,7 @@ from dingbell.clock import Clock
 from dingbell.dingtalk import Credentials, Token
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.store import apps, tokens
-from dingbell.store.connection import Pool, transaction
+from dingbell.store.connection import Pool, acquire, transaction
 from dingbell.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Clients:
             NotFoundError: there is no such app.
             InputError: its secret was stored with another key.
         """
-        async with self._pool.acquire() as connection:
+        async with acquire(self._pool) as connection:
             app = await apps.by_id(connection, app_id)
         if app is None:
             raise NotFoundError(Text("there is no such app", "没有这个应用"))
@@ -172,7 +172,7 @@ class Clients:
             if not isinstance(one, DingTalkError)
         }
         if good:
-            async with self._pool.acquire() as connection:
+            async with acquire(self._pool) as connection:
                 await tokens.put_many(connection, [(*key, *token) for key, token in good.items()])
         return {app.id: str(one) for app, one in fetched if isinstance(one, DingTalkError)}
 
@@ -225,7 +225,7 @@ class _SharedTokens:
         self._room = room
 
     async def get(self, app_key: str) -> Token | None:
-        async with self._pool.acquire() as connection:
+        async with acquire(self._pool) as connection:
             found = await tokens.get(connection, self._oapi_url, app_key)
         if found is None:
             return None
@@ -237,7 +237,7 @@ class _SharedTokens:
             return None
 
     async def put(self, app_key: str, token: Token) -> None:
-        async with self._pool.acquire() as connection:
+        async with acquire(self._pool) as connection:
             await tokens.put(
                 connection,
                 self._oapi_url,
@@ -248,7 +248,7 @@ class _SharedTokens:
 
     @asynccontextmanager
     async def lock(self, app_key: str) -> AsyncIterator[None]:
-        async with self._room, self._pool.acquire() as connection:
+        async with self._room, acquire(self._pool) as connection:
             await tokens.lock(connection, self._oapi_url, app_key)
             try:
                 yield

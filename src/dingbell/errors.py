@@ -11,6 +11,7 @@ from typing import Self
 __all__ = [
     "ConflictError",
     "DatabaseError",
+    "DatabaseUnavailable",
     "DingBellError",
     "InputError",
     "NotFoundError",
@@ -98,3 +99,7 @@ class OutsideError(DingBellError):
 
 class DatabaseError(OutsideError):
     """PostgreSQL cannot be reached or started."""
+
+
+class DatabaseUnavailable(DatabaseError):  # noqa: N818  the condition, not a mistake
+    """PostgreSQL cannot be reached right now; what was being done can be done again."""

@@ -103,6 +103,5 @@ async def _audience(app_name: str | None, to: list[str]) -> list[str]:
     from dingbell.settings import Settings
 
     async with open_desk(Settings.load()) as desk:
-        async with desk.pool.acquire() as connection:
-            app = await apps.find(desk, connection, app_name)
+        app = await apps.chosen(desk, app_name)
         return await people.resolve(desk, app, parse_targets(to))

@@ -126,18 +126,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _outside(error: Exception) -> OutsideError | None:
     """What went wrong outside DingBell, where it was not told in words on the way."""
     from dingbell.dingtalk.errors import DingTalkError
-    from dingbell.store.connection import is_away
 
     if isinstance(error, DingTalkError):
         return OutsideError(Text(error.en, error.zh))
-    if is_away(error):
-        said = str(error) or type(error).__name__
-        return OutsideError(
-            Text(
-                "the database or the network failed on the way: {said}",
-                "数据库或网络中途出错: {said}",
-            ).format(said=said)
-        )
     return None
 
 

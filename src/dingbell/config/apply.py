@@ -14,7 +14,7 @@ from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
 from dingbell.store import rules
 from dingbell.store import schedules as schedule_rows
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 
 __all__ = ["Change", "apply", "plan"]
 
@@ -49,7 +49,7 @@ class Change:
 
 async def plan(desk: Desk, config: Config, *, prune: bool = False) -> list[Change]:
     """Say what `apply` would change; nothing is changed."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return [
             *await _org_changes(connection, config),
             *await _app_changes(desk, connection, config),

@@ -25,6 +25,7 @@ from dingbell.planning.drafts import (
     plain,
 )
 from dingbell.store import deliveries
+from dingbell.store.connection import acquire
 from dingbell.store.firings import FiringRow
 
 __all__ = ["draft"]
@@ -53,7 +54,7 @@ async def draft(
     coarse = firing.spec.get("tracking") == "coarse"
     if not (coarse or audience.needs_directory() or message.is_personal):
         return draft_alike(brief, plain(audience))
-    async with context.pool.acquire() as connection:
+    async with acquire(context.pool) as connection:
         if coarse:
             at = max(firing.due_at, context.clock.now())
             await allow_everyone(connection, firing.app_id, audience, at)
@@ -70,7 +71,7 @@ async def _follow_up(
     Asked for at the last moment: whoever has read meanwhile is left alone.
     """
     rule = FollowUp.model_validate(firing.spec["follow_up"])
-    async with context.pool.acquire() as connection:
+    async with acquire(context.pool) as connection:
         unread = await deliveries.unread(connection, firing.parent_id or 0)
         if firing.spec["step"] == "remind":
             brief = Brief(firing.org, rule.message, _variables(firing), most, denied)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dingbell.clock import Clock, SystemClock
 from dingbell.errors import DingBellError
 from dingbell.store import nodes
-from dingbell.store.connection import AWAY, Connection, connect
+from dingbell.store.connection import Connection, connect, translated
 from dingbell.telemetry import Event, log
 
 __all__ = ["Lease"]
@@ -72,7 +72,7 @@ class Lease:
             await self._clock.sleep(_RENEW_EVERY)
             try:
                 await self.renew()
-            except (*AWAY, DingBellError) as error:
+            except DingBellError as error:
                 log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
             except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
                 log(Event.JOB_FAILED, level=logging.CRITICAL, room="lease", error=repr(error))
@@ -106,7 +106,8 @@ class Lease:
         async with self._one_by_one:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect(self._dsn)
-            yield self._connection
+            with translated():
+                yield self._connection
 
     async def _register(self, connection: Connection) -> int:
         return await nodes.register(

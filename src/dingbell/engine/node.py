@@ -31,7 +31,7 @@ from dingbell.engine.tracker import Tracker
 from dingbell.engine.trouble import Trouble
 from dingbell.errors import DingBellError
 from dingbell.store import schedules
-from dingbell.store.connection import AWAY, Pool, connect
+from dingbell.store.connection import Pool, connect
 from dingbell.telemetry import Event, Metrics, log
 
 __all__ = ["ROLES", "Node", "Role"]
@@ -44,7 +44,6 @@ _DRAIN_SECONDS = 9.0
 # A wave sleeps from a second before its slots to the last of them: those of many apps overlap.
 _WAVES_AT_ONCE = 200
 _JOBS_AT_ONCE = 8
-_BROKEN = (*AWAY, DingBellError)
 
 
 class Node:
@@ -165,7 +164,7 @@ class Node:
                 await asyncio.gather(*self._working)
                 await self._sender.drain()
                 await self.lease.release()
-        except _BROKEN as error:
+        except (DingBellError, TimeoutError) as error:
             # The lease runs out by itself and others take over.
             log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
         await self._planner.stop()

@@ -13,15 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.calling import Next, Verdict
 from dingbell.engine.context import Context, report_job, send_job, track_job
+from dingbell.errors import DatabaseUnavailable
 from dingbell.store import apps, batches, calls, claims, deliveries, firings, jobs, spending
 from dingbell.store.claims import Claimed
-from dingbell.store.connection import AWAY, Connection, transaction
+from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["LOOK_AFTER", "Outcome", "Outcomes"]
@@ -74,14 +73,12 @@ class Outcomes:
                 self._idle.set()
 
     async def _write_surely(self, part: list[Outcome]) -> None:
-        """Write, however long the database is away; set one aside that it will not take."""
+        """Write, however long the database is away; leave out one that it will not take."""
         pause = 0.1
         while True:
             try:
                 await self.write(part)
-            except asyncpg.DataError as error:
-                await self._write_singly(part, error)
-            except AWAY as error:
+            except DatabaseUnavailable as error:
                 self._context.trouble.report(error, "outcomes")
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 2.0)

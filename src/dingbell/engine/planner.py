@@ -24,11 +24,11 @@ from dingbell.engine.booking import Booked, Drafted, book
 from dingbell.engine.context import Context, release_job, report_job
 from dingbell.engine.drafting import draft
 from dingbell.engine.holder import BUDGET
-from dingbell.errors import InputError
+from dingbell.errors import DatabaseUnavailable, InputError
 from dingbell.planning import pace
 from dingbell.planning.drafts import denied_in
 from dingbell.store import alerts, batches, firings, holds, jobs, rules, spending
-from dingbell.store.connection import AWAY, Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Planner"]
@@ -76,7 +76,7 @@ class Planner:
         """Plan those of the firings that are still due; a repeat does nothing."""
         try:
             await self._plan(firing_ids)
-        except AWAY:
+        except DatabaseUnavailable:
             # It was the database that failed, and the firings are no poison for that.
             self._begin(self._forgive(firing_ids))
             raise
@@ -100,16 +100,16 @@ class Planner:
             touching.cancel()
         drafted = [entry for entry in tried if entry is not None]
         if drafted:
-            await self._write(drafted)
-            await self._warm(drafted)
+            written = await self._write_what_can_be(drafted)
+            await self._warm(written)
 
     async def _forgive(self, firing_ids: Sequence[int]) -> None:
         """Take back a try when the database is there again; who dies meanwhile has died once."""
         while True:
             try:
-                async with self._context.pool.acquire() as connection:
+                async with acquire(self._context.pool) as connection:
                     await firings.forgive(connection, firing_ids)
-            except AWAY:
+            except DatabaseUnavailable:
                 await self._context.clock.sleep(_FORGIVE_AGAIN)
             else:
                 return
@@ -119,18 +119,20 @@ class Planner:
         while True:
             await self._context.clock.sleep(_TOUCH_EVERY)
             try:
-                async with self._context.pool.acquire() as connection:
+                async with acquire(self._context.pool) as connection:
                     await firings.touch(connection, firing_ids, self._context.clock.now())
-            except AWAY as error:
+            except DatabaseUnavailable as error:
                 self._context.trouble.report(error, "planner")
 
     async def _warm(self, drafted: list[Drafted]) -> None:
         """Have the tokens ready, so that only the call is left when the slot strikes."""
         app_ids = sorted({entry.firing.app_id for entry in drafted})
+        if not app_ids:
+            return
         troubles = await self._context.clients.warm(app_ids)
         fine = [_subject(app_id) for app_id, said in troubles.items() if said is None]
         now = self._context.clock.now()
-        async with self._context.pool.acquire() as connection:
+        async with acquire(self._context.pool) as connection:
             await alerts.end_of(connection, "token_failing", fine, now)
             for app_id, said in troubles.items():
                 if said is not None:
@@ -149,7 +151,7 @@ class Planner:
             return Drafted(firing, drafts)
         except InputError as error:
             await self._fail(firing, str(error))
-        except AWAY:
+        except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
             log(Event.JOB_FAILED, level=logging.ERROR, firing=firing.id, error=repr(error)[:300])
@@ -172,6 +174,28 @@ class Planner:
                 reason=_storable(reason),
             )
         self._context.metrics.firings.labels("failed").inc()
+
+    async def _write_what_can_be(self, drafted: list[Drafted]) -> list[Drafted]:
+        """Write together; where one cannot be written, each by itself: it holds up no other.
+
+        The one that fails stays `due`, like one that cannot be drafted.
+        """
+        try:
+            await self._write(drafted)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
+            if len(drafted) > 1:
+                parts = [await self._write_what_can_be([one]) for one in drafted]
+                return [one for part in parts for one in part]
+            log(
+                Event.JOB_FAILED,
+                level=logging.ERROR,
+                firing=drafted[0].firing.id,
+                error=repr(error)[:300],
+            )
+            return []
+        return drafted
 
     async def _write(self, drafted: list[Drafted]) -> None:
         now = self._context.clock.now()

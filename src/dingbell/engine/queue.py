@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -21,9 +20,9 @@ from pgqueuer.types import Channel
 
 from dingbell.clock import Clock
 from dingbell.engine.trouble import Trouble
+from dingbell.errors import DatabaseUnavailable
 from dingbell.store import jobs
-from dingbell.store.connection import AWAY, connect
-from dingbell.telemetry import Event, log
+from dingbell.store.connection import connect, translated
 
 __all__ = ["Handler", "Worker"]
 
@@ -92,7 +91,7 @@ class Worker:
                 await self._work()
                 pause = 0.2
             except Exception as error:  # noqa: BLE001  a worker is rebuilt, whatever broke it
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+                self._trouble.report(error, "queue")
             self.connected.clear()
             if not self._stopping:
                 await self._clock.sleep(pause)
@@ -116,13 +115,14 @@ class Worker:
             if self._stopping:
                 return
             self.connected.set()
-            await queue.run(
-                batch_size=_BATCH_SIZE,
-                max_concurrent_tasks=self._at_once,
-                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-                dequeue_timeout=_DEQUEUE_TIMEOUT,
-                log_aggregation_interval=timedelta(0),
-            )
+            with translated():
+                await queue.run(
+                    batch_size=_BATCH_SIZE,
+                    max_concurrent_tasks=self._at_once,
+                    heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+                    dequeue_timeout=_DEQUEUE_TIMEOUT,
+                    log_aggregation_interval=timedelta(0),
+                )
         finally:
             self._queue = None
             await _close(connection)
@@ -139,8 +139,9 @@ class Worker:
 
 async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     try:
-        await connection.close(timeout=2)
-    except AWAY:
+        with translated():
+            await connection.close(timeout=2)
+    except DatabaseUnavailable:
         connection.terminate()
     except asyncio.CancelledError:
         connection.terminate()

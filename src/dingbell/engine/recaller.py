@@ -10,7 +10,7 @@ from dingbell.dingtalk import errors
 from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.engine.context import Context, report_job
 from dingbell.store import batches, calls, deliveries, firings, jobs, spending, summaries
-from dingbell.store.connection import transaction
+from dingbell.store.connection import acquire, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Recaller"]
@@ -29,7 +29,7 @@ class Recaller:
     async def recall(self, firing_id: int) -> None:
         """Recall every batch of a firing that DingTalk took; a repeat recalls what is left."""
         for _ in range(_ROUNDS):
-            async with self._context.pool.acquire() as connection:
+            async with acquire(self._context.pool) as connection:
                 rows = await batches.of_firing(connection, firing_id)
                 summary = await summaries.find(connection, firing_id)
             if summary is None:
@@ -43,7 +43,7 @@ class Recaller:
         await self._finish(firing_id, surely=True)
 
     async def _recall(self, firing_id: int, app: str | None, batch_id: int) -> None:
-        async with self._context.pool.acquire() as connection:
+        async with acquire(self._context.pool) as connection:
             app_id, org = await batches.sender_of(connection, batch_id)
             tasks = (await calls.tasks(connection, [batch_id])).get(batch_id, [])
         client = await self._context.clients.of(app_id)

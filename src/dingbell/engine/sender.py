@@ -21,6 +21,7 @@ from dingbell.engine.outcomes import Outcome, Outcomes
 from dingbell.engine.turns import Turns
 from dingbell.store import claims
 from dingbell.store.claims import Claimed, Queued
+from dingbell.store.connection import acquire
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sender"]
@@ -56,7 +57,7 @@ class Sender:
         """
         last: list[Queued] | None = None
         while True:
-            async with self._context.pool.acquire() as connection:
+            async with acquire(self._context.pool) as connection:
                 queued = await claims.of_wave(connection, wave)
             if not queued or queued == last:
                 return

@@ -14,7 +14,7 @@ from dingbell.domain.lifecycle import Firing
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.context import Context, plan_job, release_job, report_job, track_job
 from dingbell.store import calls, claims, firings, forgotten, holds, jobs, nodes, tracking
-from dingbell.store.connection import Connection
+from dingbell.store.connection import Connection, acquire
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sweeper"]
@@ -52,7 +52,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Sweep once, unless another node is at it."""
-        async with self._context.pool.acquire() as connection:
+        async with acquire(self._context.pool) as connection:
             if await forgotten.anything(connection, self._late()):
                 await self._sweep(connection)
         await self._prune()
@@ -84,7 +84,7 @@ class Sweeper:
         now = self._context.clock.monotonic()
         if now < self._prune_at:
             return
-        async with self._context.pool.acquire() as connection:
+        async with acquire(self._context.pool) as connection:
             deleted = await jobs.prune_log(connection, self._context.clock.now() - _LOG_KEPT)
         self._prune_at = now + (0 if deleted else _PRUNE_EVERY)
 

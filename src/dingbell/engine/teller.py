@@ -12,7 +12,7 @@ from dingbell.domain.lifecycle import Firing
 from dingbell.engine.context import Context, plan_job
 from dingbell.store import alerts, apps, firings, jobs, rules
 from dingbell.store.alerts import Alert
-from dingbell.store.connection import transaction
+from dingbell.store.connection import acquire, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Teller"]
@@ -30,7 +30,7 @@ class Teller:
 
     async def tell(self) -> None:
         """Tell of what nobody was told of yet, unless another node is at it."""
-        async with self._context.pool.acquire() as connection:
+        async with acquire(self._context.pool) as connection:
             if not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
                 return
             try:

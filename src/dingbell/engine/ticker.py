@@ -18,7 +18,7 @@ from dingbell.domain.schedule import ScheduleSpec
 from dingbell.domain.trigger import parse_zone
 from dingbell.engine.context import Context, plan_job, release_job
 from dingbell.store import firings, jobs, rules, schedules
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Ticker"]
@@ -48,7 +48,7 @@ class Ticker:
 
     async def _wait(self) -> None:
         clock = self._context.clock
-        async with self._context.pool.acquire() as connection:
+        async with acquire(self._context.pool) as connection:
             wake = await schedules.next_wake(connection, list(self._context.functions))
         rest = (wake - clock.now()).total_seconds() if wake else _LONGEST_SLEEP
         sleep = asyncio.ensure_future(clock.sleep(min(max(rest, _SHORTEST_SLEEP), _LONGEST_SLEEP)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from dingbell.clock import Clock
-from dingbell.store.connection import is_away
+from dingbell.errors import DatabaseUnavailable
 from dingbell.telemetry import Event, log
 
 __all__ = ["Trouble"]
@@ -29,8 +29,8 @@ class Trouble:
             error: what was raised.
             room: whose work it was.
         """
-        if is_away(error):
-            self._said = str(error).partition("\n")[0][:300] or type(error).__name__
+        if isinstance(error, DatabaseUnavailable):
+            self._said = str(error).partition("\n")[0][:300]
             self._noted_at = self._clock.monotonic()
             log(Event.DATABASE_LOST, level=logging.WARNING, room=room, error=repr(error)[:200])
         else:

@@ -7,13 +7,14 @@ from typing import Any
 from dingbell.operations.desk import Desk
 from dingbell.operations.reports import instant
 from dingbell.store import alerts
+from dingbell.store.connection import acquire
 
 __all__ = ["listed"]
 
 
 async def listed(desk: Desk, *, limit: int = 100, only_open: bool = True) -> list[dict[str, Any]]:
     """The newest alerts first."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         found = await alerts.listed(connection, limit=limit, only_open=only_open)
     return [
         {

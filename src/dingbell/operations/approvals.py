@@ -14,7 +14,7 @@ from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import reports
 from dingbell.operations.desk import Desk
 from dingbell.store import accounts, firings, holds, jobs, schedules
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 
 __all__ = ["APPROVAL_OVER", "approve_firing", "approve_schedule", "is_large", "needed"]
 
@@ -162,5 +162,5 @@ async def remove_account(desk: Desk, name: str) -> None:
 
 async def account_names(desk: Desk) -> list[str]:
     """Every account."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return await accounts.names(connection)

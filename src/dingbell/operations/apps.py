@@ -8,9 +8,9 @@ from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
 from dingbell.settings import AgentId, Pace, Url
 from dingbell.store import apps, tokens
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 
-__all__ = ["AppSpec", "find", "put"]
+__all__ = ["AppSpec", "chosen", "find", "put"]
 
 
 class AppSpec(BaseModel):
@@ -79,6 +79,12 @@ def _same(known: apps.App, new: apps.NewApp) -> bool:
     return all(getattr(known, name) == getattr(new, name) for name in names) and all(
         getattr(new, name) in (None, getattr(known, name)) for name in paces
     )
+
+
+async def chosen(desk: Desk, name: str | None) -> apps.App:
+    """The app of a name, or the only one; see `find`."""
+    async with acquire(desk.pool) as connection:
+        return await find(desk, connection, name)
 
 
 async def find(desk: Desk, connection: Connection, name: str | None) -> apps.App:

@@ -14,7 +14,7 @@ from dingbell.operations.desk import Desk
 from dingbell.planning.drafts import named
 from dingbell.store import apps, firings, schedules, spending
 from dingbell.store.apps import App
-from dingbell.store.connection import Connection
+from dingbell.store.connection import Connection, acquire
 from dingbell.store.schedules import Schedule
 
 __all__ = ["overview"]
@@ -27,7 +27,7 @@ _MOST = 100_000
 async def overview(desk: Desk, org: str | None = None) -> list[dict[str, Any]]:
     """Each org's month: used by endpoint, by schedule, and the forecast until it ends."""
     now = desk.clock.now()
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         known = await apps.all_apps(connection)
         orgs = sorted({app.org for app in known if org in (None, app.org)})
         usage = await spending.usage(

@@ -10,6 +10,7 @@ from dingbell.errors import DingBellError, Text
 from dingbell.operations.desk import Desk
 from dingbell.store import alerts, apps, audit, directory, nodes
 from dingbell.store.apps import App
+from dingbell.store.connection import acquire
 
 __all__ = ["Check", "examine"]
 
@@ -30,7 +31,7 @@ class Check:
 async def examine(desk: Desk) -> list[Check]:
     """Look at everything; a failed check does not stop the others."""
     checks = [await _database(desk), await _nodes(desk), await _ledger(desk), await _alerts(desk)]
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         known = await apps.all_apps(connection)
     if not any(app.names for app in known):
         checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
@@ -43,7 +44,7 @@ async def examine(desk: Desk) -> list[Check]:
 
 
 async def _database(desk: Desk) -> Check:
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         version = await connection.fetchval("show server_version")
         theirs = await connection.fetchval("select clock_timestamp()")
     skew = abs(theirs - desk.clock.now())
@@ -60,7 +61,7 @@ async def _database(desk: Desk) -> Check:
 
 
 async def _nodes(desk: Desk) -> Check:
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         found = [one for one in await nodes.listed(connection) if one["alive"]]
     if not found:
         return Check(
@@ -85,7 +86,7 @@ async def _nodes(desk: Desk) -> Check:
 
 
 async def _ledger(desk: Desk) -> Check:
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         found = await audit.discrepancies(connection, desk.clock.now() - _AUDITED)
     if found:
         return Check(
@@ -99,7 +100,7 @@ async def _ledger(desk: Desk) -> Check:
 
 
 async def _alerts(desk: Desk) -> Check:
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         open_ = await alerts.listed(connection, limit=20, only_open=True)
     if open_:
         kinds = ", ".join(sorted({one["kind"] for one in open_}))
@@ -131,7 +132,7 @@ async def _credentials(desk: Desk, app: App) -> Check:
 
 async def _directory(desk: Desk, app: App) -> Check:
     name = f"directory {app.org}"
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         last = await directory.last_sync(connection, app.org)
     if last is None:
         return Check(

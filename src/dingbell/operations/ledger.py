@@ -12,7 +12,7 @@ from dingbell.operations import reports
 from dingbell.operations.desk import Desk
 from dingbell.operations.reports import delivery, instant
 from dingbell.store import deliveries
-from dingbell.store.connection import transaction
+from dingbell.store.connection import acquire, transaction
 
 __all__ = ["FORMS", "export", "export_workbook", "of_person"]
 
@@ -76,7 +76,7 @@ async def export_workbook(desk: Desk, firing_id: int, out: IO[bytes]) -> int:
 
 
 async def _find(desk: Desk, firing_id: int) -> None:
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         await reports.find(connection, firing_id)
 
 
@@ -88,7 +88,7 @@ async def _rows(desk: Desk, firing_id: int) -> AsyncIterator[dict[str, Any]]:
 
 async def of_person(desk: Desk, userid: str, *, limit: int = 50) -> list[dict[str, Any]]:
     """All that one person was sent, and what became of it; the newest first."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         rows = await deliveries.of_person(connection, userid, limit=limit)
     return [
         {

@@ -7,6 +7,7 @@ from typing import Any
 from dingbell.operations.desk import Desk
 from dingbell.operations.reports import instant
 from dingbell.store import nodes
+from dingbell.store.connection import acquire
 
 __all__ = ["listed"]
 
@@ -17,7 +18,7 @@ async def listed(desk: Desk) -> list[dict[str, Any]]:
     `clock_offset` is by how many seconds the node corrects its host's clock to the database's;
     `calls` how many of its calls are under way.
     """
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         found = await nodes.listed(connection)
     return [
         {

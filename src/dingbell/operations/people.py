@@ -12,7 +12,7 @@ from dingbell.operations import apps
 from dingbell.operations.desk import Desk
 from dingbell.store import directory
 from dingbell.store.apps import App
-from dingbell.store.connection import Connection
+from dingbell.store.connection import Connection, acquire
 
 __all__ = ["ensure", "find", "resolve", "synchronise"]
 
@@ -25,7 +25,7 @@ async def synchronise(
     desk: Desk, app: str | None, *, progress: Progress = _quiet
 ) -> directory.Sync:
     """Read the directory an app may see, now."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         found = await apps.find(desk, connection, app)
         async with directory.reading(connection, found.org):
             return await _sync(desk, found, progress)
@@ -47,7 +47,7 @@ async def ensure(
     desk: Desk, app: App, *, younger_than: timedelta | None = None, progress: Progress = _quiet
 ) -> None:
     """Read the directory if it has never been read, or not for a given time."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         if await _is_fresh(desk, connection, app, younger_than):
             return
         # Whoever reads it now need not be followed by everybody who waited for it.
@@ -80,7 +80,7 @@ async def resolve(
     """
     if audience.needs_directory():
         await ensure(desk, app, progress=progress)
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         if unknown := await directory.unknown_parts(connection, app.org, audience):
             raise InputError(_unknown(unknown))
         try:
@@ -106,8 +106,7 @@ def _unknown(unknown: dict[str, list[str]]) -> Text:
 
 async def find(desk: Desk, app: str | None, query: str, *, limit: int = 20) -> list[dict[str, Any]]:
     """People whose name, userid or mobile contains a text."""
-    async with desk.pool.acquire() as connection:
-        found = await apps.find(desk, connection, app)
+    found = await apps.chosen(desk, app)
     await ensure(desk, found)
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return await directory.find(connection, found.org, query, limit)

@@ -34,7 +34,7 @@ from dingbell.planning.drafts import (
 )
 from dingbell.store import foresight, spending
 from dingbell.store.apps import App
-from dingbell.store.connection import Connection
+from dingbell.store.connection import Connection, acquire
 
 __all__ = ["Question", "look_ahead", "of_schedule", "present", "repeats", "told_of", "warnings"]
 
@@ -89,7 +89,7 @@ async def look_ahead(
         with suppress(OutsideError):
             await people.ensure(desk, app, progress=progress)
     userids = await people.resolve(desk, app, question.audience, progress=progress)
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         paces = await pace.paces_of(connection, [app.id], desk.pace, lock=False)
         denied = await denied_in(connection, [app.org])
         brief = Brief(
@@ -184,8 +184,7 @@ async def of_schedule(
     progress: Progress = lambda _: None,
 ) -> Outlook | None:
     """The forecast of a schedule's next occurrence; None when there is none. See `look_ahead`."""
-    async with desk.pool.acquire() as connection:
-        app = await apps.find(desk, connection, spec.app)
+    app = await apps.chosen(desk, spec.app)
     now = desk.clock.now()
     at = spec.trigger().next_after(now)
     if at is None:

@@ -13,7 +13,7 @@ from dingbell.domain.preflight import came_true, expectation
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
 from dingbell.store import batches, deliveries, firings, jobs, summaries
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.summaries import Summary
 
 __all__ = ["cancel", "cancel_all", "listed", "recall", "show", "troubles", "watch"]
@@ -70,7 +70,7 @@ async def listed(
                 "there is no state {state!r}: there are {known}", "没有状态 {state!r}: 可用 {known}"
             ).format(state=state, known=", ".join(one.value for one in Firing))
         )
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         found = await summaries.newest(
             connection, limit=limit, schedule=schedule, state=state, unknown=unknown
         )
@@ -97,7 +97,7 @@ async def find(connection: Connection, firing_id: int) -> Summary:
 
 async def overview(desk: Desk, firing_id: int) -> dict[str, Any]:
     """A firing with its totals, without its people."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         summary = await find(connection, firing_id)
         totals = await deliveries.totals(connection, [firing_id])
     return present(summary, totals[firing_id])
@@ -110,7 +110,7 @@ async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
         NotFoundError: there is no such firing.
     """
     async with (
-        desk.pool.acquire() as connection,
+        acquire(desk.pool) as connection,
         connection.transaction(isolation="repeatable_read"),
     ):
         summary = await find(connection, firing_id)
@@ -180,14 +180,14 @@ async def watch(desk: Desk, firing_id: int) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _open_batches(desk: Desk, firing_id: int) -> bool:
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         rows = await batches.of_firing(connection, firing_id)
     return any(not Batch(row["state"]).final for row in rows)
 
 
 async def troubles(desk: Desk, firing_id: int) -> dict[str, int]:
     """Codes of calls that did not work and will be made again, and of how many batches."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         rows = await batches.of_firing(connection, firing_id)
     return dict(
         Counter(row["code"] for row in rows if row["state"] == Batch.QUEUED and row["code"])
@@ -223,7 +223,7 @@ async def cancel(desk: Desk, firing_id: int) -> dict[str, Any]:
 
 async def cancel_all(desk: Desk) -> list[int]:
     """Cancel everything that has not been sent, of every firing on its way; return which."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         waiting = await firings.cancelable(connection)
     canceled = []
     for firing_id in waiting:
@@ -268,5 +268,5 @@ async def recall(desk: Desk, firing_id: int) -> None:
 
 async def recalled(desk: Desk, firing_id: int) -> bool:
     """Whether a recall has been carried out: every batch is recalled or says why not."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return not await firings.recall_pending(connection, firing_id)

@@ -13,7 +13,7 @@ from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import approvals, apps, preflight
 from dingbell.operations.desk import Desk
 from dingbell.store import firings, jobs, schedules
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.schedules import Schedule
 
 __all__ = ["delete", "listed", "pause", "preview", "put", "resume", "run", "show", "store"]
@@ -42,7 +42,7 @@ def present(schedule: Schedule) -> dict[str, Any]:
 
 async def listed(desk: Desk) -> list[dict[str, Any]]:
     """Every schedule."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return [present(one) for one in await schedules.all_schedules(connection)]
 
 
@@ -52,13 +52,13 @@ async def show(desk: Desk, name: str) -> dict[str, Any]:
     Raises:
         NotFoundError: there is no such schedule.
     """
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return present(await _named(connection, name))
 
 
 async def preview(desk: Desk, name: str, count: int) -> dict[str, Any]:
     """The next instants of a schedule, in its own zone."""
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         schedule = await _named(connection, name)
     spec = schedule.parsed()
     zone = parse_zone(spec.timezone)
@@ -94,7 +94,7 @@ async def preview_people(
 
 
 async def _spec(desk: Desk, name: str) -> ScheduleSpec:
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         return (await _named(connection, name)).parsed()
 
 

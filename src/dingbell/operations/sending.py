@@ -65,8 +65,7 @@ async def outlook(
     Raises:
         InputError: the audience or the message does not work.
     """
-    async with desk.pool.acquire() as connection:
-        app = await apps.find(desk, connection, order.app)
+    app = await apps.chosen(desk, order.app)
     at = desk.clock.now() + order.cool_down
     variables = {"due": at.astimezone(SHANGHAI), "schedule": None}
     question = Question(app, order.audience, order.message, order.policies, at, variables)

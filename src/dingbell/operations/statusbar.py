@@ -12,7 +12,7 @@ from dingbell.errors import ConflictError, InputError, Text
 from dingbell.operations import reports
 from dingbell.operations.desk import Desk
 from dingbell.store import batches, calls, spending
-from dingbell.store.connection import transaction
+from dingbell.store.connection import acquire, transaction
 
 __all__ = ["WINDOW", "update"]
 
@@ -76,7 +76,7 @@ async def update(
 async def _tasks(desk: Desk, firing_id: int) -> tuple[int, str, list[tuple[int, int]]]:
     """The app and org of a firing, and (ordinal, task id) of what may still be changed."""
     now = desk.clock.now()
-    async with desk.pool.acquire() as connection:
+    async with acquire(desk.pool) as connection:
         await reports.find(connection, firing_id)
         rows = [
             row

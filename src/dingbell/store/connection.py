@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from dingbell.errors import DatabaseError, InputError, Text
+from dingbell.errors import DatabaseUnavailable, InputError, Text
 
 __all__ = [
-    "AWAY",
     "SCHEMA",
     "Connection",
     "Pool",
+    "acquire",
     "connect",
     "create_pool",
-    "is_away",
     "transaction",
+    "translated",
 ]
 
 SCHEMA = "dingbell"
 # A silent network ends a statement instead of a node.
 _COMMAND_TIMEOUT = 30.0
-# What is raised while PostgreSQL is away; what was being done can be done again. The internal error
-# is that of a statement on a connection whose end has been announced, and not yet noticed.
-AWAY = (
+# What the driver raises while PostgreSQL is away, restarts, gives way to a standby, or has no room.
+# Anything else is a defect, or bad data of one row: waiting does not mend it.
+_AWAY = (
     OSError,
     TimeoutError,
-    asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidCachedStatementError,
 )
 _SETTINGS = {
     "search_path": SCHEMA,
@@ -53,17 +61,23 @@ else:
     Pool = asyncpg.Pool
 
 
-# Kinds of `AWAY` that no waiting mends: a statement of ours is wrong.
-_WRONG = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.SyntaxOrAccessError,
-)
+def _is_away(error: Exception) -> bool:
+    # An interface error that is a ValueError says that an argument cannot be encoded.
+    return isinstance(error, _AWAY) and not isinstance(error, ValueError)
 
 
-def is_away(error: Exception) -> bool:
-    """Whether PostgreSQL is away, so that what was being done can be done again."""
-    return isinstance(error, (DatabaseError, *AWAY)) and not isinstance(error, _WRONG)
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise `DatabaseUnavailable` for what the driver raises while PostgreSQL is away.
+
+    Everything else passes: a defect, or data that PostgreSQL does not take.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_away(error):
+            raise
+        raise DatabaseUnavailable(_unavailable(error)) from error
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -80,7 +94,7 @@ async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
 
     Raises:
         InputError: the address or the credentials are wrong.
-        DatabaseError: PostgreSQL cannot be reached.
+        DatabaseUnavailable: PostgreSQL cannot be reached.
     """
     try:
         connection = await asyncpg.connect(
@@ -94,9 +108,10 @@ async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
     except asyncpg.InvalidCatalogNameError as error:
         raise InputError(_not_accepted(error)) from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseError(_unreachable(error)) from None
+        raise DatabaseUnavailable(_unreachable(error)) from None
     try:
-        await _prepare(connection)
+        with translated():
+            await _prepare(connection)
     except BaseException:
         connection.terminate()
         raise
@@ -126,9 +141,26 @@ async def create_pool(dsn: str, *, size: int = 10) -> Pool:
 
 
 @asynccontextmanager
+async def acquire(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL is away, or goes away meanwhile.
+    """
+    with translated():
+        async with pool.acquire() as connection:
+            yield connection
+
+
+@asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection inside a transaction."""
-    async with pool.acquire() as connection, connection.transaction():
+    """Lend a connection inside a transaction.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL is away, or goes away meanwhile: nothing was written, unless
+            it went away while it committed.
+    """
+    async with acquire(pool) as connection, connection.transaction():
         yield connection
 
 
@@ -144,3 +176,9 @@ def _unreachable(error: Exception) -> Text:
         "PostgreSQL cannot be reached ({error}). Is it running? Is DINGBELL_DATABASE_URL right?",
         "无法连接 PostgreSQL ({error})。它在运行吗? DINGBELL_DATABASE_URL 对吗?",
     ).format(error=str(error).strip() or type(error).__name__)
+
+
+def _unavailable(error: Exception) -> Text:
+    return Text("the database is not available: {error}", "数据库暂不可用: {error}").format(
+        error=str(error).partition("\n")[0] or type(error).__name__
+    )

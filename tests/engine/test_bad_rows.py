@@ -1,0 +1,73 @@
+"""What cannot be read or written of one firing, or one call, holds up no other."""
+
+from __future__ import annotations
+
+import pytest
+from tests.engine.conftest import Truth, final, until
+from tests.engine.given import firings_of, order, send, soon, spec
+
+from dingbell.bootstrap import Service
+from dingbell.engine.calling import Next, Verdict
+from dingbell.engine.outcomes import Outcome
+from dingbell.operations import reports, schedules
+from dingbell.operations.desk import Desk
+from dingbell.store.claims import Claimed
+from dingbell.store.connection import acquire
+
+NO_ID = 10**20
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        """jsonb_set(spec, '{to}', '{"departments": [100000000000000000000]}')""",
+        """jsonb_set(spec, '{message}', '{"text": "a {{ person.name }}", "odd": 1}')""",
+        """jsonb_set(spec, '{to}', '17')""",
+    ],
+    ids=["an id no column holds", "a message of no type", "no audience"],
+)
+async def test_a_firing_that_cannot_be_planned_does_not_make_its_neighbours_late(
+    desk: Desk, service: Service, truth: Truth, damage: str
+) -> None:
+    when = soon(desk, 2)
+    for name in ("first", "damaged", "last"):
+        await schedules.put(desk, name, spec(when, name, prepare_ahead=0), source="yaml")
+    async with acquire(desk.pool) as connection:
+        await connection.execute(f"update schedules set spec = {damage} where name = 'damaged'")
+    for name in ("first", "last"):
+        (found,) = await until(lambda name=name: firings_of(desk, name))
+        told = await final(desk, found["id"], 8)
+        assert told["totals"] in ({"unread": 1}, {"read": 1})
+
+
+async def test_an_outcome_that_cannot_be_written_does_not_hold_up_the_others(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    firing_id = await send(desk, order("first", "manager4220"))
+    await final(desk, firing_id)
+    calls = await truth.calls()
+    async with acquire(desk.pool) as connection:
+        (row,) = await connection.fetch("select batch_id, id from calls")
+    odd = Claimed(
+        id=row["batch_id"],
+        firing_id=firing_id,
+        app_id=1,
+        org="default",
+        size=1,
+        attempt=1,
+        slot_at=desk.clock.now(),
+        sent_at=desk.clock.now(),
+        body=b"",
+        target=None,
+        userids=(),
+        on_ambiguous="resend",
+        lost_at=None,
+        call_id=row["id"],
+    )
+    verdict = Verdict(Next.ACCEPTED, "accepted", desk.clock.now(), task_id=NO_ID)
+    service.node._outcomes.add(Outcome(odd, verdict))
+    again = await send(desk, order("second", "manager4220"))
+    found = await final(desk, again, 8)
+    assert found["state"] == "settled"
+    assert len(await truth.calls()) == len(calls) + 1
+    assert (await reports.show(desk, firing_id))["state"] == "settled"
