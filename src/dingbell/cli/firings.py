@@ -218,13 +218,13 @@ def recall(
     else:
         typer.echo(f"{found['state']}: {totals(found['totals'])}")
         for batch in found["batches"]:
-            if (batch["code"] or "").startswith("recall:"):
-                typer.echo(f"  #{batch['ordinal']} {explained(batch['code'][7:])}", err=True)
+            if batch["recall_code"]:
+                typer.echo(f"  #{batch['ordinal']} {explained(batch['recall_code'])}", err=True)
     raise typer.Exit(_recall_code(found))
 
 
 def _recall_code(found: dict[str, Any]) -> int:
-    kept = [batch for batch in found["batches"] if (batch["code"] or "").startswith("recall:")]
+    kept = [batch for batch in found["batches"] if batch["recall_code"]]
     if not kept:
         return 0
     return EXIT_PARTLY if found["state"] == "recalled" else EXIT_FAILED
