@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from dingbell.domain.duration import Duration
-from dingbell.domain.trigger import Trigger
+from dingbell.domain.triggers import Trigger
 
 __all__ = ["LATE", "Misfire", "Review", "Verdict", "judge", "review", "too_late"]
 

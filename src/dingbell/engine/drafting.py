@@ -12,7 +12,7 @@ from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft
 from dingbell.domain.followup import FollowUp
 from dingbell.domain.message import Message
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.triggers import parse_zone
 from dingbell.engine.context import Context, MessageFunction
 from dingbell.errors import InputError, Text
 from dingbell.planning.drafts import (

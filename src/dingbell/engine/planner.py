@@ -19,7 +19,7 @@ from dingbell.domain.duration import format_duration
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
 from dingbell.domain.schedule import Policies
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.triggers import parse_zone
 from dingbell.engine.booking import Booked, Drafted, book
 from dingbell.engine.context import Context, release_job, report_job
 from dingbell.engine.drafting import draft

@@ -15,7 +15,7 @@ from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import Verdict, review
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.triggers import parse_zone
 from dingbell.engine.context import Context, plan_job, release_job
 from dingbell.store import firings, jobs, rules, schedules
 from dingbell.store.connection import Connection, acquire, transaction
