@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dingbell.domain.misfire import LATE, Misfire, Verdict, judge, review, too_late
-from dingbell.domain.trigger import Cron, Daily, Every, Once, Trigger
+from dingbell.domain.triggers import Cron, Daily, Every, Once, Trigger
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from dingbell.domain.schedule import Policies, ScheduleSpec
-from dingbell.domain.trigger import Daily, Every, parse_zone
+from dingbell.domain.triggers import Daily, Every, parse_zone
 
 SPEC: dict[str, Any] = {
     "when": {"daily": "16:00"},

@@ -21,7 +21,7 @@ from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import NAME_PATTERN, ScheduleSpec
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.triggers import parse_zone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
 from dingbell.settings import Pace

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dingbell.domain.causes import CauseKind
 from dingbell.domain.duration import Duration
-from dingbell.domain.trigger import Trigger
+from dingbell.domain.triggers import Trigger
 
 __all__ = ["LATE", "Misfire", "Review", "Verdict", "judge", "latest_of", "review", "too_late"]
 

@@ -16,7 +16,7 @@ from dingbell.domain.followup import FollowUp, Step
 from dingbell.domain.message import Message
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.schedule import Policies, ScheduleSpec
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.triggers import parse_zone
 from dingbell.validation import refusal
 
 __all__ = [

@@ -21,7 +21,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.priority import Priority
 from dingbell.domain.quiet import QuietHours
-from dingbell.domain.trigger import Trigger, parse_trigger, parse_zone
+from dingbell.domain.triggers import Trigger, parse_trigger, parse_zone
 from dingbell.errors import InputError, Text
 
 __all__ = ["NAME_PATTERN", "Policies", "ScheduleSpec"]

@@ -20,7 +20,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.preflight import DELIVERED, Outlook, Reason, expectation
 from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.triggers import parse_zone
 from dingbell.errors import OutsideError, Text
 from dingbell.operations import apps, people
 from dingbell.operations.desk import Desk

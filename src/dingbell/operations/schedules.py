@@ -10,7 +10,7 @@ from dingbell.directory.sync import Progress
 from dingbell.domain.causes import ScheduleChange
 from dingbell.domain.run import Kind, Manual, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.domain.trigger import Once, instants, parse_zone
+from dingbell.domain.triggers import instants, parse_zone
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import approvals, apps, preflight
 from dingbell.operations.desk import Desk
@@ -191,10 +191,7 @@ async def store(
 
 
 def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
-    trigger = spec.trigger()
-    if isinstance(trigger, Once) and now - trigger.at <= spec.grace():
-        return trigger.at
-    due = trigger.next_after(now)
+    due = spec.trigger().first_due(now, spec.grace())
     if due is None:
         raise InputError(
             Text(
@@ -216,9 +213,7 @@ def _next_due(
     due = trigger.next_after(min(taken_back - _TINY, now) if taken_back else now)
     if due is not None and due < now - spec.grace():
         due = trigger.next_after(now)
-    if due is None and isinstance(trigger, Once) and not fired:
-        return trigger.at if now - trigger.at <= spec.grace() else None
-    return due
+    return trigger.first_due(now, spec.grace()) if due is None and not fired else due
 
 
 async def pause(desk: Desk, name: str) -> None:
