@@ -184,15 +184,16 @@ class Message:
             )
         for path, text in self._templates():
             with _placed(path):
-                self._check_names(templates.read(text).names)
+                self._check_names(templates.read(text).lines)
 
-    def _check_names(self, names: frozenset[str]) -> None:
-        if unknown := names - self.variables:
+    def _check_names(self, used: Mapping[str, int]) -> None:
+        if unknown := used.keys() - self.variables:
             raise templates.TemplateError(
                 Text(
                     "unknown template variable {names}: there are {known}",
                     "未知的模板变量 {names}: 可用 {known}",
-                ).format(names=", ".join(sorted(unknown)), known=", ".join(sorted(self.variables)))
+                ).format(names=", ".join(sorted(unknown)), known=", ".join(sorted(self.variables))),
+                line=min(used[name] for name in unknown),
             )
 
     def __eq__(self, other: object) -> bool:

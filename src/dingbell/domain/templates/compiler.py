@@ -56,22 +56,22 @@ _NOTHING = Scope({})
 _COMPARED = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">="}
 
 
-def compiled(tree: nodes.Template) -> tuple[Step, frozenset[str]]:
-    """What writes a template, and the names of the variables it uses.
+def compiled(tree: nodes.Template) -> tuple[Step, dict[str, int]]:
+    """What writes a template, and the variables it uses, each with the line it is first used on.
 
     Raises:
         TemplateError: a filter or a test is not known, or loops stand too deep.
     """
     compiler = _Compiler()
     step = compiler.body(tree.body)
-    return step, frozenset(compiler.free)
+    return step, compiler.free
 
 
 class _Compiler:
     """Knows the loops around the place it is at."""
 
     def __init__(self) -> None:
-        self.free: set[str] = set()
+        self.free: dict[str, int] = {}
         self._bound: list[str] = []
         self._loops = 0
 
@@ -197,7 +197,7 @@ class _Compiler:
         """A variable."""
         name = part.name
         if name not in self._bound:
-            self.free.add(name)
+            self.free.setdefault(name, part.lineno)
 
         def read(scope: Scope) -> Any:
             try:

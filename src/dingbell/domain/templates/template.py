@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,11 +18,16 @@ class Template:
     """What writes a text.
 
     Attributes:
-        names: the variables it uses.
+        lines: the variables it uses, each with the line on which it is first used.
     """
 
-    names: frozenset[str]
+    lines: Mapping[str, int]
     _write: Step
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables it uses."""
+        return frozenset(self.lines)
 
     def render(self, scope: Scope) -> str:
         """Write the text.
@@ -40,5 +46,5 @@ def read(source: str) -> Template:
     Raises:
         TemplateError: it cannot be read, or uses what is not available.
     """
-    step, names = compiled(parsed(source))
-    return Template(names, step)
+    step, lines = compiled(parsed(source))
+    return Template(lines, step)
