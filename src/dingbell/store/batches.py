@@ -11,6 +11,7 @@ import asyncpg
 
 from dingbell.domain.lifecycle import BATCH_MOVES, Batch, Delivery, origins
 from dingbell.domain.priority import Rank
+from dingbell.errors import Text
 from dingbell.store import deliveries
 from dingbell.store.connection import Connection
 
@@ -26,6 +27,7 @@ class NewBatch:
         target: None for userids; else `{"departments": […]}` or `{"everyone": true}`.
         state: `queued`, or where it ends without a call: `failed` or `canceled`.
         code: why, for those.
+        words: what exactly is wrong with it, where the code alone does not say.
         repairs: the batch whose people it is sent to once more.
         generation: how many repairs came before it, and itself.
         lost_at: when a call that may have reached these people with this body was lost.
@@ -47,6 +49,7 @@ class NewBatch:
     repairs: int | None = None
     generation: int = 0
     lost_at: datetime | None = None
+    words: Text | None = None
 
 
 async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[int]:
@@ -54,11 +57,12 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
     rows = await connection.fetch(
         """
         insert into batches (firing_id, ordinal, app_id, org, body, body_hash, size, target,
-                             slot_at, wave, priority, state, code, repairs, generation, lost_at)
+                             slot_at, wave, priority, state, code, repairs, generation, lost_at,
+                             words)
         select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::bytea[],
                              $6::bytea[], $7::int[], $8::jsonb[], $9::timestamptz[], $10::bigint[],
                              $11::smallint[], $12::text[], $13::text[], $14::bigint[],
-                             $15::smallint[], $16::timestamptz[])
+                             $15::smallint[], $16::timestamptz[], $17::jsonb[])
         returning id, firing_id, ordinal
         """,
         [b.firing_id for b in batches],
@@ -77,6 +81,7 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
         [b.repairs for b in batches],
         [b.generation for b in batches],
         [b.lost_at for b in batches],
+        [{"en": b.words, "zh": b.words.zh} if b.words else None for b in batches],
     )
     ids = {(row["firing_id"], row["ordinal"]): row["id"] for row in rows}
     return [ids[batch.firing_id, batch.ordinal] for batch in batches]
@@ -147,7 +152,7 @@ async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Reco
     """All batches of a firing, by ordinal."""
     return await connection.fetch(
         """
-        select id, ordinal, state, task_id, slot_at, sent_at, size, attempt, code, target
+        select id, ordinal, state, task_id, slot_at, sent_at, size, attempt, code, target, words
         from batches where firing_id = $1 order by ordinal
         """,
         firing_id,

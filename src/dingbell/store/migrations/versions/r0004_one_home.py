@@ -12,6 +12,11 @@ down_revision = "0003"
 
 _CHANGES = """
 select 1;
+alter table batches add words jsonb;
+update people
+set attributes = attributes || jsonb_build_object(
+        'hired_on', jsonb_build_object('$date', attributes -> 'hired_on'))
+where jsonb_typeof(attributes -> 'hired_on') = 'string';
 """
 
 
