@@ -258,7 +258,7 @@ async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
     desk: Desk, service: Service, truth: Truth
 ) -> None:
     await schedules.put(
-        desk, "long", spec(soon(desk, 1), "{{ person.userid * 999 }}"), source="yaml"
+        desk, "long", spec(soon(desk, 1), "{{ person.userid }}" + "x" * 3_000), source="yaml"
     )
     await schedules.put(desk, "good", spec(soon(desk, 1), "fine"), source="yaml")
     (long,) = await until(lambda: firings_of(desk, "long"))

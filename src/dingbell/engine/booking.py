@@ -27,6 +27,8 @@ _BATCHES_AT_ONCE = 4_000
 _WHY_NOT_SENT = {
     Reason.DENIED: (Batch.CANCELED, Delivery.CANCELED),
     Reason.TOO_LONG: (Batch.FAILED, Delivery.FAILED),
+    Reason.TEMPLATE: (Batch.FAILED, Delivery.FAILED),
+    Reason.UNKNOWN: (Batch.FAILED, Delivery.INVALID),
 }
 
 
@@ -180,6 +182,7 @@ class _Timed:
             rank=self.rank,
             state=_WHY_NOT_SENT[reason][0] if reason else Batch.QUEUED,
             code=reason.value if reason else None,
+            words=self.one.words,
         )
 
 

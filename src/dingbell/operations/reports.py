@@ -138,6 +138,7 @@ async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
                 "attempts": row["attempt"],
                 "code": row["code"],
                 "recall_code": row["recall_code"],
+                "words": _words(row["words"]),
             }
             for row in own
         ],
@@ -146,6 +147,11 @@ async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
             _surprise(dict(row)) for row in odd if came_true(row["foreseen"], row["state"]) is False
         ],
     }
+
+
+def _words(kept: Mapping[str, str] | None) -> Text | None:
+    """What exactly was wrong, in both languages."""
+    return Text(kept["en"], kept["zh"]) if kept else None
 
 
 def _surprise(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,6 +177,7 @@ def delivery(row: Mapping[str, Any]) -> dict[str, Any]:
         "read_at": instant(row["read_at"]),
         "attempt": row["attempt"],
         "expected": expected.expected,
+        "words": _words(row["words"]),
     }
 
 

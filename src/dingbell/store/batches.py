@@ -11,6 +11,7 @@ import asyncpg
 
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.priority import Rank
+from dingbell.errors import Text
 from dingbell.store import deliveries
 from dingbell.store.connection import Connection
 from dingbell.store.transitions import BATCHES, Given
@@ -28,6 +29,7 @@ class NewBatch:
         target: None for userids; else `{"departments": […]}` or `{"everyone": true}`.
         state: `queued`, or where it ends without a call: `failed` or `canceled`.
         code: why, for those.
+        words: what exactly is wrong with it, where the code alone does not say.
         repairs: the batch whose people it is sent to once more.
         generation: how many repairs came before it, and itself.
         lost_at: when a call that may have reached these people with this body was lost.
@@ -49,6 +51,7 @@ class NewBatch:
     repairs: int | None = None
     generation: int = 0
     lost_at: datetime | None = None
+    words: Text | None = None
 
 
 async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[int]:
@@ -56,11 +59,12 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
     rows = await connection.fetch(
         """
         insert into batches (firing_id, ordinal, app_id, org, body, body_hash, size, target,
-                             slot_at, wave, rank, state, code, repairs, generation, lost_at)
+                             slot_at, wave, rank, state, code, repairs, generation, lost_at,
+                             words)
         select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::bytea[],
                              $6::bytea[], $7::int[], $8::jsonb[], $9::timestamptz[], $10::bigint[],
                              $11::smallint[], $12::text[], $13::text[], $14::bigint[],
-                             $15::smallint[], $16::timestamptz[])
+                             $15::smallint[], $16::timestamptz[], $17::jsonb[])
         returning id, firing_id, ordinal
         """,
         [b.firing_id for b in batches],
@@ -79,6 +83,7 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
         [b.repairs for b in batches],
         [b.generation for b in batches],
         [b.lost_at for b in batches],
+        [{"en": b.words, "zh": b.words.zh} if b.words else None for b in batches],
     )
     ids = {(row["firing_id"], row["ordinal"]): row["id"] for row in rows}
     return [ids[batch.firing_id, batch.ordinal] for batch in batches]
@@ -221,7 +226,7 @@ async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Reco
     return await connection.fetch(
         """
         select id, ordinal, state, task_id, slot_at, sent_at, size, attempt, code, recall_code,
-               target
+               target, words
         from batches where firing_id = $1 order by ordinal
         """,
         firing_id,

@@ -237,7 +237,7 @@ async def totals(connection: Connection, firing_ids: Sequence[int]) -> dict[int,
 
 _LEDGER = """
     select d.userid, d.state, d.code, b.task_id, d.sent_at, d.read_at, d.people, p.name,
-           d.foreseen, b.attempt
+           d.foreseen, b.attempt, b.words
     from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
     left join people p on p.org = b.org and p.userid = d.userid
     where d.firing_id = $1 order by b.ordinal, d.userid

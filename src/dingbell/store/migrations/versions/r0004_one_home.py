@@ -78,6 +78,11 @@ create table outbox (
 );
 create index outbox_of_run on outbox (run_id, id);
 create index outbox_to_forget on outbox (at);
+alter table batches add words jsonb;
+update people
+set attributes = attributes || jsonb_build_object(
+        'hired_on', jsonb_build_object('$date', attributes -> 'hired_on'))
+where jsonb_typeof(attributes -> 'hired_on') = 'string';
 """
 
 
