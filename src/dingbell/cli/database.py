@@ -105,19 +105,33 @@ def _is_backup(file: Path) -> bool:
 
 
 async def _restore(file: Path) -> None:
-    from dingbell.bootstrap import any_node_alive, open_database, open_desk
-    from dingbell.errors import ConflictError, Text
+    from dingbell.bootstrap import open_database
     from dingbell.settings import Settings
-    from dingbell.store import backup
+    from dingbell.store import backup, migrate
 
-    settings = Settings.load()
-    async with open_database(settings) as database:
-        async with open_desk(settings, database=database) as desk:
-            if await any_node_alive(desk):
-                raise ConflictError(
-                    Text("a node is running: stop it first", "有节点在运行: 请先停止")
-                )
+    async with open_database(Settings.load()) as database:
+        await _without_nodes(database.dsn)
         await backup.read(database.dsn, file)
+        # One of the version before is brought up to this one.
+        await migrate.upgrade(database.dsn)
+
+
+async def _without_nodes(dsn: str) -> None:
+    """See that no node runs.
+
+    Raises:
+        ConflictError: one does.
+    """
+    from dingbell.errors import ConflictError, Text
+    from dingbell.store import nodes
+    from dingbell.store.connection import connect
+
+    connection = await connect(dsn)
+    try:
+        if await nodes.alive(connection):
+            raise ConflictError(Text("a node is running: stop it first", "有节点在运行: 请先停止"))
+    finally:
+        await connection.close()
 
 
 @app.command(
