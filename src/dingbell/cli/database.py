@@ -135,6 +135,48 @@ async def _without_nodes(dsn: str) -> None:
 
 
 @app.command(
+    help=tr(
+        "take the secret key that is here, where that of the database is lost",
+        "数据库原有的密钥丢失时, 改用此处的密钥",
+    )
+)
+def rekey(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Take another secret key."""
+    if not yes:
+        if not sys.stdin.isatty():
+            fail(tr("confirm with --yes", "请用 --yes 确认"))
+        question = tr("Forget what the lost key has locked?", "忘记由丢失的密钥加密的内容?")
+        typer.confirm(question, abort=True, err=True)
+    forgotten = run(_rekey())
+    if as_json:
+        print_json({"secrets_to_give_again": forgotten})
+    elif forgotten:
+        names = ", ".join(forgotten)
+        typer.echo(tr(f"give the secrets of {names} again", f"请重新提供 {names} 的密钥"))
+    else:
+        typer.echo(tr("nothing was lost", "没有丢失任何密钥"))
+
+
+async def _rekey() -> list[str]:
+    from dingbell.bootstrap import open_database, open_desk
+    from dingbell.operations import keys
+    from dingbell.settings import Settings
+    from dingbell.store.connection import transaction
+
+    settings = Settings.load()
+    async with open_database(settings) as database:
+        await _without_nodes(database.dsn)
+        async with (
+            open_desk(settings, database=database, any_key=True) as desk,
+            transaction(desk.pool) as connection,
+        ):
+            return await keys.rebind(connection, desk.vault, desk.clock.now())
+
+
+@app.command(
     help=tr("forget the people of old firings; their totals stay", "清理旧触发的人员明细; 合计保留")
 )
 def prune(

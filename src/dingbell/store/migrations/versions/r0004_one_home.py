@@ -12,6 +12,13 @@ down_revision = "0003"
 
 _CHANGES = """
 select 1;
+
+-- By which key the secrets in here are locked; the key itself is never in the database.
+create table secret_key (
+    only_one boolean primary key default true check (only_one),
+    fingerprint text not null,
+    bound_at timestamptz not null
+);
 """
 
 
