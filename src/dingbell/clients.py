@@ -98,6 +98,18 @@ class Clients:
         await self.refresh(app_id)
         return self._clients[app_id][1]
 
+    def trial(self, credentials: Credentials) -> Client:
+        """A client of an app that is not stored; its token is not shared."""
+        from dingbell.dingtalk import Client
+
+        return Client(
+            credentials,
+            session=self._open_session(),
+            timeout=CALL_TIMEOUT.total_seconds(),
+            now=lambda: self._clock.now().timestamp(),
+            gate=self.address.enter,
+        )
+
     async def refresh(self, app_id: int) -> None:
         """Read an app again.
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dingbell.store.connection import Connection
 
-__all__ = ["forget", "get", "get_many", "lock", "put", "put_many", "unlock"]
+__all__ = ["forget", "forget_all", "get", "get_many", "lock", "put", "put_many", "unlock"]
 
 
 async def get(connection: Connection, oapi_url: str, app_key: str) -> tuple[bytes, datetime] | None:
@@ -73,6 +73,11 @@ async def forget(connection: Connection, oapi_url: str, app_key: str) -> None:
     await connection.execute(
         "delete from tokens where oapi_url = $1 and app_key = $2", oapi_url, app_key
     )
+
+
+async def forget_all(connection: Connection) -> None:
+    """Have every token fetched anew."""
+    await connection.execute("delete from tokens")
 
 
 _LOCK_KEY = "hashtextextended($1, 7466315)"

@@ -83,6 +83,13 @@ update people
 set attributes = attributes || jsonb_build_object(
         'hired_on', jsonb_build_object('$date', attributes -> 'hired_on'))
 where jsonb_typeof(attributes -> 'hired_on') = 'string';
+
+-- By which key the secrets in here are locked; the key itself is never in the database.
+create table secret_key (
+    only_one boolean primary key default true check (only_one),
+    fingerprint text not null,
+    bound_at timestamptz not null
+);
 """
 
 
