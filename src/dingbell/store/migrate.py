@@ -9,13 +9,13 @@ import asyncpg
 
 from dingbell.errors import DatabaseError, Text
 from dingbell.store.connection import SCHEMA, connect
+from dingbell.store.duty import Duty
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 __all__ = ["HEAD", "current_revision", "upgrade"]
 
-_LOCK = 7_466_315_240_001  # an advisory lock of ours
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # The newest revision, by the names of the files: asking Alembic costs every start its import.
 HEAD = max(file.name[1:5] for file in (_MIGRATIONS / "versions").glob("r[0-9]*.py"))
@@ -62,7 +62,7 @@ async def upgrade(dsn: str, *, to: str = "head") -> bool:
     )
     try:
         async with engine.begin() as connection:
-            await connection.execute(text(f"select pg_advisory_xact_lock({_LOCK})"))
+            await connection.execute(text(f"select pg_advisory_xact_lock({int(Duty.MIGRATE)})"))
             await connection.execute(text(f"create schema if not exists {SCHEMA}"))
             await connection.execute(text(f"set local search_path to {SCHEMA}"))
             await connection.run_sync(_run, to)
