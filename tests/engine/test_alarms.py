@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.engine.conftest import RunService, Truth, final
+from tests.engine.given import order, send, spec
+
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.operations import alerts, schedules
 from dingbell.operations.desk import Desk
-from tests.engine.conftest import RunService, Truth, final
-from tests.engine.given import order, send, spec
 
 
 async def test_a_schedule_whose_newest_run_failed_is_an_alert_until_one_does_better(

@@ -26,7 +26,6 @@ from dingbell.engine.context import Context
 from dingbell.engine.drafting import draft
 from dingbell.errors import DatabaseUnavailable, InputError
 from dingbell.planning import pace, wakeups
-from dingbell.planning.drafts import denied_in
 from dingbell.planning.turning import turn_away
 from dingbell.store import alerts, firings, jobs, rules, spending
 from dingbell.store.connection import Connection, acquire, transaction
@@ -88,7 +87,7 @@ class Planner:
             due = await firings.begin_planning(connection, firing_ids, context.clock.now())
             app_ids = sorted({firing.app_id for firing in due})
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=False)
-            denied = await denied_in(connection, {firing.org for firing in due})
+            denied = await context.deny.of(connection, {firing.org for firing in due})
         touching = asyncio.create_task(self._touch([firing.id for firing in due]))
         try:
             tried = []
