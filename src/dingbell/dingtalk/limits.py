@@ -15,11 +15,13 @@ __all__ = [
     "ACTION_SINGLE_TITLE_CHARS",
     "ACTION_SINGLE_URL_CHARS",
     "ACTION_TITLE_CHARS",
+    "ANSWER_BYTES",
     "BAN_SECONDS",
     "DEPARTMENTS_PER_CALL",
     "GLOBAL_THROTTLE_MAX_SECONDS",
     "LINK_TEXT_ADVISED_CHARS",
     "LINK_TITLE_ADVISED_CHARS",
+    "LISTED_ANSWER_BYTES",
     "LONG_BAN_SECONDS",
     "MARKDOWN_TEXT_CHARS",
     "MEMBERS_PER_PAGE",
@@ -28,6 +30,7 @@ __all__ = [
     "NOT_FINISHED_SECONDS",
     "OA_FORM_SHOWN",
     "OA_TITLE_ADVISED_CHARS",
+    "PAGES_PER_LIST",
     "QPS_SECONDS",
     "ROLES_PER_PAGE",
     "ROLE_MEMBERS_PER_PAGE",
@@ -69,6 +72,17 @@ UPLOAD_BYTES: Final = {
     "video": 20 * 1024 * 1024,
 }
 """Bytes per upload, by kind [D0646]. A *message* takes files up to 10 MB only [D0775]."""
+
+# Answers -----------------------------------------------------------------------------------------
+
+ANSWER_BYTES: Final = 256 * 1024
+"""Ours: the longest answer that is read, unpacked; a result for 100 people has some 20 KB."""
+
+LISTED_ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Ours: the same for lists of the address book; `user/listid` names all members at once."""
+
+PAGES_PER_LIST: Final = 1_000
+"""Ours: a list of more pages than this does not end."""
 
 # Messages ----------------------------------------------------------------------------------------
 
