@@ -8,10 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from dingbell.bootstrap import Service
+from dingbell.operations import apps, people
+from dingbell.operations.apps import AppSpec
 from dingbell.operations.desk import Desk
+from dingbell.sandbox import Sandbox
 from dingbell.telemetry import Event
 
 from .conftest import Truth, final, until
@@ -132,3 +136,27 @@ async def test_a_token_of_any_life_sends(
     async with desk.pool.acquire() as connection:
         until = await connection.fetchval("select expires_at from tokens")
     assert desk.clock.now() < until <= desk.clock.now() + timedelta(hours=2)
+
+
+async def test_one_directory_that_cannot_be_read_keeps_no_other_waiting(
+    desk: Desk, service: Service, truth: Truth, sandbox: Sandbox
+) -> None:
+    other = AppSpec(
+        agent_id=sandbox.agent_id + 1,
+        app_key=sandbox.app_key,
+        app_secret=SecretStr(sandbox.app_secret),
+        org="other",
+    )
+    await apps.put(desk, "other", other)
+    for app in ("default", "other"):
+        await people.synchronise(desk, app)
+    async with desk.pool.acquire() as connection:
+        await connection.execute("update directory_syncs set synced_at = synced_at - interval '1d'")
+    await truth.post("faults", {"path": "/auth/scopes", "times": 1, "errcode": 41028})
+
+    await service._refresh_directories()
+
+    async with desk.pool.acquire() as connection:
+        rows = await connection.fetch("select synced_at from directory_syncs")
+    ages = sorted(desk.clock.now() - row["synced_at"] for row in rows)
+    assert ages[0] < timedelta(minutes=1) < timedelta(hours=12) < ages[1]

@@ -431,7 +431,7 @@ async def test_pages_that_go_on_for_ever_are_left(
         return {"result": {"has_more": True, "next_cursor": cursor, "list": people}}
 
     async with book(page) as (url, asked):
-        with pytest.raises(errors.Ambiguous, match="the list does not end"):
+        with pytest.raises(errors.Permanent, match="the list does not end"):
             await reader_of(url, session).members(1)
     assert len(asked) <= limits.PAGES_PER_LIST
 
@@ -484,7 +484,7 @@ async def test_a_tree_without_an_end_fails_and_nothing_goes_on_asking(
         return {"result": {"list": []}, "auth_org_scopes": {"authed_dept": [1]}}
 
     async with book(answers) as (url, asked):
-        with pytest.raises(errors.Ambiguous, match="the departments do not end"):
+        with pytest.raises(errors.Permanent, match="the departments do not end"):
             await walk_of(url, session).everything()
         so_far = len(asked)
         # A full round of the loop and of the server: who still asks would be seen.

@@ -171,7 +171,7 @@ class _Walk:
 
 
 def _endless(what: str) -> errors.DingTalkError:
-    return errors.Ambiguous("unreadable", f"the {what} do not end")
+    return errors.Permanent("unreadable", f"the {what} do not end")
 
 
 async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:

@@ -79,7 +79,7 @@ class Directory(Caller):
         """Follow the pages of a list to its end.
 
         Raises:
-            Ambiguous: it has none: the pages repeat themselves, or there are too many.
+            Permanent: it has none: the pages repeat themselves, or there are too many.
         """
         items: list[T] = []
         last: tuple[T, ...] = ()
@@ -93,4 +93,4 @@ class Directory(Caller):
             if page.items and page.items == last:
                 break
             last, call = page.items, page_at(page.next)
-        raise errors.Ambiguous("unreadable", "the list does not end", call.path)
+        raise errors.Permanent("unreadable", "the list does not end", call.path)
