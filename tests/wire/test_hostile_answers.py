@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import time
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -223,6 +224,31 @@ def test_a_send_whose_answer_cannot_be_read_is_ambiguous(body: bytes) -> None:
     with pytest.raises(errors.Ambiguous) as caught:
         call.read(answer(body, call))
     assert caught.value.code == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("call", "content"),
+    [
+        (directory.members(1), {"result": {"list": [{}] * 1_300_000}}),
+        (directory.members(1), {"result": {"list": [{"userid": "a"}] * 90_000}}),
+        (directory.members_simple(1), {"result": {"list": [[]] * 1_300_000}}),
+        (directory.roles(), {"result": {"list": [{"roles": [{"id": 1}] * 90_000}]}}),
+        (directory.departments(1), {"result": [{"dept_id": 1}] * 90_000}),
+        (directory.member_ids(1), {"result": {"userid_list": [1] * 190_000}}),
+        (directory.member_ids(1), {"result": {"userid_list": "a," * 190_000}}),
+        (notifications.result(1, 7), {"send_result": {"read_user_id_list": [0] * 120_000}}),
+    ],
+)
+def test_what_is_read_keeps_the_loop_for_a_moment_only(
+    call: Call[Any], content: dict[str, Any]
+) -> None:
+    """A node has one loop: while an answer is read, the calls of every other app wait."""
+    body = json.dumps({"errcode": 0, **content}, separators=(",", ":")).encode()
+    assert len(body) <= call.longest
+    begun = time.process_time()
+    with suppress(errors.Ambiguous):
+        call.read(answer(body, call))
+    assert time.process_time() - begun < 1.0
 
 
 @given(st.text() | st.integers(0, 10**400).map(str) | st.just("9" * 5_000))

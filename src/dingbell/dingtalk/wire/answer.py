@@ -96,6 +96,10 @@ class Answer:
         raise self._error(errors.Ambiguous, "unreadable", what)
 
     def _json(self) -> Mapping[str, Any] | None:
+        """The JSON object, where it is one that can be read in a moment."""
+        # Each value but the first of a list or an object comes after a comma.
+        if sum(map(self.body.count, (b",", b"[", b"{"))) > limits.ANSWER_VALUES:
+            return None
         try:
             content = json.loads(self.body)
         except (ValueError, RecursionError):  # also bytes that are not UTF-8, and endless numbers

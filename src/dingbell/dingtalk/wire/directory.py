@@ -54,7 +54,16 @@ def departments(parent: int) -> Call[list[Department]]:
 
 
 def _read_departments(answer: Answer) -> list[Department]:
-    return [_department(answer, row) for row in fields.rows(answer.content().get("result"))]
+    rows = _rows(answer, answer.content().get("result"), limits.DEPARTMENTS_PER_ANSWER)
+    return [_department(answer, row) for row in rows]
+
+
+def _rows(answer: Answer, value: object, most: int) -> tuple[Mapping[str, Any], ...]:
+    """The lines of a list, if they are no more than anybody has asked for."""
+    found = fields.rows(value)
+    if len(found) > most:
+        answer.unreadable(f"there are {len(found)} lines")
+    return found
 
 
 def _department(answer: Answer, row: Mapping[str, Any]) -> Department:
@@ -131,9 +140,12 @@ def _member(row: Mapping[str, Any]) -> Member | None:
     return Member(userid, fields.text(row.get("name")) or "") if userid else None
 
 
-def _read_rows(value: object, read: Callable[[Mapping[str, Any]], T | None]) -> tuple[T, ...]:
-    """The lines of a list; one without an id is nobody and nothing."""
-    return tuple(item for row in fields.rows(value) if (item := read(row)) is not None)
+def _page(
+    answer: Answer, value: object, size: int, read: Callable[[Mapping[str, Any]], T | None]
+) -> tuple[T, ...]:
+    """The lines of a page; one without an id is nobody and nothing."""
+    rows = _rows(answer, value, size * limits.ROWS_PER_PAGE_FACTOR)
+    return tuple(item for row in rows if (item := read(row)) is not None)
 
 
 def _member_page(
@@ -141,7 +153,7 @@ def _member_page(
 ) -> Call[Page[T]]:
     def read_page(answer: Answer) -> Page[T]:
         found = answer.result()
-        items = _read_rows(found.get("list"), read)
+        items = _page(answer, found.get("list"), limits.MEMBERS_PER_PAGE, read)
         if not fields.flag(found.get("has_more")):
             return Page(items)
         following = fields.integer(found.get("next_cursor"))
@@ -177,7 +189,7 @@ def _role_page(
 ) -> Call[Page[T]]:
     def read_page(answer: Answer) -> Page[T]:
         found = answer.result()
-        items = _read_rows(found.get("list"), read)
+        items = _page(answer, found.get("list"), size, read)
         more = fields.flag(found.get("hasMore", found.get("has_more")))
         if more and not items:
             answer.unreadable("hasMore with an empty page")
