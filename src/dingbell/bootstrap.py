@@ -210,11 +210,14 @@ class Service:
             self._tasks.append(reading)
             await asyncio.wait({reading}, timeout=_FIRST_SYNC_PATIENCE)
 
-    async def _read(self, app: app_rows.App) -> None:
+    async def _read(self, app: app_rows.App, *, younger_than: timedelta | None = None) -> None:
+        """Read a directory; one that cannot be read is tried again and keeps no other waiting."""
         try:
-            await people.ensure(self.desk, app)
+            await people.ensure(self.desk, app, younger_than=younger_than)
         except DingBellError as error:
             log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
+        except Exception as error:  # noqa: BLE001  whatever was in it, there is a next time
+            log(Event.DIRECTORY_SYNC_FAILED, level=logging.ERROR, error=repr(error)[:200])
 
     async def _keep_directories(self) -> None:
         while True:
@@ -230,10 +233,11 @@ class Service:
                     for app in await app_rows.all_apps(connection)
                     if await directory.last_sync(connection, app.org) is not None
                 }
-            for app in orgs.values():
-                await people.ensure(self.desk, app, younger_than=_DIRECTORY_AGE)
         except DingBellError as error:
             log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
+            return
+        for app in orgs.values():
+            await self._read(app, younger_than=_DIRECTORY_AGE)
 
     async def _watch_database(self) -> None:
         """Start the embedded server again when it has died."""

@@ -290,6 +290,7 @@ _OURS: Final = {
     "timeout": ("no answer in time", "超时未收到响应"),
     "disconnected": ("the connection broke before the answer", "连接在响应前中断"),
     "unreadable": ("the answer cannot be read", "无法解析响应"),
+    "oversized": ("the answer is longer than any that is read", "响应过长, 未读取"),
     "unreachable": ("no connection", "无法建立连接"),
     "banned": ("this address is banned for some minutes", "该 IP 已被暂时封禁"),
     "redirected": ("redirected: is the base address right?", "请求被重定向, 请检查服务地址"),

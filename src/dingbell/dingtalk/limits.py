@@ -15,11 +15,15 @@ __all__ = [
     "ACTION_SINGLE_TITLE_CHARS",
     "ACTION_SINGLE_URL_CHARS",
     "ACTION_TITLE_CHARS",
+    "ANSWER_BYTES",
+    "ANSWER_VALUES",
     "BAN_SECONDS",
+    "DEPARTMENTS_PER_ANSWER",
     "DEPARTMENTS_PER_CALL",
     "GLOBAL_THROTTLE_MAX_SECONDS",
     "LINK_TEXT_ADVISED_CHARS",
     "LINK_TITLE_ADVISED_CHARS",
+    "LISTED_ANSWER_BYTES",
     "LONG_BAN_SECONDS",
     "MARKDOWN_TEXT_CHARS",
     "MEMBERS_PER_PAGE",
@@ -28,9 +32,11 @@ __all__ = [
     "NOT_FINISHED_SECONDS",
     "OA_FORM_SHOWN",
     "OA_TITLE_ADVISED_CHARS",
+    "PAGES_PER_LIST",
     "QPS_SECONDS",
     "ROLES_PER_PAGE",
     "ROLE_MEMBERS_PER_PAGE",
+    "ROWS_PER_PAGE_FACTOR",
     "STATUS_BAR_USERIDS",
     "TEXT_ADVISED_CHARS",
     "TOKEN_REJECTED_SECONDS",
@@ -69,6 +75,26 @@ UPLOAD_BYTES: Final = {
     "video": 20 * 1024 * 1024,
 }
 """Bytes per upload, by kind [D0646]. A *message* takes files up to 10 MB only [D0775]."""
+
+# Answers -----------------------------------------------------------------------------------------
+
+ANSWER_BYTES: Final = 256 * 1024
+"""Ours: the longest answer that is read, unpacked; a result for 100 people has some 20 KB."""
+
+LISTED_ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Ours: the same for lists of the address book; `user/listid` names all members at once."""
+
+ANSWER_VALUES: Final = 200_000
+"""Ours: an answer with more values, lists and objects than this is not read: it would take long."""
+
+ROWS_PER_PAGE_FACTOR: Final = 10
+"""Ours: a page may have this many times the lines that were asked for, where it must."""
+
+DEPARTMENTS_PER_ANSWER: Final = 10_000
+"""Ours: departments right below one; `department/listsub` has no pages."""
+
+PAGES_PER_LIST: Final = 1_000
+"""Ours: a list of more pages than this does not end."""
 
 # Messages ----------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ calls/s, so the walk keeps below that by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dingbell.clock import Clock
@@ -29,6 +30,10 @@ ROOT = 1
 _AT_ONCE = 8
 _SHARE = 0.9
 _RETRIES = 6
+# More than any company has: departments, one below another, and roles. What is more has no end.
+_MOST_DEPARTMENTS = 100_000
+_MOST_LEVELS = 200
+_MOST_ROLES = 20_000
 _T = TypeVar("_T")
 _Turn = Callable[[], Awaitable[None]]
 
@@ -50,6 +55,7 @@ class _Walk:
         self._next: dict[str, float] = {}
         self.people: dict[str, Person] = {}
         self.departments: dict[int, Department] = {}
+        self._visited: set[int] = set()
 
     async def _ask(self, api: str, call: Callable[[_Turn], Awaitable[_T]]) -> _T:
         """Ask in turn, page by page; wait and begin again where DingTalk is busy."""
@@ -76,15 +82,25 @@ class _Walk:
         if at > now:
             await self._clock.sleep(at - now)
 
+    async def everything(self) -> list[Role]:
+        """Read people, departments and roles; return the roles."""
+        found: list[Role] = []
+
+        async def roles() -> None:
+            found.extend(await self.roles())
+
+        await _together([roles(), self.walk()])
+        return found
+
     async def walk(self) -> None:
         """Read all the app may see: from the root, or from the parts its scope names."""
         scopes = await self._ask("scopes", lambda _: self._client.scopes())
         roots = scopes.dept_ids or (() if scopes.userids else (ROOT,))
         for dept_id in roots:
             self.departments[dept_id] = Department(dept_id, "", None)
-        await asyncio.gather(*(self._visit(dept_id) for dept_id in roots))
+        await _together(self._visit(dept_id) for dept_id in roots)
         alone = [userid for userid in scopes.userids if userid not in self.people]
-        await asyncio.gather(*(self._person(userid) for userid in alone))
+        await _together(self._person(userid) for userid in alone)
 
     async def _person(self, userid: str) -> None:
         """Read somebody whom the scope names without a department."""
@@ -96,14 +112,30 @@ class _Walk:
         return await self._client.user(userid)
 
     async def _visit(self, dept_id: int) -> None:
-        members = asyncio.ensure_future(self._members(dept_id))
-        try:
-            children = await self._ask("listsub", lambda turn: self._children(dept_id, turn))
-            for child in children:
-                self.departments[child.id] = Department(child.id, child.name, dept_id)
-            await asyncio.gather(members, *(self._visit(child.id) for child in children))
-        finally:
-            members.cancel()
+        if dept_id in self._visited:
+            return
+        if len(self._visited) == _MOST_DEPARTMENTS:
+            raise _endless("departments")
+        self._visited.add(dept_id)
+        await _together([self._members(dept_id), self._below(dept_id)])
+
+    async def _below(self, dept_id: int) -> None:
+        children = await self._ask("listsub", lambda turn: self._children(dept_id, turn))
+        above = set(islice(self._upwards(dept_id), _MOST_LEVELS))
+        if len(above) == _MOST_LEVELS:
+            raise _endless("departments")
+        below = [child for child in children if child.id not in above]
+        for child in below:
+            self.departments[child.id] = Department(child.id, child.name, dept_id)
+        await _together(self._visit(child.id) for child in below)
+
+    def _upwards(self, dept_id: int) -> Iterator[int]:
+        """A department and all it lies in: none of them lies in it, whatever an answer says."""
+        above: int | None = dept_id
+        while above is not None:
+            yield above
+            known = self.departments.get(above)
+            above = known.parent_id if known else None
 
     async def _children(self, dept_id: int, turn: _Turn) -> list[ListedDepartment]:
         await turn()
@@ -124,7 +156,9 @@ class _Walk:
         except errors.NotPermitted:
             return []
         roles = [role for group in groups for role in group.roles]
-        members = await asyncio.gather(*(self._role_members(role.id) for role in roles))
+        if len(roles) > _MOST_ROLES:
+            raise _endless("roles")
+        members = await _together(self._role_members(role.id) for role in roles)
         return [
             Role(role.id, role.name, tuple(sorted(set(own))))
             for role, own in zip(roles, members, strict=True)
@@ -134,6 +168,20 @@ class _Walk:
         return await self._ask(
             "role members", lambda turn: self._client.role_members(role_id, turn=turn)
         )
+
+
+def _endless(what: str) -> errors.DingTalkError:
+    return errors.Permanent("unreadable", f"the {what} do not end")
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Do work side by side; when a part fails, the rest does not go on behind its back."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def sync(
@@ -152,7 +200,7 @@ async def sync(
     """
     walk = _Walk(client, clock, progress, calls_per_second)
     try:
-        roles, _ = await asyncio.gather(walk.roles(), walk.walk())
+        roles = await walk.everything()
     except errors.DingTalkError as error:
         raise OutsideError(
             Text("the directory could not be read: {en}", "通讯录读取失败: {zh}").format(

@@ -21,7 +21,7 @@ from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.receipts import DUPLICATE, PACE_CODES, Finding, attribute, merge
 from dingbell.engine.context import LOOK_SHARE, Context
 from dingbell.engine.meter import Meter
-from dingbell.errors import DingBellError
+from dingbell.errors import DatabaseUnavailable, DingBellError
 from dingbell.planning import wakeups
 from dingbell.planning.repair import repair
 from dingbell.store import (
@@ -67,6 +67,11 @@ class _Look:
     findings: dict[str, Finding] = field(default_factory=dict)
     next_at: datetime | None = None
     spent: list[spending.Spent] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it found nothing."""
+        return not self.done and not self.findings
 
     def spend(self, endpoint: str) -> None:
         """Count a call that is about to be made."""
@@ -144,7 +149,7 @@ class Tracker:
             looks = await asyncio.gather(
                 *(self._look(batch, tasks.get(batch.id, []), at) for at, batch in part)
             )
-            await self._write(list(looks))
+            await self._write_each(looks)
 
     async def _look(self, batch: Tracked, tasks: list[int], at: datetime) -> _Look:
         look = _Look(batch)
@@ -156,8 +161,12 @@ class Tracker:
             # What is refused for its pace does not count against the month.
             look.spent.pop()
             look.next_at = self._context.clock.now() + timedelta(seconds=error.after)
+        except DatabaseUnavailable:
+            raise
         except (errors.DingTalkError, DingBellError) as error:
-            log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, error=str(error)[:200])
+            _log_failed(batch, str(error))
+        except Exception as error:  # noqa: BLE001  it is this batch's trouble, not the others'
+            _log_failed(batch, type(error).__name__)
         return look
 
     async def _ask(self, client: Client, tasks: list[int], look: _Look) -> None:
@@ -174,6 +183,23 @@ class Tracker:
                 results.append(_findings(await client.result(task_id)))
             look.findings = merge(results)
 
+    async def _write_each(self, looks: list[_Look]) -> None:
+        """Write looks together; where that fails, one by one, without what cannot be written."""
+        try:
+            await self._write(looks)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  whichever it is, the others are written
+            if len(looks) > 1:
+                for look in looks:
+                    await self._write_each([look])
+            elif looks[0].empty:
+                # It is left to the end of its lease.
+                self._context.trouble.report(error, "tracker")
+            else:
+                _log_failed(looks[0].batch, repr(error))
+                await self._write_each([_Look(looks[0].batch, spent=looks[0].spent)])
+
     async def _write(self, looks: list[_Look]) -> None:
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
@@ -186,6 +212,7 @@ class Tracker:
             settled: list[_Look] = []
             for look in looks:
                 people = known[look.batch.id]
+                look.findings = {u: f for u, f in look.findings.items() if u in people}
                 await _attribute(connection, look)
                 own = _receipts(look, people, now)
                 receipts += own
@@ -225,6 +252,10 @@ class Tracker:
         )
         if repaired:
             log(Event.BATCH_REPAIRED, level=logging.WARNING, people=repaired)
+
+
+def _log_failed(batch: Tracked, error: str) -> None:
+    log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, error=error[:200])
 
 
 def _plan_next(
@@ -309,7 +340,7 @@ def _findings(result: SendResult) -> dict[str, Finding]:
 def _receipts(look: _Look, people: dict[str, str], now: datetime) -> list[deliveries.Receipt]:
     """What changes for the people of a batch."""
     batch = look.batch
-    found = {userid: f for userid, f in look.findings.items() if userid in people}
+    found = dict(look.findings)
     gone = now - batch.sent_at > RESULT_WINDOW
     if batch.state == Batch.ACCEPTED and (gone or (look.done and batch.looks >= _PATIENCE)):
         for userid, state in people.items():

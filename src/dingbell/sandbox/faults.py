@@ -14,6 +14,7 @@ from typing import Any
 from dingbell.sandbox.refusals import MisuseError
 
 MOST_DELAY = 3_600.0
+MOST_BOMB = 1_000
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +35,11 @@ class Rule:
         reset: Cut the connection `before` or `after` the call is processed.
         ban: Answer as the anti-abuse layer does.
         truncate: Process the call, then cut the JSON of the answer in the middle.
+        body: Process the call, then answer with this text as it is, JSON or not.
+        replace: Process the call, then put these fields into the JSON of the answer; objects are
+            merged.
+        bomb: Process the call, then answer with this many megabytes of blanks, packed.
+        packing: How `bomb` is packed: `gzip` or `deflate`.
         fired: How often it has fired.
     """
 
@@ -50,13 +56,17 @@ class Rule:
     reset: str | None = None
     ban: bool = False
     truncate: bool = False
+    body: str | None = None
+    replace: Mapping[str, Any] | None = None
+    bomb: int | None = None
+    packing: str = "gzip"
     fired: int = 0
 
     @property
     def only_delays(self) -> bool:
         """Whether the rule changes nothing but the time of the answer."""
-        acts = self.ban or self.truncate
-        return not acts and self.errcode is None and not self.http_status and not self.reset
+        flags = (self.ban, self.truncate, self.http_status, self.reset, self.bomb, self.replace)
+        return not any(flags) and self.errcode is None and self.body is None
 
     def matches(self, path: str) -> bool:
         """Whether the rule is about this path and not used up."""
@@ -150,7 +160,18 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_ACTS = ("delay", "errcode", "http_status", "reset", "ban", "truncate")
+_ACTS = (
+    "delay",
+    "errcode",
+    "http_status",
+    "reset",
+    "ban",
+    "truncate",
+    "body",
+    "replace",
+    "bomb",
+)
+_PACKINGS = ("gzip", "deflate")
 _SIDES = ("before", "after")
 _CHECKS: dict[str, tuple[Any, str]] = {
     "path": (lambda v: isinstance(v, str) and v[:1] in ("/", "*"), "a path, or a prefix with *"),
@@ -166,4 +187,8 @@ _CHECKS: dict[str, tuple[Any, str]] = {
     "reset": (lambda v: v in _SIDES, '"before" or "after"'),
     "ban": (lambda v: isinstance(v, bool), "true or false"),
     "truncate": (lambda v: isinstance(v, bool), "true or false"),
+    "body": (lambda v: isinstance(v, str), "text"),
+    "replace": (lambda v: isinstance(v, Mapping) and len(v) > 0, "an object with fields"),
+    "bomb": (lambda v: _whole(v) and 0 < v <= MOST_BOMB, f"megabytes, 1 to {MOST_BOMB}"),
+    "packing": (lambda v: v in _PACKINGS, '"gzip" or "deflate"'),
 }

@@ -4,7 +4,7 @@ from itertools import cycle
 
 from aiohttp import web
 
-from dingbell.sandbox import control, envelopes, families, identity, phones, refusals
+from dingbell.sandbox import control, envelopes, families, hostile, identity, phones, refusals
 from dingbell.sandbox.cloud import Cloud
 from dingbell.sandbox.faults import Rule
 from dingbell.sandbox.refusals import ApiRefusalError, RefusalError
@@ -68,7 +68,7 @@ class Gateway:
             return _cut(request)
         if fault.http_status:
             return _bad_gateway(fault.http_status)
-        return _truncated(response)
+        return await hostile.answer(fault, response)
 
 
 def _redirect(cloud: Cloud, request: web.BaseRequest, now: float) -> web.Response:
@@ -96,15 +96,6 @@ def _cut(request: web.BaseRequest) -> web.Response:
 
 def _bad_gateway(status: int) -> web.Response:
     return envelopes.page(f"{status} Bad Gateway", status=status)
-
-
-def _truncated(response: web.Response) -> web.Response:
-    body = response.body if isinstance(response.body, bytes) else b""
-    return web.Response(
-        body=body[: len(body) // 2],
-        status=response.status,
-        headers={"Content-Type": response.headers["Content-Type"]},
-    )
 
 
 def _ban_page() -> web.Response:

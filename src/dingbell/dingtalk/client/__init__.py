@@ -113,4 +113,11 @@ class Client(Notifications, Identity, Directory, Uploads):
         request = call.request(self.credentials, token.value if token else None)
         if self._gate is not None:
             await self._gate(request.endpoint)
-        return call.read(await self._transport.exchange(request))
+        answer = await self._transport.exchange(request)
+        try:
+            return call.read(answer)
+        except errors.DingTalkError:
+            raise
+        except Exception as error:  # noqa: BLE001  what cannot be read is DingTalk's, not a defect
+            broken = errors.Ambiguous("unreadable", type(error).__name__, answer.endpoint)
+        raise broken

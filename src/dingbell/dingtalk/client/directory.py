@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from dingbell.dingtalk import errors, limits
 from dingbell.dingtalk.client.caller import Caller
 from dingbell.dingtalk.results import Department, Member, RoleGroup, Scopes, User
 from dingbell.dingtalk.wire import Call, directory
@@ -75,12 +76,21 @@ class Directory(Caller):
         return await self._ask(directory.scopes())
 
     async def _all(self, page_at: Callable[[int], Call[directory.Page[T]]], turn: Turn) -> list[T]:
-        """Follow the pages of a list to its end."""
+        """Follow the pages of a list to its end.
+
+        Raises:
+            Permanent: it has none: the pages repeat themselves, or there are too many.
+        """
         items: list[T] = []
-        start: int | None = 0
-        while start is not None:
+        last: tuple[T, ...] = ()
+        call = page_at(0)
+        for _ in range(limits.PAGES_PER_LIST):
             await turn()
-            page = await self._ask(page_at(start))
+            page = await self._ask(call)
             items.extend(page.items)
-            start = page.next
-        return items
+            if page.next is None:
+                return items
+            if page.items and page.items == last:
+                break
+            last, call = page.items, page_at(page.next)
+        raise errors.Permanent("unreadable", "the list does not end", call.path)

@@ -45,7 +45,7 @@ class Transport:
 
         Raises:
             NotSent: there was no connection.
-            Ambiguous: there was one, and it broke or stayed silent.
+            Ambiguous: there was one, and it broke, stayed silent, or did not stop talking.
         """
         try:
             return await self._send(request)
@@ -68,7 +68,7 @@ class Transport:
             timeout=self._timeout,
             allow_redirects=False,
         ) as response:
-            body = await response.read()
+            body = await _body(response, request)
             return Answer(
                 request.endpoint,
                 response.status,
@@ -77,6 +77,21 @@ class Transport:
                 self._now(),
                 request.secrets,
             )
+
+
+async def _body(response: aiohttp.ClientResponse, request: Request) -> bytes:
+    """Read an answer as it is unpacked, and no further than any answer goes.
+
+    aiohttp unpacks a little at a time, so that what has been packed a thousandfold costs nothing.
+    """
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > request.longest:
+            response.close()
+            said = f"HTTP {response.status}, more than {request.longest} bytes"
+            raise errors.Ambiguous("oversized", said, request.endpoint)
+    return bytes(body)
 
 
 def _address(request: Request) -> URL:

@@ -15,13 +15,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NoReturn
 
-from dingbell.dingtalk import errors
+from dingbell.dingtalk import errors, limits
+from dingbell.dingtalk.wire import fields
 
 __all__ = ["Answer"]
 
 _SUB_CODE: Final = re.compile(r"subcode=([^,\]]+)")
 _BANNED_STATUS: Final = "1111"
 _HIDDEN: Final = "***"
+_MOST_CODE: Final = 100
+# Deeper than any answer of DingTalk's; Python's own limit is where it falls over.
+_MOST_DEPTH: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,9 @@ class Answer:
         """DingTalk's clock, from the `Date` header."""
         try:
             found = parsedate_to_datetime(self.headers.get("date", ""))
-        except ValueError:
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError):
             return None
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def content(self) -> Mapping[str, Any]:
         """The JSON object of a success.
@@ -92,11 +96,15 @@ class Answer:
         raise self._error(errors.Ambiguous, "unreadable", what)
 
     def _json(self) -> Mapping[str, Any] | None:
+        """The JSON object, where it is one that can be read in a moment."""
+        # Each value but the first of a list or an object comes after a comma.
+        if sum(map(self.body.count, (b",", b"[", b"{"))) > limits.ANSWER_VALUES:
+            return None
         try:
             content = json.loads(self.body)
-        except ValueError:  # also bytes that are not UTF-8
+        except (ValueError, RecursionError):  # also bytes that are not UTF-8, and endless numbers
             return None
-        return content if isinstance(content, dict) else None
+        return content if isinstance(content, dict) and not _is_deep(content) else None
 
     @property
     def _is_html(self) -> bool:
@@ -130,7 +138,8 @@ class Answer:
         error = errors.RetryLater("http.429", self._scrub(text), self.endpoint)
         pause = self.headers.get("retry-after", "")
         if pause.isascii() and pause.isdigit():
-            error.after = max(float(pause), error.after)
+            longest = limits.GLOBAL_THROTTLE_MAX_SECONDS
+            error.after = max(float(min(int(pause[:9]), longest)), error.after)
         return error
 
     def _refuse_ban(self, content: Mapping[str, Any]) -> None:
@@ -158,7 +167,18 @@ class Answer:
     def _scrub(self, text: str) -> str:
         for secret in self.secrets:
             text = text.replace(secret, _HIDDEN)
-        return text
+        return fields.line(text) or ""
+
+
+def _is_deep(content: Mapping[str, Any]) -> bool:
+    """Whether objects and lists lie inside one another deeper than anybody means."""
+    level: list[Any] = [content]
+    for _ in range(_MOST_DEPTH):
+        within = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [item for items in within for item in items if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _effective_code(content: Mapping[str, Any]) -> str | None:
@@ -167,17 +187,13 @@ def _effective_code(content: Mapping[str, Any]) -> str | None:
     sub = _code(content.get("sub_code")) or _code(content.get("subCode"))
     if sub is None and outer not in (None, "0"):
         found = _SUB_CODE.search(str(content.get("errmsg") or ""))
-        sub = found[1].strip() if found else None
+        sub = _code(found[1]) if found else None
     return sub or outer or _code(content.get("code"))
 
 
 def _code(value: object) -> str | None:
     """A code, which may be a number or text."""
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return None
+    return fields.line(value.strip() if isinstance(value, str) else value, _MOST_CODE)
 
 
 def _said(content: Mapping[str, Any]) -> str:
@@ -191,4 +207,4 @@ def _said(content: Mapping[str, Any]) -> str:
 
 def _request_id(content: Mapping[str, Any]) -> str | None:
     value = content.get("request_id") or content.get("requestid") or content.get("requestId")
-    return value if isinstance(value, str) else None
+    return fields.line(value, _MOST_CODE) if isinstance(value, str) else None

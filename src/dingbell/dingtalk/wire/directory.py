@@ -33,6 +33,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+_LONGEST = limits.LISTED_ANSWER_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
@@ -47,11 +49,21 @@ class Page(Generic[T]):
 
 def departments(parent: int) -> Call[list[Department]]:
     """The departments right below one; the root is 1."""
-    return post("/topapi/v2/department/listsub", {"dept_id": parent}, _read_departments)
+    path = "/topapi/v2/department/listsub"
+    return post(path, {"dept_id": parent}, _read_departments, longest=_LONGEST)
 
 
 def _read_departments(answer: Answer) -> list[Department]:
-    return [_department(answer, row) for row in fields.rows(answer.content().get("result"))]
+    rows = _rows(answer, answer.content().get("result"), limits.DEPARTMENTS_PER_ANSWER)
+    return [_department(answer, row) for row in rows]
+
+
+def _rows(answer: Answer, value: object, most: int) -> tuple[Mapping[str, Any], ...]:
+    """The lines of a list, if they are no more than anybody has asked for."""
+    found = fields.rows(value)
+    if len(found) > most:
+        answer.unreadable(f"there are {len(found)} lines")
+    return found
 
 
 def _department(answer: Answer, row: Mapping[str, Any]) -> Department:
@@ -65,13 +77,14 @@ def _department(answer: Answer, row: Mapping[str, Any]) -> Department:
         order=fields.integer(row.get("order")),
         member_count=fields.integer(row.get("member_count")),
         own_member_count=fields.integer(row.get("owning_member_count")),
-        manager_userids=fields.texts(row.get("dept_manager_userid_list")),
+        manager_userids=fields.identifiers(row.get("dept_manager_userid_list")),
     )
 
 
 def subdepartment_ids(dept_id: int) -> Call[list[int]]:
     """The ids right below a department, also those outside the app's scope."""
-    return post("/topapi/v2/department/listsubid", {"dept_id": dept_id}, _read_dept_ids)
+    path = "/topapi/v2/department/listsubid"
+    return post(path, {"dept_id": dept_id}, _read_dept_ids, longest=_LONGEST)
 
 
 def _read_dept_ids(answer: Answer) -> list[int]:
@@ -93,11 +106,11 @@ def _read_department(answer: Answer) -> Department:
 
 def member_ids(dept_id: int) -> Call[list[str]]:
     """The userids of a department's direct members, all at once."""
-    return post("/topapi/user/listid", {"dept_id": dept_id}, _read_userids)
+    return post("/topapi/user/listid", {"dept_id": dept_id}, _read_userids, longest=_LONGEST)
 
 
 def _read_userids(answer: Answer) -> list[str]:
-    return list(fields.texts(answer.result().get("userid_list")))
+    return list(fields.identifiers(answer.result().get("userid_list")))
 
 
 def members_simple(dept_id: int, cursor: int = 0) -> Call[Page[Member]]:
@@ -108,8 +121,9 @@ def members_simple(dept_id: int, cursor: int = 0) -> Call[Page[Member]]:
 def members(dept_id: int, cursor: int = 0) -> Call[Page[User]]:
     """One page of direct members with everything about them."""
 
-    def read(row: Mapping[str, Any]) -> User:
-        return _leading(read_user(row), row, dept_id)
+    def read(row: Mapping[str, Any]) -> User | None:
+        user = read_user(row)
+        return _leading(user, row, dept_id) if user.userid else None
 
     return _member_page("/topapi/v2/user/list", dept_id, cursor, read)
 
@@ -121,16 +135,25 @@ def _leading(user: User, row: Mapping[str, Any], dept_id: int) -> User:
     return replace(user, leads_dept_ids=(*user.leads_dept_ids, dept_id))
 
 
-def _member(row: Mapping[str, Any]) -> Member:
-    return Member(fields.text(row.get("userid")) or "", fields.text(row.get("name")) or "")
+def _member(row: Mapping[str, Any]) -> Member | None:
+    userid = fields.identifier(row.get("userid"))
+    return Member(userid, fields.text(row.get("name")) or "") if userid else None
+
+
+def _page(
+    answer: Answer, value: object, size: int, read: Callable[[Mapping[str, Any]], T | None]
+) -> tuple[T, ...]:
+    """The lines of a page; one without an id is nobody and nothing."""
+    rows = _rows(answer, value, size * limits.ROWS_PER_PAGE_FACTOR)
+    return tuple(item for row in rows if (item := read(row)) is not None)
 
 
 def _member_page(
-    path: str, dept_id: int, cursor: int, read: Callable[[Mapping[str, Any]], T]
+    path: str, dept_id: int, cursor: int, read: Callable[[Mapping[str, Any]], T | None]
 ) -> Call[Page[T]]:
     def read_page(answer: Answer) -> Page[T]:
         found = answer.result()
-        items = tuple(read(row) for row in fields.rows(found.get("list")))
+        items = _page(answer, found.get("list"), limits.MEMBERS_PER_PAGE, read)
         if not fields.flag(found.get("has_more")):
             return Page(items)
         following = fields.integer(found.get("next_cursor"))
@@ -139,7 +162,7 @@ def _member_page(
         return Page(items, following)
 
     arguments = {"dept_id": dept_id, "cursor": cursor, "size": limits.MEMBERS_PER_PAGE}
-    return post(path, arguments, read_page)
+    return post(path, arguments, read_page, longest=_LONGEST)
 
 
 # Roles -------------------------------------------------------------------------------------------
@@ -162,21 +185,22 @@ def _role_page(
     arguments: Mapping[str, int],
     offset: int,
     size: int,
-    read: Callable[[Mapping[str, Any]], T],
+    read: Callable[[Mapping[str, Any]], T | None],
 ) -> Call[Page[T]]:
     def read_page(answer: Answer) -> Page[T]:
         found = answer.result()
-        items = tuple(read(row) for row in fields.rows(found.get("list")))
+        items = _page(answer, found.get("list"), size, read)
         more = fields.flag(found.get("hasMore", found.get("has_more")))
         if more and not items:
             answer.unreadable("hasMore with an empty page")
         return Page(items, offset + size if more else None)
 
-    return post(path, {**arguments, "size": size, "offset": offset}, read_page)
+    asked = {**arguments, "size": size, "offset": offset}
+    return post(path, asked, read_page, longest=_LONGEST)
 
 
-def _role_member(row: Mapping[str, Any]) -> str:
-    return fields.text(row.get("userid")) or ""
+def _role_member(row: Mapping[str, Any]) -> str | None:
+    return fields.identifier(row.get("userid"))
 
 
 def _role_group(row: Mapping[str, Any]) -> RoleGroup:
@@ -203,14 +227,14 @@ def merged(groups: list[RoleGroup]) -> list[RoleGroup]:
 
 def scopes() -> Call[Scopes]:
     """The people and departments that the app may see."""
-    return get("/auth/scopes", _read_scopes)
+    return get("/auth/scopes", _read_scopes, longest=_LONGEST)
 
 
 def _read_scopes(answer: Answer) -> Scopes:
     content = answer.content()
     org = fields.mapping(content.get("auth_org_scopes"))
     return Scopes(
-        userids=fields.texts(org.get("authed_user")),
+        userids=fields.identifiers(org.get("authed_user")),
         dept_ids=fields.integers(org.get("authed_dept")),
         user_fields=fields.texts(content.get("auth_user_field")),
         conditions=fields.texts(content.get("condition_field")),

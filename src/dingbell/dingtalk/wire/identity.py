@@ -9,12 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dingbell.dingtalk import limits
 from dingbell.dingtalk.credentials import Credentials
 from dingbell.dingtalk.results import Profile, Role, SignedIn, User, UserToken
 from dingbell.dingtalk.wire import fields
 from dingbell.dingtalk.wire.answer import Answer
 from dingbell.dingtalk.wire.request import Call, post
+from dingbell.dingtalk.wire.tokens import life
 
 __all__ = [
     "me",
@@ -37,7 +37,8 @@ def _read_signed_in(answer: Answer) -> SignedIn:
     found = answer.result()
     return SignedIn(
         userid=_userid(answer, found),
-        unionid=fields.text(found.get("unionid")) or fields.text(found.get("associated_unionid")),
+        unionid=fields.identifier(found.get("unionid"))
+        or fields.identifier(found.get("associated_unionid")),
         name=fields.text(found.get("name")),
         is_admin=fields.flag(found.get("sys")),
         level=fields.integer(found.get("sys_level")) or 0,
@@ -46,7 +47,7 @@ def _read_signed_in(answer: Answer) -> SignedIn:
 
 
 def _userid(answer: Answer, found: Mapping[str, Any]) -> str:
-    userid = fields.text(found.get("userid"))
+    userid = fields.identifier(found.get("userid"))
     if userid is None:
         answer.unreadable("there is no userid")
     return userid
@@ -82,16 +83,16 @@ def read_user(row: Mapping[str, Any]) -> User:
     """A person, from `v2/user/get` or a line of `v2/user/list`."""
     text = fields.text
     return User(
-        userid=text(row.get("userid")) or "",
+        userid=fields.identifier(row.get("userid")) or "",
         name=text(row.get("name")) or "",
-        unionid=text(row.get("unionid")),
-        mobile=text(row.get("mobile")),
+        unionid=fields.identifier(row.get("unionid")),
+        mobile=fields.identifier(row.get("mobile")),
         email=text(row.get("email")),
         org_email=text(row.get("org_email")),
         title=text(row.get("title")),
         job_number=text(row.get("job_number")),
         avatar=text(row.get("avatar")),
-        manager_userid=text(row.get("manager_userid")),
+        manager_userid=fields.identifier(row.get("manager_userid")),
         dept_ids=fields.integers(row.get("dept_id_list")),
         leads_dept_ids=_led(row),
         roles=_roles(row),
@@ -128,9 +129,18 @@ def _extension(value: object) -> dict[str, str]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
-    return {key: str(item) for key, item in fields.mapping(value).items()}
+    found = {key: fields.text(_written(item)) for key, item in fields.mapping(value).items()}
+    return {name: item or "" for key, item in found.items() if (name := fields.text(key))}
+
+
+def _written(item: object) -> str:
+    """A value of the company's own fields as text; what lies too deep has none."""
+    try:
+        return str(item)
+    except (ValueError, RecursionError):
+        return ""
 
 
 # Web sign-in (OAuth2) ----------------------------------------------------------------------------
@@ -164,14 +174,13 @@ def _user_token(credentials: Credentials, grant: Mapping[str, str]) -> Call[User
 
 def _read_user_token(answer: Answer) -> UserToken:
     content = answer.content()
-    token = fields.text(content.get("accessToken"))
+    token = fields.token(content.get("accessToken"))
     if token is None:
         answer.unreadable("there is no accessToken")
-    life = fields.integer(content.get("expireIn")) or limits.TOKEN_SECONDS
     return UserToken(
         token,
-        fields.text(content.get("refreshToken")) or "",
-        answer.received_at + life,
+        fields.token(content.get("refreshToken")) or "",
+        answer.received_at + life(content.get("expireIn")),
         fields.text(content.get("corpId")),
     )
 
@@ -190,7 +199,7 @@ def me(user_token: str) -> Call[Profile]:
 
 def _read_profile(answer: Answer) -> Profile:
     content = answer.content()
-    unionid = fields.text(content.get("unionId"))
+    unionid = fields.identifier(content.get("unionId"))
     if unionid is None:
         answer.unreadable("there is no unionId")
     return Profile(

@@ -31,7 +31,7 @@ def upload(
 
     def read(answer: Answer) -> Media:
         content = answer.content()
-        media_id = fields.text(content.get("media_id"))
+        media_id = fields.identifier(content.get("media_id"))
         if media_id is None:
             answer.unreadable("there is no media_id")
         return Media(

@@ -125,7 +125,7 @@ def _read_sent(answer: Answer) -> Sent:
     task_id = fields.integer(content.get("task_id"))
     if task_id is None:
         answer.unreadable("there is no task_id")
-    return Sent(task_id, fields.text(content.get("request_id")), answer.server_time)
+    return Sent(task_id, fields.line(content.get("request_id")), answer.server_time)
 
 
 def progress(agent_id: int, task_id: int) -> Call[Progress]:
@@ -155,24 +155,24 @@ def _read_result(answer: Answer) -> SendResult:
     if not isinstance(content, dict):
         answer.unreadable("there is no send_result")
     return SendResult(
-        invalid_userids=fields.texts(content.get("invalid_user_id_list")),
+        invalid_userids=fields.identifiers(content.get("invalid_user_id_list")),
         invalid_dept_ids=fields.integers(content.get("invalid_dept_id_list")),
         forbidden=_forbidden(content),
-        failed=fields.texts(content.get("failed_user_id_list")),
-        read=fields.texts(content.get("read_user_id_list")),
-        unread=fields.texts(content.get("unread_user_id_list")),
+        failed=fields.identifiers(content.get("failed_user_id_list")),
+        read=fields.identifiers(content.get("read_user_id_list")),
+        unread=fields.identifiers(content.get("unread_user_id_list")),
     )
 
 
 def _forbidden(content: Mapping[str, Any]) -> tuple[Forbidden, ...]:
     """The dropped, with their codes; those of the plain list that have none come last."""
     coded = [
-        Forbidden(userid, fields.text(row.get("code")) or "", fields.integer(row.get("count")) or 0)
+        Forbidden(userid, fields.line(row.get("code")) or "", fields.integer(row.get("count")) or 0)
         for row in fields.rows(content.get("forbidden_list"))
-        if (userid := fields.text(row.get("userid")))
+        if (userid := fields.identifier(row.get("userid")))
     ]
     known = {one.userid for one in coded}
-    plain = fields.texts(content.get("forbidden_user_id_list"))
+    plain = fields.identifiers(content.get("forbidden_user_id_list"))
     return (*coded, *(Forbidden(userid) for userid in plain if userid not in known))
 
 

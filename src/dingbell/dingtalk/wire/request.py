@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from dingbell.dingtalk import limits
 from dingbell.dingtalk.credentials import Credentials
 from dingbell.dingtalk.wire.answer import Answer
 
@@ -29,7 +30,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What goes over the wire. Query, headers and body may hold secrets: the `repr` hides them."""
+    """What goes over the wire. Query, headers and body may hold secrets: the `repr` hides them.
+
+    `longest` is how many bytes of an answer are read, unpacked.
+    """
 
     method: Literal["GET", "POST"]
     url: str
@@ -39,6 +43,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     parts: tuple[Part, ...] = field(default=(), repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    longest: int = limits.ANSWER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Call(Generic[T]):
     body: bytes | None = field(default=None, repr=False)
     parts: tuple[Part, ...] = field(default=(), repr=False)
     user_token: str | None = field(default=None, repr=False)
+    longest: int = limits.ANSWER_BYTES
 
     def request(self, credentials: Credentials, app_token: str | None = None) -> Request:
         """The request, with the app's token where one is needed."""
@@ -79,6 +85,7 @@ class Call(Generic[T]):
             self.body,
             self.parts,
             tuple(secret for secret in (credentials.app_secret, token) if secret),
+            self.longest,
         )
 
 
@@ -89,11 +96,12 @@ def post(
     *,
     family: Literal["oapi", "api"] = "oapi",
     needs_token: bool = True,
+    longest: int = limits.ANSWER_BYTES,
 ) -> Call[T]:
     """A POST with a JSON body; arguments that are None are left out."""
     present = {name: value for name, value in arguments.items() if value is not None}
     body = json.dumps(present, ensure_ascii=False, separators=(",", ":")).encode()
-    return Call("POST", path, read, family, needs_token, body=body)
+    return Call("POST", path, read, family, needs_token, body=body, longest=longest)
 
 
 def get(
@@ -102,6 +110,7 @@ def get(
     *,
     query: Mapping[str, str] | None = None,
     needs_token: bool = True,
+    longest: int = limits.ANSWER_BYTES,
 ) -> Call[T]:
     """A GET on the old API."""
-    return Call("GET", path, read, needs_token=needs_token, query=query or {})
+    return Call("GET", path, read, needs_token=needs_token, query=query or {}, longest=longest)

@@ -11,7 +11,7 @@ from dingbell.dingtalk.wire import fields
 from dingbell.dingtalk.wire.answer import Answer
 from dingbell.dingtalk.wire.request import Call, get, post
 
-__all__ = ["Fetched", "TokenEndpoint", "fetch"]
+__all__ = ["Fetched", "TokenEndpoint", "fetch", "life"]
 
 TokenEndpoint = Literal["old", "new"]
 """`old`: GET gettoken; `new`: POST v1.0/oauth2/accessToken. Both give the same kind of token."""
@@ -42,9 +42,15 @@ def _read_new(answer: Answer) -> Fetched:
     return _read(answer, "accessToken", "expireIn")
 
 
-def _read(answer: Answer, value: str, life: str) -> Fetched:
+def _read(answer: Answer, value: str, seconds: str) -> Fetched:
     content = answer.content()
-    token = fields.text(content.get(value))
+    token = fields.token(content.get(value))
     if token is None:
         answer.unreadable("there is no token")
-    return Fetched(token, fields.integer(content.get(life)) or limits.TOKEN_SECONDS)
+    return Fetched(token, life(content.get(seconds)))
+
+
+def life(seconds: object) -> int:
+    """How long a token lives; what is no length of time, or too long, is the documented one."""
+    found = fields.integer(seconds)
+    return min(found, limits.TOKEN_SECONDS) if found and found > 0 else limits.TOKEN_SECONDS
