@@ -17,8 +17,9 @@ from itertools import count, islice
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSim
 
+from dingbell.domain import cronforms
 from dingbell.domain.duration import format_duration, parse_duration
 from dingbell.errors import InputError, Text
 
@@ -59,25 +60,9 @@ class Cron:
     zone: ZoneInfo
 
     def __post_init__(self) -> None:
-        fields = len(self.expression.split())
-        if fields not in (5, 6):
-            raise InputError(
-                Text(
-                    "cron expression {expression!r} has {fields} fields: write 5 (minute hour day "
-                    "month weekday) or 6 with seconds first",
-                    "cron 表达式 {expression!r} 有 {fields} 个字段: 请写 5 个 (分 时 日 月 周) "
-                    "或 6 个 (秒在最前)",
-                ).format(expression=self.expression, fields=fields)
-            )
-        try:
-            CronSim(self.expression, datetime(2026, 1, 1, tzinfo=self.zone))
-        except CronSimError as error:
-            raise InputError(
-                Text(
-                    "cron expression {expression!r} is not valid: {error}",
-                    "cron 表达式 {expression!r} 无效: {error}",
-                ).format(expression=self.expression, error=error)
-            ) from error
+        problem = cronforms.problem(self.expression)
+        if problem is not None:
+            raise InputError(problem)
 
     def after(self, instant: datetime) -> Iterator[datetime]:
         """The matching instants; none where cronsim finds none in 50 years."""
