@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
@@ -16,12 +19,19 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from dingbell import textfile
 from dingbell.errors import InputError, Text
+from dingbell.intake import LARGEST_ID, Identifier, Secret
 from dingbell.validation import refusal
 
-__all__ = ["OAPI_URL", "AgentId", "Pace", "Settings", "Url"]
+__all__ = ["OAPI_URL", "AgentId", "Pace", "Settings", "Url", "from_dotenv"]
 
 OAPI_URL = "https://oapi.dingtalk.com"
 API_URL = "https://api.dingtalk.com"
@@ -45,9 +55,31 @@ def _web_address(value: str) -> str:
 
 
 # What these columns of the database hold.
-Url = Annotated[str, AfterValidator(_web_address)]
-AgentId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Url = Annotated[Identifier, AfterValidator(_web_address)]
+AgentId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Pace = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def from_dotenv(path: Path) -> dict[str, str]:
+    """What a `.env` file says, in whatever encoding it was saved; nothing where there is none.
+
+    Raises:
+        InputError: it is no text.
+    """
+    if not path.exists() or path.is_dir():
+        return {}
+    found = dotenv_values(stream=StringIO(textfile.read(path).text))
+    return {name: value for name, value in found.items() if value is not None}
+
+
+class _DotEnv(DotEnvSettingsSource):
+    """The `.env` file as a source of settings."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        if not isinstance(self.env_file, str | Path):
+            return {}
+        said = from_dotenv(Path(self.env_file))
+        return {name.lower(): value for name, value in said.items() if value}
 
 
 def _default_data_dir() -> Path:
@@ -83,14 +115,14 @@ class Settings(BaseSettings):
         env_prefix="DINGBELL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    database_url: SecretStr | None = None
+    database_url: Secret | None = None
     data_dir: Path = Field(default_factory=_default_data_dir)
     oapi_url: Url = OAPI_URL
     api_url: Url = API_URL
-    app_key: str | None = None
-    app_secret: SecretStr | None = None
+    app_key: Identifier | None = None
+    app_secret: Secret | None = None
     agent_id: AgentId | None = None
-    secret_key: SecretStr | None = None
+    secret_key: Secret | None = None
     people_per_minute: Pace = 5_000
     calls_per_second: Pace = 20
     calls_per_address: Pace = 10_000
@@ -98,6 +130,19 @@ class Settings(BaseSettings):
     monthly_calls: Pace | None = None
     keep_people_days: Annotated[int, Field(ge=2, le=36_500)] = 180
     log: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What a caller says, the environment, and `.env`, in this order."""
+        file: Any = getattr(dotenv_settings, "env_file", None)
+        return init_settings, env_settings, _DotEnv(settings_cls, env_file=file)
 
     @field_validator("database_url")
     @classmethod

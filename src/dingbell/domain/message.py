@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
+from dingbell import intake
 from dingbell.dingtalk import messages
 from dingbell.errors import InputError, Text
 
@@ -62,6 +63,15 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
+def _kept(content: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = intake.content(content)
+    except InputError as error:
+        words = Text("the message {said}", "消息{said}")
+        raise InputError(words.format(said=error.message)) from None
+    return kept
+
+
 def _is_template(value: str) -> bool:
     return "{{" in value or "{%" in value
 
@@ -96,7 +106,7 @@ class Message:
     variables = frozenset({"person", "due", "schedule"})
 
     def __init__(self, content: Mapping[str, Any]) -> None:
-        self.content = dict(content)
+        self.content: dict[str, Any] = _kept(content)
         if not self.is_template:
             self.body({})
             return

@@ -23,10 +23,10 @@ class Vault:
         except ValueError:
             raise InputError(
                 Text(
-                    "DINGBELL_SECRET_KEY is not a key: make one with `dingbell init`, or with "
+                    "DINGBELL_SECRET_KEY is not a key: make one with "
                     "`openssl rand -base64 32 | tr '+/' '-_'`",
-                    "DINGBELL_SECRET_KEY 不是有效密钥: 用 `dingbell init` 生成, 或用 "
-                    "`openssl rand -base64 32 | tr '+/' '-_'`",
+                    "DINGBELL_SECRET_KEY 不是有效密钥: 用 "
+                    "`openssl rand -base64 32 | tr '+/' '-_'` 生成",
                 )
             ) from None
 
