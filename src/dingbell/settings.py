@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -19,12 +18,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dingbell import textfile
 from dingbell.errors import InputError, Text
@@ -35,6 +29,8 @@ __all__ = ["OAPI_URL", "AgentId", "Pace", "Settings", "Url", "from_dotenv"]
 
 OAPI_URL = "https://oapi.dingtalk.com"
 API_URL = "https://api.dingtalk.com"
+_PREFIX = "DINGBELL_"
+_DOTENV = Path(".env")
 _ROOT_DATA_DIR = Path("/var/lib/dingbell")
 
 
@@ -72,16 +68,6 @@ def from_dotenv(path: Path) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-class _DotEnv(DotEnvSettingsSource):
-    """The `.env` file as a source of settings."""
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        if not isinstance(self.env_file, str | Path):
-            return {}
-        said = from_dotenv(Path(self.env_file))
-        return {name.lower(): value for name, value in said.items() if value}
-
-
 def _default_data_dir() -> Path:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return _ROOT_DATA_DIR
@@ -112,7 +98,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="DINGBELL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: Secret | None = None
@@ -130,19 +116,6 @@ class Settings(BaseSettings):
     monthly_calls: Pace | None = None
     keep_people_days: Annotated[int, Field(ge=2, le=36_500)] = 180
     log: Literal["debug", "info", "warning", "error"] = "info"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What a caller says, the environment, and `.env`, in this order."""
-        file: Any = getattr(dotenv_settings, "env_file", None)
-        return init_settings, env_settings, _DotEnv(settings_cls, env_file=file)
 
     @field_validator("database_url")
     @classmethod
@@ -194,19 +167,37 @@ class Settings(BaseSettings):
         return self.app_key is not None
 
     @classmethod
-    def load(cls, **overrides: object) -> Self:
-        """Read the environment.
+    def load(cls, *, _env_file: Path | str | None = _DOTENV, **overrides: object) -> Self:
+        """Read the environment, and a file for what it leaves out.
+
+        Args:
+            _env_file: in the form of `.env`; there need be none.
+            overrides: what goes before everything.
 
         Raises:
             InputError: a variable is not valid; every problem is named, no value is shown.
         """
         try:
-            settings = cls(**overrides)  # type: ignore[arg-type]  # pydantic validates them
+            given = cls._left_out(_env_file) | overrides
+            settings = cls(**given)  # type: ignore[arg-type]  # pydantic validates them
         except ValidationError as error:
-            raise refusal(error, prefix="DINGBELL_") from None
+            raise refusal(error, prefix=_PREFIX) from None
         if settings.oapi_url != OAPI_URL and "api_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"api_url": settings.oapi_url})
         return settings
+
+    @classmethod
+    def _left_out(cls, file: Path | str | None) -> dict[str, object]:
+        """What a file says and the environment does not."""
+        written = from_dotenv(Path(file)) if file is not None else {}
+        said = {name.upper(): value for name, value in written.items()}
+        known = {name.upper() for name, value in os.environ.items() if value}
+        names = {field: _PREFIX + field.upper() for field in cls.model_fields}
+        return {
+            field: said[name]
+            for field, name in names.items()
+            if said.get(name) and name not in known
+        }
 
 
 def _is_database(address: str) -> bool:

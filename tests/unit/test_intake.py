@@ -17,6 +17,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError
 from dingbell.operations.apps import AppSpec
+from dingbell.operations.sending import Order
 
 WHOLE = {"when": {"daily": "16:00"}, "to": {"users": ["a"]}, "message": "x"}
 OA = {"message_url": "https://a", "head": {"bgcolor": "FFBBBBBB", "text": "x"}}
@@ -39,6 +40,8 @@ def test_pairs_of_halves_are_joined(text: str) -> None:
     assert intake.text(halves) == text
 
 
+ORDER = (Audience(users=("a",)), Message({"text": "x"}))
+
 ENTRANCES: dict[str, Callable[[str], object]] = {
     "message": lambda text: Message({"text": f"a{text}b"}),
     "template": lambda text: Message({"text": f"{{{{ due|date }}}}{text}"}),
@@ -56,6 +59,8 @@ ENTRANCES: dict[str, Callable[[str], object]] = {
     "app secret": lambda text: AppSpec.model_validate({**APP, "app_secret": f"a{text}b"}),
     "org": lambda text: AppSpec.model_validate({**APP, "org": f"a{text}b"}),
     "address": lambda text: AppSpec.model_validate({**APP, "oapi_url": f"https://a{text}b"}),
+    "app of a send": lambda text: Order(*ORDER, app=f"a{text}b"),
+    "request id": lambda text: Order(*ORDER, request_id=f"a{text}b"),
     "webhook": lambda text: Alerting.model_validate({"webhook": f"https://a/{text}b"}),
 }
 

@@ -15,6 +15,7 @@ from dingbell.clock import Clock
 from dingbell.dingtalk import Department as ListedDepartment
 from dingbell.dingtalk import User, errors
 from dingbell.errors import OutsideError, Text
+from dingbell.intake import cleaned
 from dingbell.store import directory
 from dingbell.store.connection import Pool, transaction
 from dingbell.store.directory import Department, Person, Role
@@ -100,7 +101,7 @@ class _Walk:
         try:
             children = await self._ask("listsub", lambda turn: self._children(dept_id, turn))
             for child in children:
-                self.departments[child.id] = Department(child.id, child.name, dept_id)
+                self.departments[child.id] = Department(child.id, cleaned(child.name), dept_id)
             await asyncio.gather(members, *(self._visit(child.id) for child in children))
         finally:
             members.cancel()
@@ -126,7 +127,7 @@ class _Walk:
         roles = [role for group in groups for role in group.roles]
         members = await asyncio.gather(*(self._role_members(role.id) for role in roles))
         return [
-            Role(role.id, role.name, tuple(sorted(set(own))))
+            Role(role.id, cleaned(role.name), tuple(sorted(set(own))))
             for role, own in zip(roles, members, strict=True)
         ]
 
@@ -188,8 +189,8 @@ def _unique(roles: Iterable[Role]) -> list[Role]:
 def _person(user: User, departments: set[int]) -> Person:
     return Person(
         userid=user.userid,
-        name=user.name,
-        mobile=user.mobile or None,
+        name=cleaned(user.name),
+        mobile=cleaned(user.mobile) or None,
         active=user.active,
         departments=tuple(sorted(departments)),
         attributes=_attributes(user),
@@ -207,4 +208,5 @@ def _attributes(user: User) -> dict[str, Any]:
         "senior": user.senior,
         "hired_on": user.hired_on.isoformat() if user.hired_on else None,
     }
-    return {**user.extension, **{key: value for key, value in found.items() if value}}
+    known = {**user.extension, **{key: value for key, value in found.items() if value}}
+    return {cleaned(key): cleaned(value) for key, value in known.items()}

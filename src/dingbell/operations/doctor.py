@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from dingbell.dingtalk import errors
 from dingbell.errors import DingBellError, Text
 from dingbell.operations.desk import Desk
-from dingbell.store import alerts, apps, audit, directory, nodes
+from dingbell.store import alerts, apps, audit, directory, nodes, spending
 from dingbell.store.apps import App
-from dingbell.store.connection import acquire
+from dingbell.store.connection import acquire, transaction
+
+if TYPE_CHECKING:
+    from dingbell.dingtalk import Client
 
 __all__ = ["Check", "examine"]
 
 _OLD_DIRECTORY = timedelta(days=1)
 _SKEW = timedelta(seconds=2)
 _AUDITED = timedelta(days=2)
+# DingTalk's ids of tasks have twelve digits.
+_NO_TASK = 1
+_AGENT_CODES = frozenset({"40056", "41011", "52019", "70003", "70004"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +123,13 @@ async def _credentials(desk: Desk, app: App) -> Check:
     try:
         client = await desk.clients.of(app.id)
         scopes = await client.scopes()
+        wrong = await _wrong_agent(desk, app, client)
     except errors.DingTalkError as error:
         return Check(name, "fail", Text(error.en, error.zh))
     except DingBellError as error:
         return Check(name, "fail", error.message)
+    if wrong is not None:
+        return Check(name, "fail", wrong)
     return Check(
         name,
         "ok",
@@ -128,6 +138,29 @@ async def _credentials(desk: Desk, app: App) -> Check:
             "agent {agent}: 可见 {departments} 个部门和 {people} 个单独人员",
         ).format(agent=app.agent_id, departments=len(scopes.dept_ids), people=len(scopes.userids)),
     )
+
+
+async def _wrong_agent(desk: Desk, app: App, client: Client) -> Text | None:
+    """What is wrong with the agent id of an app; None where nothing is, or where nobody says.
+
+    Only the status bar's answer tells an agent id that is wrong from a task that is not there
+    (status bar page, read 2026-08). It is asked of no notice: nothing changes.
+    """
+    try:
+        await client.update_status_bar(_NO_TASK, "-")
+    except errors.DingTalkError as error:
+        if error.code in _AGENT_CODES:
+            return Text(
+                "agent {agent} is not this app's: {en}. Compare DINGBELL_AGENT_ID or agent_id with "
+                "the developer console",
+                "agent {agent} 不是此应用的: {zh}。请与开发者后台核对 DINGBELL_AGENT_ID 或 "
+                "agent_id",
+            ).format(agent=app.agent_id, en=error.en, zh=error.zh)
+    finally:
+        async with transaction(desk.pool) as connection:
+            spent = (app.org, spending.STATUS_BAR, 0)
+            await spending.add(connection, [spent], desk.clock.now())
+    return None
 
 
 async def _directory(desk: Desk, app: App) -> Check:

@@ -15,6 +15,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.preflight import Outlook
 from dingbell.domain.schedule import Policies
 from dingbell.errors import ConflictError, Text
+from dingbell.intake import identifier
 from dingbell.operations import approvals, apps
 from dingbell.operations.desk import Desk
 from dingbell.operations.preflight import Question, look_ahead
@@ -41,6 +42,11 @@ class Order:
     policies: Policies = Policies()
     cool_down: timedelta = timedelta(0)
     request_id: str = field(default_factory=lambda: uuid4().hex)
+
+    def __post_init__(self) -> None:
+        for given in (self.app, self.request_id):
+            if given is not None:
+                identifier(given)
 
     def spec(self) -> dict[str, Any]:
         """The form in which the firing keeps it."""
