@@ -11,7 +11,7 @@ from dingbell.errors import InputError, Text
 
 __all__ = ["TextFile", "decoded", "read", "reason"]
 
-_LARGEST = 2 * 2**20
+_LARGEST = 2**20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),

@@ -61,10 +61,11 @@ HOSTILE = '=HYPERLINK("http://evil.example")\x1b]0;\x07\x9b\u202e\nhttp://evil.e
 
 
 @pytest.fixture
-def hostile(place, partly):
+def hostile(place, partly, request):
     """Somebody has a name that was made to do harm."""
+    name = getattr(request, "param", HOSTILE)
     place.done("directory", "sync")
-    asyncio.run(_rename(place.variables["DINGBELL_DATABASE_URL"], "manager4220", HOSTILE))
+    asyncio.run(_rename(place.variables["DINGBELL_DATABASE_URL"], "manager4220", name))
     yield
     place.done("directory", "sync")
 
@@ -156,6 +157,7 @@ class TestWithoutNode:
         cells = [cell for row in csv.reader(io.StringIO(shown[3])) for cell in row]
         assert not [cell for cell in cells if cell[:1] in tuple("=+-@")]
 
+    @pytest.mark.parametrize("hostile", ["http://evil.example/?a", "=1+1", "15"], indirect=True)
     @pytest.mark.usefixtures("hostile")
     def test_a_workbook_keeps_a_name_as_text(self, place, partly):
         place.done("firings", "export", id_of(partly), "--format", "xlsx", "-o", "l.xlsx")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dingbell.config.document import Document, ProblemsError, read
+from dingbell.config.tree import FaultError, grown
 from dingbell.errors import InputError
 
 Reader = Callable[..., Document]
@@ -346,7 +347,9 @@ def _aliases(each: str) -> str:
         ("a: &a\n  <<: *a\n", "stands inside what it names"),
         ("a: &a {b: {<<: *a}}", "stands inside what it names"),
         ("a: &a [1, [*a]]", "stands inside what it names"),
-        ("a: [" + "1," * 160_000 + "]", "divide it"),
+        ("a: !" + "x" * 1_000_000, "without end"),
+        ("%TAG ! " + "x" * 1_000_000, "without end"),
+        ("#" * 1_100_000, "larger than"),
         ("<<: 5", "takes a mapping"),
         ("[a]: 5", "a key must be text"),
     ],
@@ -354,11 +357,17 @@ def _aliases(each: str) -> str:
 def test_a_file_that_is_too_much_is_refused_in_seconds(
     reading: Reader, text: str, said: str
 ) -> None:
-    with pytest.raises(ProblemsError) as caught:
+    with pytest.raises(InputError) as caught:
         reading(text)
 
     assert said in str(caught.value)
     assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize("text", ["a: [" + "1," * 2_000 + "]", "- 1\n" * 2_000])
+def test_a_file_of_too_many_parts_is_refused_before_the_rest_is_read(text: str) -> None:
+    with pytest.raises(FaultError, match="more than 1000 parts: divide it"):
+        grown(text, most=1_000)
 
 
 def test_merged_mappings_give_way_to_what_is_written_and_the_nearer_to_the_farther(
