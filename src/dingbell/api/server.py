@@ -13,8 +13,8 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from dingbell.errors import InputError, Text
-from dingbell.textfile import reason
 from dingbell.telemetry import Metrics
+from dingbell.textfile import reason
 from dingbell.version import __version__
 
 __all__ = ["ApiServer", "bind", "create_app"]

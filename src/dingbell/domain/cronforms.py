@@ -46,6 +46,8 @@ _FIELDS = {
     ),
 }
 
+_SOME_FIELD = Text("one of its fields", "有一个字段不对")
+
 
 def problem(expression: str) -> Text | None:
     """What is wrong with an expression, and what to write instead; None for a sound one."""
@@ -126,9 +128,7 @@ def _bad_field(expression: str) -> Text | None:
     error = _error(expression)
     if error is None:
         return None
-    field = _FIELDS.get(error)
-    if field is None:
-        return Text("is not valid", "无效")
+    field = _FIELDS.get(error, _SOME_FIELD)
     return Text("is not valid: {error} ({field})", "无效: {field}").format(error=error, field=field)
 
 
