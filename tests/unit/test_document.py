@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dingbell.config.document import Document, ProblemsError, read
+from dingbell.config.document import Document, ProblemsError, placed, read
 from dingbell.config.tree import FaultError, grown
 from dingbell.errors import InputError
 
@@ -418,3 +418,29 @@ def test_no_english_and_no_name_of_a_token_reaches_who_reads_chinese(
     assert re.search("[\u4e00-\u9fff]", said)
     words = set(re.findall("[A-Za-z]{3,}", said)) - {"dingbell", "yaml", "YAML"}
     assert words <= {"apps", "audiences", "schedules", "nobody"}
+
+
+def test_what_is_refused_later_is_told_with_its_place_too(reading: Reader) -> None:
+    document = reading("schedules:\n  v1:\n    x: 1\n  v1.2:\n    when: {once: x}\n    to: [a]\n")
+
+    for where, line, column in [
+        ("schedules.v1.2.when", 5, 5),
+        ("schedules.v1.2.app", 4, 3),
+        ("schedules.v1", 2, 3),
+        ("schedules.v1.2.to.0", 6, 5),
+        ("elsewhere", 1, 1),
+    ]:
+        with pytest.raises(ProblemsError) as caught, placed(document):
+            raise InputError("no", where=where)
+        assert told(caught) == [(line, column, where, "no")]
+
+
+def test_what_says_not_what_it_means_keeps_its_words(reading: Reader) -> None:
+    document = reading("a: 1\n")
+    with pytest.raises(InputError) as caught, placed(document):
+        raise InputError("no")
+
+    assert not isinstance(caught.value, ProblemsError)
+    with pytest.raises(ProblemsError) as again, placed(document):
+        raise ProblemsError("other", [])
+    assert again.value.file == "other"

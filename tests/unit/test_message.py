@@ -258,3 +258,16 @@ def test_a_model_reads_and_writes_a_message() -> None:
 def test_a_model_refuses_what_is_no_message(value: object) -> None:
     with pytest.raises(ValidationError):
         Holder.model_validate({"message": value})
+
+
+@pytest.mark.parametrize("picture", ["@lADOabc", "$iAEKabc", "https://example.com/a.png"])
+def test_a_picture_inside_a_message_is_uploaded_or_has_an_address(picture: str) -> None:
+    oa = {
+        "message_url": "https://a",
+        "head": {"bgcolor": "FFBBBBBB", "text": "x"},
+        "body": {"image": picture},
+    }
+    link = {"message_url": "https://a", "pic_url": picture, "title": "a", "text": "b"}
+
+    assert picture.encode() in Message({"oa": oa}).body({})
+    assert picture.encode() in Message({"link": link}).body({})
