@@ -15,12 +15,12 @@ from dingbell.clock import Clock, SystemClock
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.errors import DingBellError
-from dingbell.operations import apps, people
+from dingbell.operations import apps, keys, people
 from dingbell.operations.desk import Desk
 from dingbell.settings import Settings
 from dingbell.store import apps as app_rows
 from dingbell.store import directory, migrate, nodes
-from dingbell.store.connection import acquire, create_pool
+from dingbell.store.connection import acquire, create_pool, transaction
 from dingbell.store.embedded import EmbeddedServer
 from dingbell.store.vault import Vault
 from dingbell.telemetry import Event, Metrics, log
@@ -72,13 +72,29 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def open_desk(
-    settings: Settings, *, database: Database | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    clock: Clock | None = None,
+    any_key: bool = False,
 ) -> AsyncIterator[Desk]:
-    """Build what operations need, over a database that is open or is opened for it."""
+    """Build what operations need, over a database that is open or is opened for it.
+
+    Nothing is written: not even the app that the environment gives, before it is used.
+
+    Args:
+        settings: what the environment says.
+        database: one that is open already.
+        clock: the time; this host's, corrected by the database's, if left out.
+        any_key: do not mind that the secret key is not that of the database.
+
+    Raises:
+        InputError: the secrets of this database are locked with another key.
+    """
     if database is None:
         async with (
             open_database(settings) as opened,
-            open_desk(settings, database=opened, clock=clock) as desk,
+            open_desk(settings, database=opened, clock=clock, any_key=any_key) as desk,
         ):
             yield desk
         return
@@ -96,24 +112,25 @@ async def open_desk(
         oapi_url=settings.oapi_url,
         api_url=settings.api_url,
         default_app=ENVIRONMENT_APP if settings.has_app else None,
+        environment_app=_environment_app(settings),
         allowance=Allowance(settings.daily_per_person, settings.monthly_calls),
     )
     try:
-        await _put_environment_app(desk, settings)
+        if not any_key:
+            async with acquire(pool) as connection:
+                await keys.check(connection, vault)
         yield desk
     finally:
         await clients.close()
         await asyncio.wait_for(pool.close(), timeout=5)
 
 
-async def _put_environment_app(desk: Desk, settings: Settings) -> None:
-    if settings.app_key and settings.app_secret and settings.agent_id:
-        spec = apps.AppSpec(
-            agent_id=settings.agent_id,
-            app_key=settings.app_key,
-            app_secret=settings.app_secret,
-        )
-        await apps.put(desk, ENVIRONMENT_APP, spec)
+def _environment_app(settings: Settings) -> apps.AppSpec | None:
+    if not (settings.app_key and settings.app_secret and settings.agent_id):
+        return None
+    return apps.AppSpec(
+        agent_id=settings.agent_id, app_key=settings.app_key, app_secret=settings.app_secret
+    )
 
 
 async def any_node_alive(desk: Desk, *, role: str | None = None) -> bool:
@@ -163,6 +180,9 @@ class Service:
         Args:
             sync_first: read directories that were never read before anything is fired.
         """
+        async with transaction(self.desk.pool) as connection:
+            await keys.bind(connection, self.desk.vault, self.desk.clock.now())
+            await apps.introduce(self.desk, connection)
         if sync_first:
             await self._sync_unread()
         await self.node.start()

@@ -133,7 +133,7 @@ class _Tree:
         if depth > _DEEPEST or self._values > _MOST_VALUES:
             raise InputError(
                 Text(
-                    "is too deep or too large: at most {depth} levels and {values} values",
+                    "is nested too deeply or too large: at most {depth} levels and {values} values",
                     "层数或数量过多: 至多 {depth} 层、{values} 个值",
                 ).format(depth=_DEEPEST, values=_MOST_VALUES)
             )

@@ -216,7 +216,7 @@ async def test_a_missed_occurrence_is_an_alert_that_is_told_and_ends_by_itself(
     await sentinel._teller.tell()
     await sentinel._teller.tell()
     assert [one["kind"] for one in told] == ["occurrence_missed"] * 2
-    notices = [one for one in await reports.listed(desk) if one["kind"] == "send"]
+    notices = [one for one in await reports.listed(desk) if one["kind"] == "alert"]
     assert len(notices) == 1
     await final(desk, notices[0]["id"])
     assert await truth.rung() == {"manager4220": 1}
@@ -272,7 +272,7 @@ async def test_a_stuck_firing_a_broken_schedule_and_a_low_budget_are_alerts(
             )
         await sentinel.look()
         found = {one["kind"]: one for one in await alerts.listed(desk)}
-        assert found.keys() == {"schedule_broken", "budget_low", "firing_stuck"}
+        assert found.keys() == {"schedule_quarantined", "budget_low", "run_stuck"}
         assert "90 of 100" in found["budget_low"]["detail"]
         async with desk.pool.acquire() as connection:
             await connection.execute("delete from firings")

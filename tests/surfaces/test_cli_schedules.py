@@ -215,7 +215,7 @@ class TestSchedules:
 
 class TestDatabase:
     def test_what_was_backed_up_is_restored(self, applied):
-        assert applied.json("db", "upgrade") == {"revision": "0003"}
+        assert applied.json("db", "upgrade") == {"revision": "0004"}
         saved = applied.json("db", "backup", "saved.dump")
         assert saved["bytes"] == (applied.folder / "saved.dump").stat().st_size
         applied.done("schedules", "delete", "weekly")

@@ -141,7 +141,8 @@ def test_a_data_directory_that_cannot_be_written_is_told(nowhere):
 def test_a_secret_key_that_cannot_be_kept_is_told(nowhere, dsn):
     nowhere.write("file", "")
     inside = str(nowhere.folder / "file" / "data")
-    said = nowhere.refused("schedules", "list", DINGBELL_DATABASE_URL=dsn, DINGBELL_DATA_DIR=inside)
+    at = {**APP, "DINGBELL_DATABASE_URL": dsn, "DINGBELL_DATA_DIR": inside}
+    said = nowhere.refused("send", "--to", "users:a", "--text", "x", **at)
     assert "DINGBELL_DATA_DIR or DINGBELL_SECRET_KEY" in said
 
 
@@ -202,11 +203,14 @@ def test_another_secret_key_than_before_is_told_by_doctor_and_mended_by_the_righ
     here = {"DINGBELL_SECRET_KEY": Fernet.generate_key().decode()}
     there = {"DINGBELL_SECRET_KEY": Fernet.generate_key().decode()}
     nobody = dict.fromkeys(APP)
+    place.done("db", "rekey", "--yes", **here)
+    place.done("directory", "sync", **here)
     assert place.run("doctor", **here).code == 0
     wrong = place.run("doctor", "--json", **there, **nobody)
     assert wrong.code == 1
     assert "DINGBELL_SECRET_KEY" in wrong.out
     assert place.run("doctor", **here, **nobody).code == 0
+    place.done("db", "rekey", "--yes")
 
 
 def test_an_app_whose_address_does_not_answer_is_told(place):

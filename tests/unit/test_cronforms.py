@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dingbell.domain.trigger import Cron
+from dingbell.domain.triggers import Cron
 from dingbell.errors import InputError
 
 ZONE = ZoneInfo("Asia/Shanghai")

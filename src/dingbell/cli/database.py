@@ -105,19 +105,75 @@ def _is_backup(file: Path) -> bool:
 
 
 async def _restore(file: Path) -> None:
-    from dingbell.bootstrap import any_node_alive, open_database, open_desk
-    from dingbell.errors import ConflictError, Text
+    from dingbell.bootstrap import open_database
     from dingbell.settings import Settings
-    from dingbell.store import backup
+    from dingbell.store import backup, migrate
+
+    async with open_database(Settings.load()) as database:
+        await _without_nodes(database.dsn)
+        await backup.read(database.dsn, file)
+        # One of the version before is brought up to this one.
+        await migrate.upgrade(database.dsn)
+
+
+async def _without_nodes(dsn: str) -> None:
+    """See that no node runs.
+
+    Raises:
+        ConflictError: one does.
+    """
+    from dingbell.errors import ConflictError, Text
+    from dingbell.store import nodes
+    from dingbell.store.connection import connect
+
+    connection = await connect(dsn)
+    try:
+        if await nodes.alive(connection):
+            raise ConflictError(Text("a node is running: stop it first", "有节点在运行: 请先停止"))
+    finally:
+        await connection.close()
+
+
+@app.command(
+    help=tr(
+        "take the secret key that is here, where that of the database is lost",
+        "数据库原有的密钥丢失时, 改用此处的密钥",
+    )
+)
+def rekey(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
+    """Take another secret key."""
+    if not yes:
+        if not sys.stdin.isatty():
+            fail(tr("confirm with --yes", "请用 --yes 确认"))
+        question = tr("Forget what the lost key has locked?", "忘记由丢失的密钥加密的内容?")
+        typer.confirm(question, abort=True, err=True)
+    forgotten = run(_rekey())
+    if as_json:
+        print_json({"secrets_to_give_again": forgotten})
+    elif forgotten:
+        names = ", ".join(forgotten)
+        typer.echo(tr(f"give the secrets of {names} again", f"请重新提供 {names} 的密钥"))
+    else:
+        typer.echo(tr("nothing was lost", "没有丢失任何密钥"))
+
+
+async def _rekey() -> list[str]:
+    from dingbell.bootstrap import open_database, open_desk
+    from dingbell.operations import keys
+    from dingbell.settings import Settings
+    from dingbell.store.connection import transaction
 
     settings = Settings.load()
     async with open_database(settings) as database:
-        async with open_desk(settings, database=database) as desk:
-            if await any_node_alive(desk):
-                raise ConflictError(
-                    Text("a node is running: stop it first", "有节点在运行: 请先停止")
-                )
-        await backup.read(database.dsn, file)
+        await _without_nodes(database.dsn)
+        async with (
+            open_desk(settings, database=database, any_key=True) as desk,
+            transaction(desk.pool) as connection,
+        ):
+            return await keys.rebind(connection, desk.vault, desk.clock.now())
 
 
 @app.command(

@@ -222,5 +222,5 @@ async def _examine() -> list[Check]:
     from dingbell.operations import doctor as checks
     from dingbell.settings import Settings
 
-    async with open_desk(Settings.load()) as desk:
+    async with open_desk(Settings.load(), any_key=True) as desk:
         return await checks.examine(desk)

@@ -68,14 +68,22 @@ class Document:
     content: dict[str, Any]
     note: Text | None = None
     _places: dict[Path_, Place] = field(default_factory=dict)
+    _blocks: frozenset[Path_] = frozenset()
 
     def place(self, path: Sequence[str | int]) -> Place:
         """Line and column of a value, or of the nearest thing around it that exists."""
+        return self._places.get(self._nearest(path), (1, 1))
+
+    def _nearest(self, path: Sequence[str | int]) -> Path_:
+        """The longest beginning of a path that has a place of its own."""
         steps = tuple(path)
-        for length in range(len(steps), 0, -1):
-            if steps[:length] in self._places:
-                return self._places[steps[:length]]
-        return 1, 1
+        lengths = range(len(steps), 0, -1)
+        return next((steps[:n] for n in lengths if steps[:n] in self._places), ())
+
+    def place_in_text(self, path: Sequence[str | int], line: int) -> Place:
+        """Where a line of a text stands, from 1; only a block (`|`) shows that, else its start."""
+        row, column = self.place(path)
+        return (row + line, 1) if self._nearest(path) in self._blocks else (row, column)
 
     def problem(self, where: str, message: Text) -> Problem:
         """A problem of what a dotted path names, at its place."""
@@ -116,7 +124,7 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> Document:
         content = reader.whole(grown(signs.hidden(source.text)))
     except FaultError as fault:
         raise ProblemsError(str(path), [Problem(*fault.place, "", fault.message)]) from None
-    document = Document(str(path), content, source.note, reader.places)
+    document = Document(str(path), content, source.note, reader.places, frozenset(reader.blocks))
     if reader.problems:
         raise ProblemsError(
             str(path), [Problem(*at, _dotted(where), said) for at, where, said in reader.problems]
@@ -196,6 +204,7 @@ class _Reader:
         self._around: list[Node] = []
         self._values = 0
         self.places: dict[Path_, Place] = {}
+        self.blocks: set[Path_] = set()
         self.problems: list[tuple[Place, Path_, Text]] = []
 
     def whole(self, root: Node | None) -> dict[str, Any]:
@@ -280,6 +289,8 @@ class _Reader:
         found = number(node.text) if node.plain else None
         if found is not None:
             return found
+        if node.block:
+            self.blocks.add(path)
         text, missing = self._signs.filled(node.text, self._environment)
         for name in missing:
             said = Text("the environment variable {name} is not set", "环境变量 {name} 未设置")

@@ -49,11 +49,13 @@ class Scalar:
 
     Attributes:
         plain: without quotes, so that it may be a number, true, false or nothing.
+        block: written line by line after `|`.
     """
 
     place: Place
     text: str
     plain: bool
+    block: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -170,7 +172,7 @@ class _Tree:
 
 def _node(event: NodeEvent) -> Node:
     if isinstance(event, ScalarEvent):
-        return Scalar(_place(event), event.value, _is_plain(event))
+        return Scalar(_place(event), event.value, _is_plain(event), event.style == "|")
     return (
         Listing(_place(event)) if isinstance(event, SequenceStartEvent) else Mapped(_place(event))
     )

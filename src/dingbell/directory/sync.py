@@ -206,7 +206,7 @@ def _attributes(user: User) -> dict[str, Any]:
         "unionid": user.unionid,
         "manager": user.manager_userid,
         "senior": user.senior,
-        "hired_on": user.hired_on.isoformat() if user.hired_on else None,
+        "hired_on": user.hired_on,
     }
     known = {**user.extension, **{key: value for key, value in found.items() if value}}
     return {cleaned(key): cleaned(value) for key, value in known.items()}

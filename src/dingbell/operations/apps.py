@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.intake import Identifier, Secret
+from dingbell.operations import keys
 from dingbell.operations.desk import Desk
 from dingbell.settings import AgentId, Pace, Url
 from dingbell.store import apps, tokens
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.validation import matching
 
-__all__ = ["AppSpec", "chosen", "find", "put"]
+__all__ = ["AppSpec", "chosen", "differs", "find", "introduce", "put"]
 
 _ORG = Text(
     "is no name: use letters, digits, . _ - (at most 64); begin with a letter or digit",
@@ -49,6 +51,7 @@ class AppSpec(BaseModel):
 
 
 def _new(desk: Desk, name: str, spec: AppSpec) -> apps.NewApp:
+    """An app as it is stored, but for its secret."""
     oapi_url = spec.oapi_url or desk.oapi_url
     api_url = spec.api_url or (desk.api_url if spec.oapi_url is None else spec.oapi_url)
     return apps.NewApp(
@@ -58,7 +61,7 @@ def _new(desk: Desk, name: str, spec: AppSpec) -> apps.NewApp:
         api_url=api_url.rstrip("/"),
         agent_id=spec.agent_id,
         app_key=spec.app_key,
-        app_secret=desk.vault.lock(spec.app_secret.get_secret_value()),
+        app_secret=b"",
         people_per_minute=spec.people_per_minute,
         calls_per_second=spec.calls_per_second,
     )
@@ -71,14 +74,37 @@ async def put(desk: Desk, name: str, spec: AppSpec) -> None:
 
 
 async def store(desk: Desk, connection: Connection, name: str, spec: AppSpec) -> None:
-    """Make an app known inside a transaction of the caller's; unchanged ones are not touched."""
-    new = _new(desk, name, spec)
+    """Make an app known inside a transaction of the caller's; unchanged ones are not touched.
+
+    Raises:
+        InputError: the secrets of this database are locked with another key than ours.
+    """
     known = await apps.named(connection, name)
+    if not differs(desk, known, name, spec):
+        return
+    await keys.bind(connection, desk.vault, desk.clock.now())
+    new = _new(desk, name, spec)
+    locked = desk.vault.lock(spec.app_secret.get_secret_value())
+    await apps.put(connection, replace(new, app_secret=locked), desk.clock.now())
+    # What another secret opened says nothing about this one.
+    await tokens.forget(connection, new.oapi_url, new.app_key)
+
+
+async def introduce(desk: Desk, connection: Connection) -> None:
+    """Store the app that the environment gives, before something is done with it."""
+    if desk.environment_app is not None and desk.default_app is not None:
+        async with connection.transaction():
+            await store(desk, connection, desk.default_app, desk.environment_app)
+
+
+def differs(desk: Desk, known: apps.App | None, name: str, spec: AppSpec) -> bool:
+    """Whether an app is not known yet, or otherwise than it is given."""
     secret = spec.app_secret.get_secret_value()
-    if known is None or not _same(known, new) or not desk.vault.holds(known.app_secret, secret):
-        await apps.put(connection, new, desk.clock.now())
-        # What another secret opened says nothing about this one.
-        await tokens.forget(connection, new.oapi_url, new.app_key)
+    return (
+        known is None
+        or not _same(known, _new(desk, name, spec))
+        or not desk.vault.holds(known.app_secret, secret)
+    )
 
 
 def _same(known: apps.App, new: apps.NewApp) -> bool:
@@ -103,6 +129,8 @@ async def find(desk: Desk, connection: Connection, name: str | None) -> apps.App
         NotFoundError: there is no such app.
         InputError: no name was given and there are none, or several.
     """
+    if name in (None, desk.default_app):
+        await introduce(desk, connection)
     if name is not None:
         app = await apps.named(connection, name)
         if app is None:

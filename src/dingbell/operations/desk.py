@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock
@@ -10,6 +11,9 @@ from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.store.connection import Pool
 from dingbell.store.vault import Vault
+
+if TYPE_CHECKING:
+    from dingbell.operations.apps import AppSpec
 
 __all__ = ["Desk"]
 
@@ -22,6 +26,7 @@ class Desk:
         pace: of apps and orgs that have none of their own.
         allowance: what DingTalk allows where an org does not say otherwise.
         default_app: the name of the app the environment gives, if it gives one.
+        environment_app: that app. It is stored when something is done with it, not before.
         oapi_url: where apps live that do not say so themselves.
         api_url: likewise for DingTalk's new API.
     """
@@ -34,4 +39,5 @@ class Desk:
     oapi_url: str
     api_url: str
     default_app: str | None = None
+    environment_app: AppSpec | None = None
     allowance: Allowance = Allowance()

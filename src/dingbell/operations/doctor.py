@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from dingbell.dingtalk import errors
-from dingbell.errors import DingBellError, Text
+from dingbell.dingtalk import Client, Credentials, errors
+from dingbell.errors import DingBellError, InputError, Text
+from dingbell.operations import apps as app_operations
+from dingbell.operations import keys
+from dingbell.operations.apps import AppSpec
 from dingbell.operations.desk import Desk
-from dingbell.store import alerts, apps, audit, directory, nodes, spending
+from dingbell.store import alerts, apps, audit, directory, nodes
 from dingbell.store.apps import App
-from dingbell.store.connection import acquire, transaction
-
-if TYPE_CHECKING:
-    from dingbell.dingtalk import Client
+from dingbell.store.connection import Connection, acquire
 
 __all__ = ["Check", "examine"]
 
@@ -39,15 +39,55 @@ async def examine(desk: Desk) -> list[Check]:
     """Look at everything; a failed check does not stop the others."""
     checks = [await _database(desk), await _nodes(desk), await _ledger(desk), await _alerts(desk)]
     async with acquire(desk.pool) as connection:
-        known = await apps.all_apps(connection)
-    if not any(app.names for app in known):
-        checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
-    named = [app for app in known if app.names]
-    for app in named:
-        checks += [await _credentials(desk, app), _pause(desk, app)]
-    for app in {app.org: app for app in named}.values():
-        checks.append(await _directory(desk, app))
+        checks.append(await _key(desk, connection))
+        named = [app for app in await apps.all_apps(connection) if app.names]
+    checks += await _apps(desk, named)
+    given = desk.environment_app
+    for org in sorted({app.org for app in named} | ({given.org} if given else set())):
+        checks.append(await _directory(desk, org))
     return checks
+
+
+async def _key(desk: Desk, connection: Connection) -> Check:
+    """Whether the secrets of the database are locked with our key."""
+    try:
+        bound = await keys.check(connection, desk.vault)
+    except InputError as error:
+        return Check("secret key", "fail", error.message)
+    ours = desk.vault.fingerprint
+    if ours is None:
+        none = Text("none here: {origin} is not there", "此处没有密钥: {origin} 不存在")
+        return Check("secret key", "warn" if bound else "ok", none.format(origin=desk.vault.origin))
+    said = Text("{key}…, from {origin}", "{key}…, 来自 {origin}")
+    return Check("secret key", "ok", said.format(key=keys.short(ours), origin=desk.vault.origin))
+
+
+async def _apps(desk: Desk, known: list[App]) -> list[Check]:
+    """The credentials and pauses of all apps, that of the environment first."""
+    given, checks = desk.environment_app, []
+    if given is not None and desk.default_app is not None:
+        stored = next((app for app in known if desk.default_app in app.names), None)
+        if app_operations.differs(desk, stored, desk.default_app, given):
+            # What is not stored is tried as it is given, and not stored by looking at it.
+            checks.append(await _examined(f"app {desk.default_app}", _trial(desk, given)))
+            known = [app for app in known if app != stored]
+    elif not known:
+        checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
+    for app in known:
+        name = f"app {'/'.join(app.names)}"
+        checks += [await _examined(name, desk.clients.of(app.id)), _pause(desk, app)]
+    return checks
+
+
+async def _trial(desk: Desk, given: AppSpec) -> Client:
+    credentials = Credentials(
+        app_key=given.app_key,
+        app_secret=given.app_secret.get_secret_value(),
+        agent_id=given.agent_id,
+        oapi_url=desk.oapi_url,
+        api_url=desk.api_url,
+    )
+    return desk.clients.trial(credentials)
 
 
 async def _database(desk: Desk) -> Check:
@@ -110,7 +150,7 @@ async def _alerts(desk: Desk) -> Check:
     async with acquire(desk.pool) as connection:
         open_ = await alerts.listed(connection, limit=20, only_open=True)
     if open_:
-        kinds = ", ".join(sorted({one["kind"] for one in open_}))
+        kinds = ", ".join(sorted({one.alarm.kind.value for one in open_}))
         said = Text(
             "{n} open ({kinds}): dingbell alerts", "{n} 个未结束 ({kinds}): dingbell alerts"
         )
@@ -118,12 +158,12 @@ async def _alerts(desk: Desk) -> Check:
     return Check("alerts", "ok", Text("none", "无"))
 
 
-async def _credentials(desk: Desk, app: App) -> Check:
-    name = f"app {'/'.join(app.names)}"
+async def _examined(name: str, opened: Awaitable[Client]) -> Check:
+    """Whether an app gets a token and may read the address book."""
     try:
-        client = await desk.clients.of(app.id)
+        client = await opened
         scopes = await client.scopes()
-        wrong = await _wrong_agent(desk, app, client)
+        wrong = await _wrong_agent(client)
     except errors.DingTalkError as error:
         return Check(name, "fail", Text(error.en, error.zh))
     except DingBellError as error:
@@ -136,15 +176,20 @@ async def _credentials(desk: Desk, app: App) -> Check:
         Text(
             "agent {agent}: may see {departments} departments and {people} single people",
             "agent {agent}: 可见 {departments} 个部门和 {people} 个单独人员",
-        ).format(agent=app.agent_id, departments=len(scopes.dept_ids), people=len(scopes.userids)),
+        ).format(
+            agent=client.credentials.agent_id,
+            departments=len(scopes.dept_ids),
+            people=len(scopes.userids),
+        ),
     )
 
 
-async def _wrong_agent(desk: Desk, app: App, client: Client) -> Text | None:
+async def _wrong_agent(client: Client) -> Text | None:
     """What is wrong with the agent id of an app; None where nothing is, or where nobody says.
 
     Only the status bar's answer tells an agent id that is wrong from a task that is not there
-    (status bar page, read 2026-08). It is asked of no notice: nothing changes.
+    (status bar page, read 2026-08). It is asked of no notice: nothing changes, and one call of the
+    month is spent, which is not counted because looking writes nothing.
     """
     try:
         await client.update_status_bar(_NO_TASK, "-")
@@ -155,18 +200,14 @@ async def _wrong_agent(desk: Desk, app: App, client: Client) -> Text | None:
                 "the developer console",
                 "agent {agent} 不是此应用的: {zh}。请与开发者后台核对 DINGBELL_AGENT_ID 或 "
                 "agent_id",
-            ).format(agent=app.agent_id, en=error.en, zh=error.zh)
-    finally:
-        async with transaction(desk.pool) as connection:
-            spent = (app.org, spending.STATUS_BAR, 0)
-            await spending.add(connection, [spent], desk.clock.now())
+            ).format(agent=client.credentials.agent_id, en=error.en, zh=error.zh)
     return None
 
 
-async def _directory(desk: Desk, app: App) -> Check:
-    name = f"directory {app.org}"
+async def _directory(desk: Desk, org: str) -> Check:
+    name = f"directory {org}"
     async with acquire(desk.pool) as connection:
-        last = await directory.last_sync(connection, app.org)
+        last = await directory.last_sync(connection, org)
     if last is None:
         return Check(
             name,

@@ -29,6 +29,7 @@ _FIELDS = (
     "attempt",
     "sent_at",
     "read_at",
+    "words",
 )
 
 

@@ -133,6 +133,17 @@ async def put(connection: Connection, app: NewApp, now: datetime) -> int:
     return app_id
 
 
+async def forget_secrets(connection: Connection, names: Sequence[str]) -> None:
+    """Empty the secrets of some apps, by name; they stay known."""
+    await connection.execute(
+        """
+        update apps set app_secret = '', updated_at = now()
+        where id in (select app_id from app_names where name = any($1::text[]))
+        """,
+        list(names),
+    )
+
+
 async def all_apps(connection: Connection) -> list[App]:
     """Every app, in order of id."""
     return [_app(row) for row in await connection.fetch(f"{_SELECT} order by a.id")]

@@ -9,13 +9,13 @@ import asyncpg
 
 from dingbell.errors import DatabaseError, Text
 from dingbell.store.connection import SCHEMA, connect
+from dingbell.store.duty import Duty
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 __all__ = ["HEAD", "current_revision", "upgrade"]
 
-_LOCK = 7_466_315_240_001  # an advisory lock of ours
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # The newest revision, by the names of the files: asking Alembic costs every start its import.
 HEAD = max(file.name[1:5] for file in (_MIGRATIONS / "versions").glob("r[0-9]*.py"))
@@ -33,11 +33,15 @@ async def current_revision(dsn: str) -> str | None:
         await connection.close()
 
 
-async def upgrade(dsn: str) -> bool:
+async def upgrade(dsn: str, *, to: str = "head") -> bool:
     """Run the missing revisions under an advisory lock; a repeat does nothing.
 
     A schema of the version after this one is left as it is: revisions are compatible with the
     version before them, so that nodes can be replaced one by one.
+
+    Args:
+        dsn: the database.
+        to: the revision; an older one is of use where an upgrade is tried out.
 
     Returns:
         Whether anything had to be done.
@@ -58,10 +62,10 @@ async def upgrade(dsn: str) -> bool:
     )
     try:
         async with engine.begin() as connection:
-            await connection.execute(text(f"select pg_advisory_xact_lock({_LOCK})"))
+            await connection.execute(text(f"select pg_advisory_xact_lock({int(Duty.MIGRATE)})"))
             await connection.execute(text(f"create schema if not exists {SCHEMA}"))
             await connection.execute(text(f"set local search_path to {SCHEMA}"))
-            await connection.run_sync(_run)
+            await connection.run_sync(_run, to)
     finally:
         await engine.dispose()
     return True
@@ -80,7 +84,7 @@ def _is_next(current: str | None) -> bool:
     return ahead == 1
 
 
-def _run(connection: Connection) -> None:
+def _run(connection: Connection, to: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -88,4 +92,4 @@ def _run(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("version_path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
