@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
@@ -18,13 +20,17 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dingbell import textfile
 from dingbell.errors import InputError, Text
+from dingbell.intake import LARGEST_ID, Identifier, Secret
 from dingbell.validation import refusal
 
-__all__ = ["OAPI_URL", "AgentId", "Pace", "Settings", "Url"]
+__all__ = ["OAPI_URL", "AgentId", "Pace", "Settings", "Url", "from_dotenv"]
 
 OAPI_URL = "https://oapi.dingtalk.com"
 API_URL = "https://api.dingtalk.com"
+_PREFIX = "DINGBELL_"
+_DOTENV = Path(".env")
 _ROOT_DATA_DIR = Path("/var/lib/dingbell")
 
 
@@ -45,9 +51,21 @@ def _web_address(value: str) -> str:
 
 
 # What these columns of the database hold.
-Url = Annotated[str, AfterValidator(_web_address)]
-AgentId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Url = Annotated[Identifier, AfterValidator(_web_address)]
+AgentId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Pace = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def from_dotenv(path: Path) -> dict[str, str]:
+    """What a `.env` file says, in whatever encoding it was saved; nothing where there is none.
+
+    Raises:
+        InputError: it is no text.
+    """
+    if not path.exists() or path.is_dir():
+        return {}
+    found = dotenv_values(stream=StringIO(textfile.read(path).text))
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _default_data_dir() -> Path:
@@ -80,17 +98,17 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="DINGBELL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    database_url: SecretStr | None = None
+    database_url: Secret | None = None
     data_dir: Path = Field(default_factory=_default_data_dir)
     oapi_url: Url = OAPI_URL
     api_url: Url = API_URL
-    app_key: str | None = None
-    app_secret: SecretStr | None = None
+    app_key: Identifier | None = None
+    app_secret: Secret | None = None
     agent_id: AgentId | None = None
-    secret_key: SecretStr | None = None
+    secret_key: Secret | None = None
     people_per_minute: Pace = 5_000
     calls_per_second: Pace = 20
     calls_per_address: Pace = 10_000
@@ -149,19 +167,37 @@ class Settings(BaseSettings):
         return self.app_key is not None
 
     @classmethod
-    def load(cls, **overrides: object) -> Self:
-        """Read the environment.
+    def load(cls, *, _env_file: Path | str | None = _DOTENV, **overrides: object) -> Self:
+        """Read the environment, and a file for what it leaves out.
+
+        Args:
+            _env_file: in the form of `.env`; there need be none.
+            overrides: what goes before everything.
 
         Raises:
             InputError: a variable is not valid; every problem is named, no value is shown.
         """
         try:
-            settings = cls(**overrides)  # type: ignore[arg-type]  # pydantic validates them
+            given = cls._left_out(_env_file) | overrides
+            settings = cls(**given)  # type: ignore[arg-type]  # pydantic validates them
         except ValidationError as error:
-            raise refusal(error, prefix="DINGBELL_") from None
+            raise refusal(error, prefix=_PREFIX) from None
         if settings.oapi_url != OAPI_URL and "api_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"api_url": settings.oapi_url})
         return settings
+
+    @classmethod
+    def _left_out(cls, file: Path | str | None) -> dict[str, object]:
+        """What a file says and the environment does not."""
+        written = from_dotenv(Path(file)) if file is not None else {}
+        said = {name.upper(): value for name, value in written.items()}
+        known = {name.upper() for name, value in os.environ.items() if value}
+        names = {field: _PREFIX + field.upper() for field in cls.model_fields}
+        return {
+            field: said[name]
+            for field, name in names.items()
+            if said.get(name) and name not in known
+        }
 
 
 def _is_database(address: str) -> bool:

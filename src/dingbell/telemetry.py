@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from dingbell.display import visible
 
 __all__ = ["Event", "Metrics", "configure_logging", "count_runs", "log", "observe"]
 
@@ -69,10 +72,10 @@ def configure_logging(level: str, *, unless_configured: bool = False) -> None:
     """
     if unless_configured and structlog.is_configured():
         return
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer()
+    renderers: list[Any] = (
+        [_shown, structlog.dev.ConsoleRenderer()]
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        else [structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(
         processors=[
@@ -80,7 +83,7 @@ def configure_logging(level: str, *, unless_configured: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=False),
             structlog.processors.format_exc_info,
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -88,6 +91,13 @@ def configure_logging(level: str, *, unless_configured: bool = False) -> None:
     # What they have to say of a database that is away, the rooms say in one line.
     for library in ("asyncpg", "pgqueuer"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+def _shown(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Let nothing that was said from outside steer the terminal of who reads the log."""
+    return {
+        name: visible(value) if isinstance(value, str) else value for name, value in event.items()
+    }
 
 
 class Metrics:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+import re
+
+from pydantic import AfterValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from dingbell.errors import InputError, Text
 
-__all__ = ["refusal", "told"]
+__all__ = ["faults", "matching", "refusal", "told"]
 
 _WORDS = {
     "missing": Text("is missing", "缺少此项"),
@@ -23,14 +25,76 @@ _WORDS = {
     "model_type": Text("must be a mapping", "必须是映射"),
     "model_attributes_type": Text("must be a mapping", "必须是映射"),
     "tuple_type": Text("must be a list", "必须是列表"),
+    "either": Text("must be a mapping or {expected}", "必须是映射或 {expected}"),
     "literal_error": Text("must be {expected}", "必须是 {expected}"),
     "greater_than_equal": Text("must be at least {ge}", "至少为 {ge}"),
     "less_than_equal": Text("must be at most {le}", "至多为 {le}"),
-    "string_pattern_mismatch": Text("must match {pattern}", "必须匹配 {pattern}"),
+    "string_pattern_mismatch": Text("is not of the form that is meant", "格式不对"),
+    "finite_number": Text("must be a finite number", "必须是有限的数"),
+    "float_type": Text("must be a number", "必须是数字"),
+    "float_parsing": Text("must be a number", "必须是数字"),
+    "greater_than": Text("must be more than {gt}", "必须大于 {gt}"),
+    "less_than": Text("must be less than {lt}", "必须小于 {lt}"),
+    "list_type": Text("must be a list", "必须是列表"),
+    "path_type": Text("must be a path", "必须是路径"),
+    "none_required": Text("must be left out", "必须省略"),
     "string_too_short": Text("must not be empty", "不能为空"),
     "string_too_long": Text("has at most {max_length} characters", "至多 {max_length} 个字符"),
+    "too_long": Text("has at most {max_length} characters", "至多 {max_length} 个字符"),
     "too_short": Text("must not be empty", "不能为空"),
 }
+
+
+# What a union adds to the place of a problem: the name of the member that was tried.
+_TRIED = re.compile(r"literal\[.*\]|[a-z-]+\[.*\]|QuietHours|Audience")
+_CHOICES = frozenset({"quiet_hours", "to"})
+
+
+def matching(pattern: str, words: Text) -> AfterValidator:
+    """Demand that a text looks like a pattern; a person is told in words."""
+    form = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise InputError(words)
+        return value
+
+    return AfterValidator(check)
+
+
+def faults(error: ValidationError) -> list[ErrorDetails]:
+    """What is wrong, by the places a person knows; of a choice, only what comes nearest."""
+    problems: dict[tuple[int | str, ...], ErrorDetails] = {}
+    for problem in error.errors(include_url=False):
+        place = _known(problem["loc"])
+        before = problems.get(place)
+        if before is None:
+            problems[place] = {**problem, "loc": place}
+        else:
+            problems[place] = _either(before, problem, place)
+    # Whoever has begun one form of a choice does not mean the other.
+    within = {place[:length] for place in problems for length in range(len(place))}
+    return [
+        problem
+        for place, problem in problems.items()
+        if problem["type"] != "literal_error" or place not in within
+    ]
+
+
+def _either(one: ErrorDetails, other: ErrorDetails, place: tuple[int | str, ...]) -> ErrorDetails:
+    """Two problems in one place: of what may be one of some words, or something else."""
+    literal, rest = (one, other) if one["type"] == "literal_error" else (other, one)
+    if literal["type"] == "literal_error" and rest["type"] == "model_type":
+        return {**literal, "type": "either", "loc": place}
+    return {**rest, "loc": place}
+
+
+def _known(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return tuple(
+        part
+        for before, part in zip(("", *place), place, strict=False)
+        if not (before in _CHOICES and isinstance(part, str) and _TRIED.fullmatch(part))
+    )
 
 
 def told(problem: ErrorDetails) -> Text:
@@ -40,9 +104,12 @@ def told(problem: ErrorDetails) -> Text:
     if isinstance(cause, InputError):
         return cause.message
     known = _WORDS.get(problem["type"])
-    if known is not None:
-        return known.format(**context)
-    return Text(problem["msg"], problem["msg"])
+    if known is None:
+        return Text("is not valid here", "此处无效")
+    if "expected" in context:
+        said = str(context["expected"]).replace("False", "false")
+        context = {**context, "expected": Text(said, said.replace(" or ", " 或 "))}
+    return known.format(**context)
 
 
 def refusal(error: ValidationError, *, prefix: str = "") -> InputError:
@@ -52,10 +119,8 @@ def refusal(error: ValidationError, *, prefix: str = "") -> InputError:
         error: what pydantic raised.
         prefix: stands before the name of a field, which is then written in capitals.
     """
-    found = [
-        _placed(problem, prefix) for problem in error.errors(include_input=False, include_url=False)
-    ]
-    return InputError(Text("; ".join(found), "; ".join(text.zh for text in found)))
+    told_of = [_placed(problem, prefix) for problem in faults(error)]
+    return InputError(Text("; ".join(told_of), "; ".join(text.zh for text in told_of)))
 
 
 def _placed(problem: ErrorDetails, prefix: str) -> Text:

@@ -47,17 +47,15 @@ class TestInit:
         nowhere.done("init", "--force")
         assert "schedules:" in file.read_text()
 
-    def test_every_example_has_a_secret_key_of_its_own(self, nowhere):
-        keys = set()
-        for name in ("one", "two"):
-            nowhere.done("init", name)
-            example = (nowhere.folder / name / ".env.example").read_text()
-            keys |= set(re.findall(r"^DINGBELL_SECRET_KEY=(.{44})$", example, re.MULTILINE))
-        assert len(keys) == 2
+    def test_the_example_holds_no_secret(self, nowhere):
+        nowhere.done("init")
+        example = (nowhere.folder / ".env.example").read_text()
+        assert set(re.findall(r"^DINGBELL_\w+=(.*)$", example, re.MULTILINE)) == {""}
 
     def test_a_folder_that_is_a_file_is_told(self, nowhere):
         nowhere.write("file", "")
         assert "file" in nowhere.refused("init", "file")
+        assert "文件" in nowhere.refused("--lang", "zh", "init", "file").removeprefix("错误: file")
 
 
 class TestApply:
@@ -104,24 +102,52 @@ class TestApply:
         assert check["check"] == "app default/hr"
         assert applied.json("plan", "-f", "apps.yaml")[0]["action"] == "keep"
 
-    def test_an_audience_the_directory_does_not_have_changes_no_schedule(self, applied):
+    @pytest.mark.parametrize(
+        ("text", "where", "words"),
+        [
+            (FILE.replace("16:00", "18:00").replace("[1]", "[9999]"), "6:3", "departments: 9999"),
+            (
+                FILE + '  late:\n    when: {once: "2020-01-01 10:00"}\n'
+                "    to: {users: [a]}\n    message: {text: x}\n",
+                "11:5",
+                "'late' would never fire: its instant has passed",
+            ),
+            (
+                FILE + '  v1.2:\n    when: {daily: "16:00"}\n'
+                "    to: {mobiles: [1]}\n    message: {text: x}\n",
+                "10:3",
+                "mobiles: 1",
+            ),
+            (
+                FILE + '  other:\n    app: nobody\n    when: {daily: "16:00"}\n'
+                "    to: {users: [a]}\n    message: {text: x}\n",
+                "10:3",
+                "there is no app 'nobody'",
+            ),
+        ],
+    )
+    def test_plan_refuses_what_apply_refuses_and_both_say_where(self, applied, text, where, words):
+        applied.done("directory", "sync")
         before = applied.json("schedules", "list")
-        applied.write("dingbell.yaml", FILE.replace("16:00", "18:00").replace("[1]", "[9999]"))
-        said = applied.refused("apply")
-        assert "schedules.weekly:" in said
-        assert "departments: 9999" in said
+        applied.write("dingbell.yaml", text)
+        said = {applied.refused(command) for command in ("plan", "apply")}
+        assert len(said) == 1
+        (only,) = said
+        assert f"dingbell.yaml:{where}: schedules." in only
+        assert words in only
         assert applied.json("schedules", "list") == before
 
-    def test_an_instant_that_has_passed_changes_no_schedule(self, applied):
-        before = applied.json("schedules", "list")
+    def test_a_plan_leaves_nothing_behind(self, applied):
         applied.write(
             "dingbell.yaml",
-            FILE + '  late:\n    when: {once: "2020-01-01 10:00"}\n'
-            "    to: {users: [a]}\n    message: {text: x}\n",
+            FILE.replace("16:00", "18:00")
+            + "audiences: {new: {users: [a]}}\norgs: {other: {people_per_minute: 5}}\n"
+            + "apps: {new: {agent_id: 9, app_key: other, app_secret: s, org: other}}\n",
         )
-        said = applied.refused("apply")
-        assert "'late' would never fire: its instant has passed" in said
-        assert applied.json("schedules", "list") == before
+        planned = applied.json("plan")
+        assert {one["kind"] for one in planned} == {"org", "app", "audience", "schedule"}
+        assert applied.json("plan") == planned
+        assert {one["revision"] for one in applied.json("schedules", "list")} == {1}
 
     def test_problems_are_told_with_file_line_and_column(self, applied):
         applied.write(

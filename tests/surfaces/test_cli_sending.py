@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import re
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from dingbell.cli.following import exit_code
@@ -51,6 +55,29 @@ def arrived(firing):
 def partly(place):
     """A send of which one person exists and the other does not."""
     return place.run("send", "--to", "users:nobody,manager4220", "--text", "部分")
+
+
+HOSTILE = '=HYPERLINK("http://evil.example")\x1b]0;\x07\x9b\u202e\nhttp://evil.example'
+
+
+@pytest.fixture
+def hostile(place, partly, request):
+    """Somebody has a name that was made to do harm."""
+    name = getattr(request, "param", HOSTILE)
+    place.done("directory", "sync")
+    asyncio.run(_rename(place.variables["DINGBELL_DATABASE_URL"], "manager4220", name))
+    yield
+    place.done("directory", "sync")
+
+
+async def _rename(dsn, userid, name):
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(
+            "update dingbell.people set name = $2 where userid = $1", userid, name
+        )
+    finally:
+        await connection.close()
 
 
 class TestWithoutNode:
@@ -111,6 +138,34 @@ class TestWithoutNode:
         written = (place.folder / "ledger.csv").read_bytes()
         assert written.startswith("\ufeffuserid".encode())
         assert not list(place.folder.glob(".*.part"))
+
+    @pytest.mark.usefixtures("hostile")
+    def test_nothing_in_a_name_steers_a_terminal_or_a_spreadsheet(self, place, partly):
+        firing_id = id_of(partly)
+        shown = [
+            place.done("directory", "find", "manager4220"),
+            place.done("directory", "find", "manager4220", "--json"),
+            place.done("firings", "show", firing_id),
+            place.done("firings", "export", firing_id),
+            place.done("firings", "export", firing_id, "--format", "jsonl"),
+        ]
+        for text in shown:
+            assert not re.search("[\x1b\x07\x9b\u202e]", text)
+            assert "\\u001b]0;" in text
+        assert json.loads(shown[1])[0]["name"] == HOSTILE
+        assert HOSTILE in {json.loads(line)["name"] for line in shown[4].splitlines()}
+        cells = [cell for row in csv.reader(io.StringIO(shown[3])) for cell in row]
+        assert not [cell for cell in cells if cell[:1] in tuple("=+-@")]
+
+    @pytest.mark.parametrize("hostile", ["http://evil.example/?a", "=1+1", "15"], indirect=True)
+    @pytest.mark.usefixtures("hostile")
+    def test_a_workbook_keeps_a_name_as_text(self, place, partly):
+        place.done("firings", "export", id_of(partly), "--format", "xlsx", "-o", "l.xlsx")
+        with zipfile.ZipFile(place.folder / "l.xlsx") as book:
+            sheet = book.read("xl/worksheets/sheet1.xml").decode()
+            assert not [name for name in book.namelist() if "rels" in name and "sheet" in name]
+        assert "<f>" not in sheet
+        assert "hyperlink" not in sheet
 
     def test_what_cannot_be_exported_loses_nothing(self, place, partly):
         file = place.write("old.csv", "precious")
@@ -261,6 +316,12 @@ GOOD = ["--to", "users:a"]
         ([*GOOD, "--message", '{"fax": {}}'], "fax is not a message type"),
         ([*GOOD, "--message", '{"link": {}}'], "link.message_url is missing"),
         ([*GOOD, "--message", "@nowhere.json"], "nowhere.json"),
+        ([*GOOD, "--message", '{"text": ' + "[" * 30_000], "nested too deeply"),
+        ([*GOOD, "--message", '{"text": "\\u0000"}'], "U+0000"),
+        ([*GOOD, "--message", '{"image": "./logo.png"}'], "image.media_id is the id that DingTalk"),
+        ([*GOOD, "--text", "a\udcffb"], "is not text in UTF-8"),
+        (["--to", "users:a\u200bb", "--text", "x"], "the invisible character U+200B"),
+        (["--to", f"departments:{2**63}", "--text", "x"], "must be at most 9223372036854775807"),
         ([*GOOD, "--text", "{{ boss }}"], "unknown template variable boss"),
         ([*GOOD, "--text", "{{ person.name"], "the template does not work"),
         (

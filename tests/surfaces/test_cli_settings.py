@@ -155,6 +155,50 @@ def test_settings_may_stand_in_a_dot_env_file_with_empty_lines_for_what_is_not_s
     assert "DINGBELL_LOG must be" in nowhere.refused("schedules", "list")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gbk"])
+def test_a_dot_env_file_is_read_in_whatever_encoding_its_editor_wrote(nowhere, dsn, encoding):
+    text = f"DINGBELL_DATABASE_URL={dsn}\r\n# 密钥\r\nDINGBELL_LOG=info\r\nTO=经理\r\n"
+    (nowhere.folder / ".env").write_bytes(text.encode(encoding))
+    assert nowhere.json("schedules", "list") == []
+    nowhere.write("dingbell.yaml", "audiences: {managers: {roles: ['${TO}']}}")
+    assert [one["name"] for one in nowhere.json("plan")] == ["managers"]
+
+
+def test_a_dot_env_file_that_is_no_text_is_told_in_the_language_of_the_reader(nowhere):
+    (nowhere.folder / ".env").write_bytes(b"DINGBELL_LOG=caf\xe9\n\xff\n")
+    assert "cannot read .env: not UTF-8" in nowhere.refused("schedules", "list")
+    assert "无法读取 .env: 不是 UTF-8 文本" in nowhere.refused("--lang", "zh", "schedules", "list")
+
+
+def test_blanks_and_line_ends_around_credentials_and_keys_do_no_harm(place):
+    around = {
+        name: f" {place.variables[name]}\n"
+        for name in (*APP, "DINGBELL_DATABASE_URL", "DINGBELL_OAPI_URL")
+    }
+    key = f"\t{Fernet.generate_key().decode()}\r\n"
+    checks = place.run("doctor", "--json", **around, DINGBELL_SECRET_KEY=key).json
+    assert [c["status"] for c in checks if c["check"].startswith("app ")] == ["ok"]
+
+
+@pytest.mark.parametrize("name", ["DINGBELL_APP_KEY", "DINGBELL_APP_SECRET"])
+@pytest.mark.parametrize("inside", ["\u200b", "\x1b", "\ufeff"])
+def test_something_invisible_in_a_credential_is_named_and_the_credential_is_not_shown(
+    nowhere, name, inside
+):
+    said = nowhere.refused("schedules", "list", **{**APP, name: f"{SECRET}{inside}x"})
+    assert f"{name} has the invisible character U+{ord(inside):04X}" in said
+    assert SECRET not in said
+
+
+def test_doctor_notices_an_agent_id_that_is_not_the_apps(place):
+    wrong = place.run("doctor", "--json", DINGBELL_AGENT_ID="12")
+    assert wrong.code == 1
+    (failed,) = [check for check in wrong.json if check["status"] == "fail"]
+    assert failed["check"] == "app default"
+    assert "agent 12 is not this app's" in failed["detail"]
+    assert place.run("doctor").code == 0
+
+
 def test_another_secret_key_than_before_is_told_by_doctor_and_mended_by_the_right_one(place):
     here = {"DINGBELL_SECRET_KEY": Fernet.generate_key().decode()}
     there = {"DINGBELL_SECRET_KEY": Fernet.generate_key().decode()}

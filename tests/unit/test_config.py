@@ -1,16 +1,20 @@
 """`dingbell.yaml`: what the documents show is read, and every problem is told at once."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic_core.core_schema import ErrorType
 
 from dingbell.config.document import ProblemsError
 from dingbell.config.schema import Config, load
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.operations.apps import AppSpec
+from dingbell.validation import told
 
 Loader = Callable[[str], Config]
 SECRET = "s3cret-value"
@@ -94,6 +98,7 @@ def test_an_empty_file_or_section_is_no_problem(loading: Loader, text: str) -> N
 
 
 SCHEDULE = "    to: {users: a}\n    message: hi\n"
+SCHEDULES = "schedules:\n  x:\n    when: {daily: '16:00'}\n" + SCHEDULE
 
 
 @pytest.mark.parametrize(
@@ -104,10 +109,10 @@ SCHEDULE = "    to: {users: a}\n    message: hi\n"
         ("colour: red\n", "1:1: colour: is not known here"),
         ("apps: [a]\n", "1:1: apps: must be a mapping"),
         ("apps: {hr: x}\n", "1:8: apps.hr: must be a mapping"),
-        ("orgs:\n  a b: {}\n", "2:3: orgs.a b: must match "),
+        ("orgs:\n  a b: {}\n", "2:3: orgs.a b: is no name: use letters, digits"),
         ("orgs: {x: {people_per_minute: 1.5}}\n", "must be a whole number"),
         ("orgs: {x: {people_per_minute: many}}\n", "must be a whole number"),
-        ("orgs: {x: {people_per_minute: .inf}}\n", "x.people_per_minute: Input should be a finite"),
+        ("orgs: {x: {people_per_minute: .inf}}\n", "x.people_per_minute: must be a finite number"),
         ("orgs: {x: {people_per_minute: 0}}\n", "must be at least 1"),
         ("audiences: {x: {}}\n", "1:13: audiences.x: the audience names nobody"),
         ("audiences: {x: {users: [true]}}\n", "audiences.x.users.0: must be text (in quotes)"),
@@ -230,6 +235,110 @@ def test_audiences_may_share_others_but_not_contain_themselves(loading: Loader) 
 
     (told,) = problems(loading, "audiences:\n  a: {users: u, except: {audience: a}}\n")
     assert told == "2:3: audiences.a: the audience contains itself"
+
+
+def test_ids_and_words_are_what_was_written_even_where_they_look_like_numbers(
+    loading: Loader,
+) -> None:
+    schedule = loading("""\
+schedules:
+  x:
+    when: {every: 1_800}
+    to: {users: [12_345, 007, 0o17, 1e3, 1.10, no], mobiles: +8613800138000}
+    message:
+      oa:
+        message_url: https://example.com
+        head: {bgcolor: 99112233, text: 15.60}
+        body: {form: {价格: 1.10, 时长: 1:30:00, 日期: 2026-11-23, 编号: 0x1F}}
+    misfire: {grace: 1_000}
+""").schedules["x"]
+
+    assert schedule.to.users == ("12_345", "007", "0o17", "1e3", "1.10", "no")
+    assert schedule.to.mobiles == ("+8613800138000",)
+    assert schedule.when == {"every": 1_800}
+    assert type(schedule.when["every"]) is int
+    assert schedule.misfire.grace == timedelta(seconds=1_000)
+    assert schedule.message is not None
+    oa = schedule.message.content["oa"]
+    assert oa["head"] == {"bgcolor": "99112233", "text": "15.60"}
+    assert oa["body"]["form"] == {
+        "价格": "1.10",
+        "时长": "1:30:00",
+        "日期": "2026-11-23",
+        "编号": "0x1F",
+    }
+
+
+WRONG = """\
+timezone: 8
+orgs: {"a b": {}, y: {people_per_minute: 1.5, hold_bulk_at: 2}}
+apps: {hr: {agent_id: 0, app_key: 5, app_secret: "a b", org: "/", oapi_url: x, more: 1}}
+audiences: {x: {users: [a b], departments: [0], everyone: 3}, y: {roles: [true]}, ~: {users: a}}
+deny: 5
+quiet_hours: {from: 7, then: ring}
+alerts: {webhook: x}
+schedules:
+  a: {when: {cron: "0 0 12 ? * *"}, to: boss, message: {fax: 1}, priority: high, overlap: no}
+  b: {when: daily, to: {users: {}}, message: {image: ./logo.png}, quiet_hours: never, spread: 2d}
+  c: {when: {every: soon}, to: {mobiles: "1 2"}, misfire: {grace: x, catch_up: some}}
+"""
+
+
+def test_no_pattern_no_class_and_no_english_reaches_who_reads_chinese(loading: Loader) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        loading(WRONG)
+
+    assert len(caught.value.problems) > 30
+    for problem in caught.value.problems:
+        text = problem.message.zh
+        assert re.search("[\u4e00-\u9fff]", text), problem
+        assert not re.search(r"\^|\\w|\[\^|QuietHours|Audience|literal|function-", text), problem
+        assert not re.search("Audience|QuietHours|literal", problem.path), problem
+        # Words of the file, of DingTalk and of the syntax are no English.
+        assert not re.search("[a-z]+ [a-z]+ [a-z]+", re.sub("'[^']*'", "", text)), problem
+
+
+@pytest.mark.parametrize("kind", get_args(ErrorType))
+def test_whatever_pydantic_finds_is_told_in_words_of_ours(kind: str) -> None:
+    context = dict.fromkeys(("ge", "gt", "le", "lt", "expected", "max_length"), 1)
+    said = told({"type": kind, "loc": (), "msg": "Input", "input": None, "ctx": context})
+
+    assert re.search("[\u4e00-\u9fff]", said.zh)
+    assert "Input" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("quiet_hours: always", "1:1: quiet_hours: must be a mapping"),
+        (
+            SCHEDULES + "    quiet_hours: always\n",
+            "6:5: schedules.x.quiet_hours: must be a mapping or false",
+        ),
+        (
+            SCHEDULES + "    quiet_hours: {from: '25:00', to: '07:30'}\n",
+            "6:19: schedules.x.quiet_hours.from: must be a time of day",
+        ),
+        (
+            SCHEDULES
+            + "    follow_up: {unread_after: 1h, message: y,"
+            + " escalate: {unread_after: 2h, to: boss, message: z}}\n",
+            "schedules.x.follow_up.escalate.to: must be a mapping or 'managers'",
+        ),
+        (
+            SCHEDULES
+            + "    follow_up: {unread_after: 1h, message: y,"
+            + " escalate: {unread_after: 2h, to: {users: [a, b c]}, message: z}}\n",
+            "schedules.x.follow_up.escalate.to.users.1: is no id",
+        ),
+    ],
+)
+def test_of_a_choice_that_is_wrong_what_comes_nearest_is_told(
+    loading: Loader, text: str, said: str
+) -> None:
+    (line,) = problems(loading, text)
+
+    assert said in line
 
 
 _ONE_MESSAGE = "schedules:\n  x:\n    when: {daily: '9:00'}\n    to: {users: a}\n    message:"

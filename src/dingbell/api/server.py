@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from dingbell.errors import InputError, Text
 from dingbell.telemetry import Metrics
+from dingbell.textfile import reason
 from dingbell.version import __version__
 
 __all__ = ["ApiServer", "bind", "create_app"]
@@ -81,12 +82,11 @@ def bind(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
         bound.listen(128)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
             Text(
                 "cannot listen on {host}:{port}: {reason}. Choose another with --port",
                 "无法监听 {host}:{port}: {reason}。请用 --port 换一个",
-            ).format(host=host, port=port, reason=reason)
+            ).format(host=host, port=port, reason=reason(error))
         ) from None
     return bound
 

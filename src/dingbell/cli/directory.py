@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from dingbell.cli.frame import Json, print_json, run, table
 from dingbell.cli.language import tr
+from dingbell.cli.screen import bare
 
 __all__ = ["app"]
 
@@ -40,7 +42,8 @@ async def _sync(app_name: str | None, *, quiet: bool) -> dict[str, Any]:
     from dingbell.operations import people
     from dingbell.settings import Settings
 
-    status = Console(stderr=True, quiet=quiet).status(tr("reading …", "读取中 …"))
+    drawn = Console(file=bare(sys.stderr), quiet=quiet)
+    status = drawn.status(tr("reading …", "读取中 …"))
     async with open_desk(Settings.load()) as desk:
         with status:
             done = await people.synchronise(

@@ -47,14 +47,10 @@ def init(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Write example files."""
-    from cryptography.fernet import Fernet
-
+    from dingbell import textfile
     from dingbell.config.examples import ENVIRONMENT, YAML
 
-    contents = {
-        folder / "dingbell.yaml": YAML,
-        folder / ".env.example": ENVIRONMENT.format(key=Fernet.generate_key().decode()),
-    }
+    contents = {folder / "dingbell.yaml": YAML, folder / ".env.example": ENVIRONMENT}
     if existing := [str(path) for path in contents if path.exists() and not force]:
         names = ", ".join(existing)
         fail(tr(f"{names} exists already; --force overwrites", f"{names} 已存在; --force 可覆盖"))
@@ -63,7 +59,7 @@ def init(
         for path, content in contents.items():
             path.write_text(content, encoding="utf-8")
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}")
+        fail(f"{error.filename}: {say(textfile.reason(error))}")
     if as_json:
         print_json([str(path) for path in contents])
         return
@@ -89,22 +85,20 @@ def apply(
 async def _work(file: Path, *, prune: bool, really: bool, by: str | None = None) -> list[Change]:
     from dingbell.bootstrap import open_desk
     from dingbell.config import apply as work
-    from dingbell.config.schema import load
-    from dingbell.settings import Settings
+    from dingbell.config.document import placed
+    from dingbell.config.schema import load_placed
+    from dingbell.settings import Settings, from_dotenv
 
     settings = Settings.load()
-    config = load(file, {**_from_dotenv(), **os.environ})
+    # What `.env` says holds here, too; the environment itself wins.
+    config, document = load_placed(file, {**from_dotenv(Path(".env")), **os.environ})
+    if document.note is not None:
+        typer.echo(f"{file}: {say(document.note)}", err=True)
     async with open_desk(settings) as desk:
-        if really:
-            return await work.apply(desk, config, prune=prune, by=by)
-        return await work.plan(desk, config, prune=prune)
-
-
-def _from_dotenv() -> dict[str, str]:
-    """What `.env` says, where settings are read from too; the environment itself wins."""
-    from dotenv import dotenv_values
-
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+        with placed(document):
+            if really:
+                return await work.apply(desk, config, prune=prune, by=by)
+            return await work.plan(desk, config, prune=prune)
 
 
 _SIGNS = {"create": "+", "change": "~", "delete": "-", "keep": " "}

@@ -280,6 +280,8 @@ def export(
         fail(tr("--format is csv, jsonl or xlsx", "--format 只能是 csv、jsonl 或 xlsx"))
     if form == "xlsx" and out is None:
         fail(tr("xlsx goes to a file: --out", "xlsx 需写入文件: --out"))
+    from dingbell.textfile import reason
+
     if out is None:
         run(_export(firing_id, form, sys.stdout))
         return
@@ -287,7 +289,8 @@ def export(
         with _draft(out, form) as file:
             count = run(_export(firing_id, form, file))
     except OSError as error:
-        fail(tr(f"cannot write {out}: {error.strerror}", f"无法写入 {out}: {error.strerror}"))
+        why = say(reason(error))
+        fail(tr(f"cannot write {out}: {why}", f"无法写入 {out}: {why}"))
     typer.echo(f"{out}: {count}", err=True)
 
 

@@ -11,7 +11,9 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from dingbell.cli import screen
 from dingbell.cli.language import say, tr
+from dingbell.display import visible
 from dingbell.errors import DingBellError, OutsideError, Text
 
 __all__ = [
@@ -89,6 +91,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     from dingbell.telemetry import configure_logging
 
     configure_logging("critical")
+    screen.guard()
     try:
         return on_loop(work)
     except DingBellError as error:
@@ -147,9 +150,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
     shown = Table(*columns, box=SIMPLE_HEAD)
     for row in rows:
-        shown.add_row(*(Cell("" if cell is None else str(cell)) for cell in row))
+        shown.add_row(
+            *(Cell("" if cell is None else visible(str(cell), one_line=True)) for cell in row)
+        )
     # In a pipe nothing is cut off.
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(shown)
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(file=screen.bare(sys.stdout), width=width).print(shown)
 
 
 def moment(instant: str | None) -> str:

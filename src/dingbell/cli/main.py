@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -17,7 +18,9 @@ from dingbell.cli import (
     services,
     watching,
 )
+from dingbell.cli.frame import fail
 from dingbell.cli.language import tr
+from dingbell.display import visible
 
 __all__ = ["app", "main"]
 
@@ -73,6 +76,18 @@ app.add_typer(watching.accounts, name="accounts")
 app.add_typer(database.app, name="db")
 
 
+def _check_words() -> None:
+    """Leave where a word is not text in the encoding of this terminal."""
+    for word in sys.argv[1:]:
+        if any("\ud800" <= mark <= "\udfff" for mark in word):
+            shown = visible(word, one_line=True)
+            fail(tr(f"{shown} is not text in UTF-8", f"{shown} 不是 UTF-8 文本"))
+
+
 def main() -> None:
     """Run the command line."""
+    try:
+        _check_words()
+    except typer.Exit as refused:
+        sys.exit(refused.exit_code)
     app()

@@ -161,13 +161,13 @@ def resolve(
 
     async def work() -> dict[str, Any]:
         from dingbell.bootstrap import open_desk
+        from dingbell.intake import identifier
         from dingbell.operations import repairs, reports
         from dingbell.settings import Settings
 
+        named = tuple(map(identifier, users or ()))
         async with open_desk(Settings.load()) as desk:
-            await repairs.resolve(
-                desk, firing_id, delivered=outcome == "delivered", userids=tuple(users or ())
-            )
+            await repairs.resolve(desk, firing_id, delivered=outcome == "delivered", userids=named)
             return await reports.overview(desk, firing_id)
 
     found = run(work())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -186,6 +184,7 @@ def _order(
 def _content(
     text: str | None, markdown: str | None, title: str | None, message: str | None
 ) -> dict[str, Any]:
+    from dingbell.config import message_json
     from dingbell.errors import InputError, Text
 
     if sum(value is not None for value in (text, markdown, message)) != 1:
@@ -199,24 +198,7 @@ def _content(
         return {"text": text}
     if markdown is not None:
         return {"markdown": {"title": title or markdown[:20], "text": markdown}}
-    return _read_json(message or "")
-
-
-def _read_json(message: str) -> dict[str, Any]:
-    from dingbell.errors import InputError, Text
-
-    try:
-        source = Path(message[1:]).read_text(encoding="utf-8") if message[:1] == "@" else message
-        content = json.loads(source)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(
-            Text(
-                "--message is not readable JSON: {error}", "--message 不是可读的 JSON: {error}"
-            ).format(error=error)
-        ) from None
-    if not isinstance(content, dict):
-        raise InputError(Text("--message must be a JSON object", "--message 必须是 JSON 对象"))
-    return content
+    return message_json.read(message or "")
 
 
 def _warn(found: Outlook) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from dingbell.cli.frame import EXIT_FAILED, Json, fail, on_loop, print_json, run, stay, table
 from dingbell.cli.language import say, tr
+from dingbell.errors import Text
 
 if TYPE_CHECKING:
     from dingbell.engine.node import Role
@@ -114,13 +115,16 @@ def sandbox(
 
 def _refused(error: OSError, host: str, port: int) -> str:
     """A file that cannot be read, or an address that cannot be listened on."""
+    from dingbell.textfile import reason
+
     if error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    code = error.errno or 0  # a resolver's are negative
-    reason = os.strerror(code) if code > 0 else error.strerror or str(error)
-    return tr(
-        f"cannot listen on {host}:{port}: {reason}. Choose another with --port",
-        f"无法监听 {host}:{port}: {reason}。请用 --port 换一个",
+        return f"{error.filename}: {say(reason(error))}"
+    why = reason(error)
+    return say(
+        Text(
+            "cannot listen on {host}:{port}: {why}. Choose another with --port",
+            "无法监听 {host}:{port}: {why}。请用 --port 换一个",
+        ).format(host=host, port=port, why=why)
     )
 
 

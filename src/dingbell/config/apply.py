@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dingbell.config.schema import Config
 from dingbell.domain.preflight import Outlook
+from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, Text
-from dingbell.operations import apps, preflight, schedules
+from dingbell.operations import apps, people, preflight, schedules
 from dingbell.operations.desk import Desk
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
-from dingbell.store import rules
+from dingbell.store import directory, rules
 from dingbell.store import schedules as schedule_rows
 from dingbell.store.connection import Connection, acquire, transaction
 
@@ -48,7 +51,17 @@ class Change:
 
 
 async def plan(desk: Desk, config: Config, *, prune: bool = False) -> list[Change]:
-    """Say what `apply` would change; nothing is changed."""
+    """Say what `apply` would change; nothing is changed.
+
+    Raises:
+        InputError: `apply` would refuse it.
+    """
+    changes = await _changes(desk, config, prune=prune)
+    await _rehearse(desk, config, changes)
+    return changes
+
+
+async def _changes(desk: Desk, config: Config, *, prune: bool) -> list[Change]:
     async with acquire(desk.pool) as connection:
         return [
             *await _org_changes(connection, config),
@@ -76,7 +89,7 @@ async def apply(
     Raises:
         InputError: an audience names what the directory does not have; no schedule was changed.
     """
-    changes = await plan(desk, config, prune=prune)
+    changes = await _changes(desk, config, prune=prune)
     async with transaction(desk.pool) as connection:
         await _store_ground(desk, connection, config)
     outlooks = await _look_ahead(desk, config, changes)
@@ -84,7 +97,10 @@ async def apply(
         for name, spec in config.schedules.items():
             found = outlooks.get(name)
             size = len(found.userids) if found else 0
-            await schedules.store(desk, connection, name, spec, source="yaml", by=by, people=size)
+            with _part("schedules", name):
+                await schedules.store(
+                    desk, connection, name, spec, source="yaml", by=by, people=size
+                )
         await _delete(desk, connection, [one for one in changes if one.action == "delete"])
     return _warned(changes, outlooks)
 
@@ -99,6 +115,52 @@ async def _store_ground(desk: Desk, connection: Connection, config: Config) -> N
         await audience_rows.put(connection, name, audience.to_dict())
     for name, content in config.rules().items():
         await rules.put(connection, name, content)
+
+
+class _RolledBack(Exception):  # noqa: N818  no mistake: it ends a rehearsal
+    """Nothing of this was meant to stay."""
+
+
+async def _rehearse(desk: Desk, config: Config, changes: list[Change]) -> None:
+    """Do what `apply` does, as far as DingTalk need not be asked, and take all of it back.
+
+    Raises:
+        InputError: something is refused.
+    """
+    with suppress(_RolledBack):
+        async with transaction(desk.pool) as connection:
+            await _store_ground(desk, connection, config)
+            for name in _touched(changes):
+                with _part("schedules", name):
+                    await _try_out(desk, connection, name, config.schedules[name])
+            raise _RolledBack
+
+
+async def _try_out(desk: Desk, connection: Connection, name: str, spec: ScheduleSpec) -> None:
+    """Store a schedule, and look its audience up where the directory is known."""
+    await schedules.store(desk, connection, name, spec, source="yaml")
+    app = await apps.find(desk, connection, spec.app)
+    if spec.to.needs_directory() and await directory.last_sync(connection, app.org) is not None:
+        await people.within(connection, app, spec.to)
+
+
+@contextmanager
+def _part(section: str, name: str) -> Iterator[None]:
+    """Say of which part of the file an error is."""
+    try:
+        yield
+    except InputError as error:
+        where = f"{section}.{name}.{error.where}" if error.where else f"{section}.{name}"
+        raise type(error)(error.message, where=where) from error
+
+
+def _touched(changes: list[Change]) -> list[str]:
+    """The schedules that are new or changed."""
+    return sorted(
+        change.name
+        for change in changes
+        if change.kind == "schedule" and change.action in ("create", "change")
+    )
 
 
 async def _delete(desk: Desk, connection: Connection, gone: list[Change]) -> None:
@@ -127,14 +189,11 @@ async def _look_ahead(
         InputError: an audience names what the directory does not have, or a message cannot be
             rendered for anybody.
     """
-    touched = {c.name for c in changes if c.kind == "schedule" and c.action in ("create", "change")}
     found: dict[str, Outlook | None] = {}
-    for name in sorted(touched):
-        spec = config.schedules[name]
-        try:
+    for name in _touched(changes):
+        with _part("schedules", name):
+            spec = config.schedules[name]
             found[name] = await preflight.of_schedule(desk, name, spec, thorough=False)
-        except InputError as error:
-            raise InputError(error.message, where=f"schedules.{name}") from error
     return found
 
 

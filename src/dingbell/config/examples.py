@@ -57,8 +57,10 @@ DINGBELL_APP_KEY=
 DINGBELL_APP_SECRET=
 DINGBELL_AGENT_ID=
 
-# Encrypts app secrets in the database; the same on every node / 加密数据库中的应用密钥, 各节点相同
-DINGBELL_SECRET_KEY={key}
+# Encrypts app secrets in the database; the same on every node. Left empty, one is made and kept in
+# the data directory (secret.key). To make one: openssl rand -base64 32 | tr '+/' '-_'
+# 加密数据库中的应用密钥, 各节点相同。留空则自动生成并保存在数据目录 (secret.key)。
+DINGBELL_SECRET_KEY=
 
 # A cluster shares one PostgreSQL; without it DingBell runs its own / 多节点共用一个 PostgreSQL
 # DINGBELL_DATABASE_URL=postgresql://dingbell:password@db.example.com/dingbell

@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
@@ -20,18 +19,18 @@ from dingbell.config.document import Document, Problem, ProblemsError, read
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.quiet import QuietHours
-from dingbell.domain.schedule import NAME_PATTERN, ScheduleSpec
+from dingbell.domain.schedule import ScheduleName, ScheduleSpec
 from dingbell.domain.templates import TemplateError
 from dingbell.domain.triggers import parse_zone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
 from dingbell.settings import Pace
 from dingbell.store import rules
-from dingbell.validation import told
+from dingbell.validation import faults, told
 
-__all__ = ["Config", "OrgSpec", "load"]
+__all__ = ["Config", "OrgSpec", "load", "load_placed"]
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Name = ScheduleName
 
 
 class OrgSpec(BaseModel):
@@ -90,6 +89,13 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
         InputError: it cannot be read.
         ProblemsError: every problem of the file, each with line and column.
     """
+    return load_placed(path, environment)[0]
+
+
+def load_placed(
+    path: Path, environment: Mapping[str, str] | None = None
+) -> tuple[Config, Document]:
+    """Read and check a file as `load` does, and keep where everything in it stands."""
     document = read(path, environment)
     content = _with_zone(
         {name: part for name, part in document.content.items() if part is not None}
@@ -98,13 +104,13 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
+        errors = faults(error)
         problems += [_problem(document, one) for one in errors]
         config = Config.model_validate(_without(content, [one["loc"] for one in errors]))
     problems += _check_references(document, config)
     if problems:
         raise ProblemsError(document.file, problems)
-    return config
+    return config, document
 
 
 _NAMED = ("orgs", "apps", "audiences", "schedules")

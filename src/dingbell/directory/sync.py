@@ -16,6 +16,7 @@ from dingbell.clock import Clock
 from dingbell.dingtalk import Department as ListedDepartment
 from dingbell.dingtalk import User, errors
 from dingbell.errors import OutsideError, Text
+from dingbell.intake import cleaned
 from dingbell.store import directory
 from dingbell.store.connection import Pool, transaction
 from dingbell.store.directory import Department, Person, Role
@@ -126,7 +127,7 @@ class _Walk:
             raise _endless("departments")
         below = [child for child in children if child.id not in above]
         for child in below:
-            self.departments[child.id] = Department(child.id, child.name, dept_id)
+            self.departments[child.id] = Department(child.id, cleaned(child.name), dept_id)
         await _together(self._visit(child.id) for child in below)
 
     def _upwards(self, dept_id: int) -> Iterator[int]:
@@ -160,7 +161,7 @@ class _Walk:
             raise _endless("roles")
         members = await _together(self._role_members(role.id) for role in roles)
         return [
-            Role(role.id, role.name, tuple(sorted(set(own))))
+            Role(role.id, cleaned(role.name), tuple(sorted(set(own))))
             for role, own in zip(roles, members, strict=True)
         ]
 
@@ -236,8 +237,8 @@ def _unique(roles: Iterable[Role]) -> list[Role]:
 def _person(user: User, departments: set[int]) -> Person:
     return Person(
         userid=user.userid,
-        name=user.name,
-        mobile=user.mobile or None,
+        name=cleaned(user.name),
+        mobile=cleaned(user.mobile) or None,
         active=user.active,
         departments=tuple(sorted(departments)),
         attributes=_attributes(user),
@@ -255,4 +256,5 @@ def _attributes(user: User) -> dict[str, Any]:
         "senior": user.senior,
         "hired_on": user.hired_on,
     }
-    return {**user.extension, **{key: value for key, value in found.items() if value}}
+    known = {**user.extension, **{key: value for key, value in found.items() if value}}
+    return {cleaned(key): cleaned(value) for key, value in known.items()}

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from dingbell.domain.audience import Audience
 from dingbell.errors import InputError, Text
+from dingbell.intake import Identifier
 
 __all__ = ["Alerting"]
 
@@ -23,9 +24,9 @@ class Alerting(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    webhook: str | None = None
+    webhook: Identifier | None = None
     notify: Audience | None = None
-    app: str | None = None
+    app: Identifier | None = None
 
     @field_validator("webhook")
     @classmethod

@@ -16,6 +16,9 @@ from pydantic import (
 )
 
 from dingbell.errors import InputError, Text
+from dingbell.intake import LARGEST_ID, Identifier, name
+from dingbell.validation import matching, refusal
+from dingbell.written import Decimal
 
 __all__ = ["Audience", "parse_targets"]
 
@@ -30,9 +33,9 @@ def _listed(value: object) -> Sequence[object]:
 
 
 def _words(value: object) -> object:
-    """Numbers are ids, too; true and false are not."""
+    """Numbers are ids, too, as they were written; true and false are not."""
     return [
-        str(item) if isinstance(item, int) and not isinstance(item, bool) else item
+        str(item) if isinstance(item, int | Decimal) and not isinstance(item, bool) else item
         for item in _listed(value)
     ]
 
@@ -45,16 +48,23 @@ def _once(values: tuple[_T, ...]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(values))
 
 
-_Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s,|]+$")]
+def _named(value: str) -> str:
+    found = name(value)
+    if not found:
+        raise InputError(Text("must not be empty", "不能为空"))
+    return found
+
+
+_NO_ID = Text(
+    "is no id: it has a blank, a comma or a bar inside; list several as [a, b]",
+    "不是 id: 中间含有空格、逗号或竖线; 多个请写成列表 [a, b]",
+)
+_Id = Annotated[Identifier, Field(min_length=1, max_length=64), matching(r"[^\s,|]+", _NO_ID)]
+_Name = Annotated[str, Field(max_length=255), AfterValidator(_named)]
+_Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 _Ids = Annotated[tuple[_Id, ...], BeforeValidator(_words), AfterValidator(_once)]
-_Names = Annotated[
-    tuple[Annotated[str, Field(min_length=1)], ...],
-    BeforeValidator(_words),
-    AfterValidator(_once),
-]
-_Numbers = Annotated[
-    tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_numbers), AfterValidator(_once)
-]
+_Names = Annotated[tuple[_Name, ...], BeforeValidator(_words), AfterValidator(_once)]
+_Numbers = Annotated[tuple[_Number, ...], BeforeValidator(_numbers), AfterValidator(_once)]
 
 
 _NOBODY = Text(
@@ -146,8 +156,12 @@ def _check_target(target: str, kind: str, values: list[str]) -> None:
         )
     try:
         Audience.model_validate({kind: values})
-    except ValidationError:
-        raise InputError(_not_a_target(target)) from None
+    except ValidationError as error:
+        raise InputError(
+            Text("{target!r} is not a target: {said}", "{target!r} 不是收件目标: {said}").format(
+                target=target, said=refusal(error).message
+            )
+        ) from None
 
 
 def _not_a_target(target: str) -> Text:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
+from dingbell import intake
 from dingbell.dingtalk import messages
 from dingbell.domain import templates
 from dingbell.errors import InputError, Text
@@ -40,6 +41,15 @@ def _texts(value: Any, path: _Path = ()) -> Iterator[tuple[_Path, str]]:
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
             yield from _texts(item, (*path, str(place)))
+
+
+def _kept(content: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = intake.content(content)
+    except InputError as error:
+        words = Text("the message {said}", "消息{said}")
+        raise InputError(words.format(said=error.message)) from None
+    return kept
 
 
 # Variables whose values differ from receiver to receiver.
@@ -81,7 +91,7 @@ class Message:
     variables = frozenset({"person", "due", "schedule"})
 
     def __init__(self, content: Mapping[str, Any], *, literal: bool = False) -> None:
-        self.content = dict(content)
+        self.content: dict[str, Any] = _kept(content)
         self._texts = tuple(_texts(self.content))
         self._literal = literal
         if not self.is_template:

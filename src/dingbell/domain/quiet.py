@@ -5,13 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dingbell.errors import InputError, Text
+from dingbell.validation import matching
 
 __all__ = ["QuietHours"]
 
-_OfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_OfDay = Annotated[
+    str,
+    matching(
+        r"([01][0-9]|2[0-3]):[0-5][0-9]",
+        Text("must be a time of day such as 22:00 or 07:30", "必须是时间, 例如 22:00 或 07:30"),
+    ),
+]
 _DAY = timedelta(days=1)
 
 

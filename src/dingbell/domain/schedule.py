@@ -23,10 +23,23 @@ from dingbell.domain.priority import Priority
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.triggers import Trigger, parse_trigger, parse_zone
 from dingbell.errors import InputError, Text
+from dingbell.intake import Identifier, content
+from dingbell.validation import matching
+from dingbell.written import as_number
 
-__all__ = ["NAME_PATTERN", "Policies", "ScheduleSpec"]
+__all__ = ["NAME_PATTERN", "Policies", "ScheduleName", "ScheduleSpec"]
 
-NAME_PATTERN = r"^[\w][\w.\-]{0,99}$"
+NAME_PATTERN = r"[\w][\w.\-]{0,99}"
+ScheduleName = Annotated[
+    str,
+    matching(
+        NAME_PATTERN,
+        Text(
+            "is no name: use letters, digits, . _ - (at most 100); begin with a letter or digit",
+            "不能作名称: 请用文字、数字、. _ - (至多 100 个), 并以文字或数字开头",
+        ),
+    ),
+]
 # `every` counts from here unless it says so itself, so that a repeated apply changes nothing.
 _EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+08:00")
 # Most is due on a full second, and is called then: it is prepared between two of them.
@@ -94,7 +107,7 @@ class ScheduleSpec(Policies):
         follow_up: whom to remind, and whom to tell, when some have not read.
     """
 
-    app: str | None = None
+    app: Identifier | None = None
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     when: dict[str, Any]
     to: Audience
@@ -111,8 +124,9 @@ class ScheduleSpec(Policies):
     def _is_a_trigger(cls, when: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         # A zone that is wrong has been told already.
         zone = parse_zone(info.data.get("timezone", "UTC"))
-        parse_trigger(when, zone=zone, anchor=_EPOCH)
-        return when
+        kept: dict[str, Any] = content(when, as_number)
+        parse_trigger(kept, zone=zone, anchor=_EPOCH)
+        return kept
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> Self:

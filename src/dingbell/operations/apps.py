@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 
 from dingbell.errors import InputError, NotFoundError, Text
+from dingbell.intake import Identifier, Secret
 from dingbell.operations import keys
 from dingbell.operations.desk import Desk
 from dingbell.settings import AgentId, Pace, Url
 from dingbell.store import apps, tokens
 from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.validation import matching
 
 __all__ = ["AppSpec", "chosen", "differs", "find", "introduce", "put"]
+
+_ORG = Text(
+    "is no name: use letters, digits, . _ - (at most 64); begin with a letter or digit",
+    "不能作名称: 请用文字、数字、. _ - (至多 64 个), 并以文字或数字开头",
+)
 
 
 class AppSpec(BaseModel):
@@ -33,9 +41,9 @@ class AppSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent_id: AgentId
-    app_key: str = Field(min_length=1)
-    app_secret: SecretStr = Field(min_length=1)
-    org: str = Field(default="default", pattern=r"^[\w][\w.\-]{0,63}$")
+    app_key: Identifier = Field(min_length=1)
+    app_secret: Secret = Field(min_length=1)
+    org: Annotated[str, matching(r"[\w][\w.\-]{0,63}", _ORG)] = "default"
     oapi_url: Url | None = None
     api_url: Url | None = None
     people_per_minute: Pace | None = None

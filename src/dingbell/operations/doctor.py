@@ -21,6 +21,9 @@ __all__ = ["Check", "examine"]
 _OLD_DIRECTORY = timedelta(days=1)
 _SKEW = timedelta(seconds=2)
 _AUDITED = timedelta(days=2)
+# DingTalk's ids of tasks have twelve digits.
+_NO_TASK = 1
+_AGENT_CODES = frozenset({"40056", "41011", "52019", "70003", "70004"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +163,13 @@ async def _examined(name: str, opened: Awaitable[Client]) -> Check:
     try:
         client = await opened
         scopes = await client.scopes()
+        wrong = await _wrong_agent(client)
     except errors.DingTalkError as error:
         return Check(name, "fail", Text(error.en, error.zh))
     except DingBellError as error:
         return Check(name, "fail", error.message)
+    if wrong is not None:
+        return Check(name, "fail", wrong)
     return Check(
         name,
         "ok",
@@ -176,6 +182,26 @@ async def _examined(name: str, opened: Awaitable[Client]) -> Check:
             people=len(scopes.userids),
         ),
     )
+
+
+async def _wrong_agent(client: Client) -> Text | None:
+    """What is wrong with the agent id of an app; None where nothing is, or where nobody says.
+
+    Only the status bar's answer tells an agent id that is wrong from a task that is not there
+    (status bar page, read 2026-08). It is asked of no notice: nothing changes, and one call of the
+    month is spent, which is not counted because looking writes nothing.
+    """
+    try:
+        await client.update_status_bar(_NO_TASK, "-")
+    except errors.DingTalkError as error:
+        if error.code in _AGENT_CODES:
+            return Text(
+                "agent {agent} is not this app's: {en}. Compare DINGBELL_AGENT_ID or agent_id with "
+                "the developer console",
+                "agent {agent} 不是此应用的: {zh}。请与开发者后台核对 DINGBELL_AGENT_ID 或 "
+                "agent_id",
+            ).format(agent=client.credentials.agent_id, en=error.en, zh=error.zh)
+    return None
 
 
 async def _directory(desk: Desk, org: str) -> Check:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import IO, Any, TextIO
 
+from dingbell.display import visible
 from dingbell.domain.preflight import expectation
 from dingbell.operations import reports
 from dingbell.operations.desk import Desk
@@ -31,6 +33,24 @@ _FIELDS = (
 )
 
 
+# What a spreadsheet program takes for a formula, unless it is a number; see OWASP, CSV injection.
+_FORMULA = re.compile(r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+# What the writer of workbooks would make of a text.
+_GUESSES = ("strings_to_formulas", "strings_to_urls", "strings_to_numbers")
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else visible(str(value), one_line=True)
+
+
+def _cell(value: object) -> str:
+    """A text that is one in every spreadsheet program, too."""
+    shown = _shown(value)
+    is_formula = _FORMULA.match(shown) and not _NUMBER.fullmatch(shown)
+    return f"'{shown}" if is_formula else shown
+
+
 async def export(desk: Desk, firing_id: int, form: str, out: TextIO) -> int:
     """Write the ledger of a firing as `csv` or `jsonl`, row by row; return how many rows.
 
@@ -44,9 +64,9 @@ async def export(desk: Desk, firing_id: int, form: str, out: TextIO) -> int:
         writer.writeheader()
     async for row in _rows(desk, firing_id):
         if form == "csv":
-            writer.writerow(row)
+            writer.writerow({field: _cell(value) for field, value in row.items()})
         else:
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            out.write(visible(json.dumps(row, ensure_ascii=False)) + "\n")
         count += 1
     return count
 
@@ -62,7 +82,7 @@ async def export_workbook(desk: Desk, firing_id: int, out: IO[bytes]) -> int:
 
     await _find(desk, firing_id)
 
-    book = Workbook(out, {"constant_memory": True, "strings_to_formulas": False})
+    book = Workbook(out, {"constant_memory": True} | dict.fromkeys(_GUESSES, False))
     sheet = book.add_worksheet(f"firing {firing_id}")
     sheet.freeze_panes(1, 0)
     sheet.write_row(0, 0, _FIELDS, book.add_format({"bold": True}))
@@ -70,7 +90,7 @@ async def export_workbook(desk: Desk, firing_id: int, out: IO[bytes]) -> int:
     async for row in _rows(desk, firing_id):
         count += 1
         # Ids are text: Excel would round them.
-        sheet.write_row(count, 0, ["" if row[f] is None else str(row[f]) for f in _FIELDS])
+        sheet.write_row(count, 0, [_shown(row[field]) for field in _FIELDS])
     sheet.autofilter(0, 0, count, len(_FIELDS) - 1)
     book.close()
     return count

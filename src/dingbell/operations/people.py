@@ -14,7 +14,7 @@ from dingbell.store import directory
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 
-__all__ = ["ensure", "find", "resolve", "synchronise"]
+__all__ = ["ensure", "find", "resolve", "synchronise", "within"]
 
 
 def _quiet(_: int) -> None:
@@ -81,16 +81,21 @@ async def resolve(
     if audience.needs_directory():
         await ensure(desk, app, progress=progress)
     async with acquire(desk.pool) as connection:
-        if unknown := await directory.unknown_parts(connection, app.org, audience):
-            raise InputError(_unknown(unknown))
-        try:
-            userids = await directory.resolve(connection, app.org, audience)
-        except LookupError as error:
-            raise NotFoundError(
-                Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
-                    name=error.args[0]
-                )
-            ) from None
+        return await within(connection, app, audience)
+
+
+async def within(connection: Connection, app: App, audience: Audience) -> list[str]:
+    """Whom an audience means, by the directory as it was last read; see `resolve`."""
+    if unknown := await directory.unknown_parts(connection, app.org, audience):
+        raise InputError(_unknown(unknown))
+    try:
+        userids = await directory.resolve(connection, app.org, audience)
+    except LookupError as error:
+        raise NotFoundError(
+            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
+                name=error.args[0]
+            )
+        ) from None
     if not userids:
         raise InputError(Text("the audience is empty", "受众为空"))
     return userids

@@ -197,7 +197,8 @@ def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
             Text(
                 "schedule {name!r} would never fire: its instant has passed",
                 "日程 {name!r} 永远不会触发: 时刻已过",
-            ).format(name=name)
+            ).format(name=name),
+            where="when",
         )
     return due
 

@@ -15,6 +15,7 @@ from dingbell.domain.preflight import Outlook
 from dingbell.domain.run import Kind, Manual
 from dingbell.domain.schedule import Policies
 from dingbell.errors import ConflictError, Text
+from dingbell.intake import identifier
 from dingbell.operations import approvals, apps
 from dingbell.operations.desk import Desk
 from dingbell.operations.preflight import Question, look_ahead
@@ -42,6 +43,11 @@ class Order:
     policies: Policies = Policies()
     cool_down: timedelta = timedelta(0)
     request_id: str = field(default_factory=lambda: uuid4().hex)
+
+    def __post_init__(self) -> None:
+        for given in (self.app, self.request_id):
+            if given is not None:
+                identifier(given)
 
     def spec(self) -> Manual:
         """What the firing keeps."""

@@ -146,10 +146,8 @@ def _made_in(path: Path) -> str:
 
 def _no_key(origin: str) -> Text:
     return Text(
-        "{origin} is not a key: make one with `dingbell init`, or with "
-        "`openssl rand -base64 32 | tr '+/' '-_'`",
-        "{origin} 不是有效密钥: 用 `dingbell init` 生成, 或用 "
-        "`openssl rand -base64 32 | tr '+/' '-_'`",
+        "{origin} is not a key: make one with `openssl rand -base64 32 | tr '+/' '-_'`",
+        "{origin} 不是有效密钥: 用 `openssl rand -base64 32 | tr '+/' '-_'`",
     ).format(origin=origin)
 
 

@@ -8,6 +8,7 @@ both `btn_json_list` and `buttons` are read. Numbers are taken where text is mea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -31,6 +32,9 @@ from dingbell.dingtalk.messages.kinds import (
 )
 
 __all__ = ["parse"]
+
+_MEDIA_ID: Final = re.compile(r"[@$]?[A-Za-z0-9_+=-]+", re.ASCII)
+_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class _Fields:
@@ -149,32 +153,49 @@ def _read_text(value: object) -> Text:
     return Text(_simple("text", "content", value))
 
 
+def _media(field: str, value: str) -> str:
+    """The id of something uploaded: DingTalk's begin with `@` or `$`, or are letters and digits."""
+    if _MEDIA_ID.fullmatch(value):
+        return value
+    raise _wrong(
+        field,
+        f"{field} is the id that DingTalk gave for an uploaded file, such as @lADOabc, not a path "
+        f"or an address: {value!r}",
+        f"{field} 是上传文件后钉钉给出的 id, 例如 @lADOabc, 而不是路径或网址: {value!r}",
+    )
+
+
+def _picture(field: str, value: str) -> str:
+    """A picture inside another message: an uploaded one, or one with an address of its own."""
+    return value if value.startswith(("https://", "http://")) else _media(field, value)
+
+
 def _read_image(value: object) -> Image:
-    return Image(_simple("image", "media_id", value))
+    return Image(_media("image.media_id", _simple("image", "media_id", value)))
 
 
 def _read_file(value: object) -> File:
-    return File(_simple("file", "media_id", value))
+    return File(_media("file.media_id", _simple("file", "media_id", value)))
 
 
 def _read_voice(value: object) -> Voice:
     fields = _Fields("voice", value)
     media_id, duration = fields.needed("media_id"), fields.needed("duration")
     fields.done()
-    if not (duration.isascii() and duration.isdigit()):
+    if not _SECONDS.fullmatch(duration):
         raise _wrong(
             "voice.duration",
             f"voice.duration must be a whole number of seconds, not {duration!r}",
             f"voice.duration 必须是整数秒, 而不是 {duration!r}",
         )
-    return Voice(media_id, int(duration))
+    return Voice(_media("voice.media_id", media_id), int(duration))
 
 
 def _read_link(value: object) -> Link:
     fields = _Fields("link", value)
     link = Link(
         message_url=fields.needed("message_url", "messageUrl"),
-        pic_url=fields.needed("pic_url", "picUrl"),
+        pic_url=_picture("link.pic_url", fields.needed("pic_url", "picUrl")),
         title=fields.needed("title"),
         text=fields.needed("text"),
     )
@@ -225,13 +246,13 @@ def _read_status_bar(value: object) -> StatusBar:
 
 def _read_body(value: object) -> Body:
     fields = _Fields("oa.body", value)
-    rich = fields.take("rich")
+    rich, image = fields.take("rich"), fields.text("image")
     body = Body(
         title=fields.text("title"),
         form=_read_form(fields.take("form")),
         rich=None if rich is None else _read_rich(rich),
         content=fields.text("content"),
-        image=fields.text("image"),
+        image=_picture("oa.body.image", image) if image else image,
         file_count=fields.text("file_count"),
         author=fields.text("author"),
     )

@@ -9,15 +9,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSim
 
+from dingbell.domain import cronforms
 from dingbell.domain.triggers.trigger import Trigger
 from dingbell.domain.triggers.wallclock import first_shown, shown, unrepeated
-from dingbell.errors import InputError, Text
+from dingbell.errors import InputError
 
 __all__ = ["Cron"]
-
-_ANY_TIME = datetime(2026, 1, 1)  # noqa: DTZ001  a time on the wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +33,9 @@ class Cron(Trigger):
     zone: ZoneInfo
 
     def __post_init__(self) -> None:
-        fields = len(self.expression.split())
-        if fields not in (5, 6):
-            raise InputError(
-                Text(
-                    "cron expression {expression!r} has {fields} fields: write 5 (minute hour day "
-                    "month weekday) or 6 with seconds first",
-                    "cron 表达式 {expression!r} 有 {fields} 个字段: 请写 5 个 (分 时 日 月 周) "
-                    "或 6 个 (秒在最前)",
-                ).format(expression=self.expression, fields=fields)
-            )
-        try:
-            CronSim(self.expression, _ANY_TIME)
-        except CronSimError as error:
-            raise InputError(
-                Text(
-                    "cron expression {expression!r} is not valid: {error}",
-                    "cron 表达式 {expression!r} 无效: {error}",
-                ).format(expression=self.expression, error=error)
-            ) from error
+        problem = cronforms.problem(self.expression)
+        if problem is not None:
+            raise InputError(problem)
 
     def after(self, instant: datetime) -> Iterator[datetime]:
         """The matching instants; none where cronsim finds none in 50 years."""
