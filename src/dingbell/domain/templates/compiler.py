@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import nodes
 
@@ -24,7 +24,12 @@ Step = Callable[[Scope], None]
 
 _DEEPEST_LOOP = 2
 _DEFAULT = ("d", "default")
-_SORTING = 8
+# How much more than a look at each element these filters do.
+_WEIGHTS = {
+    **dict.fromkeys(("count", "first", "last", "length"), 0),
+    **dict.fromkeys(("join", "map", "rejectattr", "selectattr", "sum", "unique"), 4),
+    **dict.fromkeys(("max", "min", "sort"), 8),
+}
 
 _NO_FILTER = Text("there is no filter {name}: there are {known}", "没有过滤器 {name}: 可用 {known}")
 _NO_TEST = Text("there is no test {name}: there are {known}", "没有测试 {name}: 可用 {known}")
@@ -90,12 +95,12 @@ class _Compiler:
         return write
 
     def _steps(self, part: nodes.Node) -> Iterator[Step]:
-        if isinstance(part, nodes.Output):
-            yield from map(self._output, part.nodes)
+        if isinstance(part, nodes.For):
+            yield self._for(part)
         elif isinstance(part, nodes.If):
             yield self._if(part)
-        elif isinstance(part, nodes.For):
-            yield self._for(part)
+        else:  # the grammar lets nothing else through
+            yield from map(self._output, cast("nodes.Output", part).nodes)
 
     def _output(self, part: nodes.Expr) -> Step:
         if isinstance(part, nodes.TemplateData):
@@ -353,12 +358,11 @@ class _Compiler:
         arguments = self._arguments(part, function)
         if part.name in _DEFAULT:
             return _with_default(inner, arguments)
-        weight = _SORTING if part.name in ("max", "min", "sort") else 1
-        light = part.name in ("count", "first", "last", "length")
+        weight = _WEIGHTS.get(part.name, 1)
 
         def read(scope: Scope) -> Any:
             value = inner(scope)
-            scope.spend(1 if light else weight * values.size(value))
+            scope.spend(1 + weight * values.size(value))
             args, named = arguments(scope)
             made = function(value, *args, **named)
             return bounded(made) if type(made) is str else made
