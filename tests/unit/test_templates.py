@@ -1,10 +1,12 @@
 """Templates: a small part of Jinja's notation, exact with numbers, that can neither escape nor run
 for long."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -435,6 +437,19 @@ def test_what_is_written_and_joined_is_bounded(make: Callable[[int], Any]) -> No
         refused(source, **variables)
 
 
-def test_the_filters_and_tests_are_these() -> None:
-    assert len(FILTERS) == 28
-    assert len(TESTS) == 16
+_PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
+
+
+def test_the_page_names_every_filter_and_every_test() -> None:
+    lines = _PAGE.read_text("utf-8").splitlines()
+    filters, tests = (one for one in lines if one.startswith(("**Filters**", "**Tests**")))
+    assert set(re.findall(r"`(\w+)(?:\(.*?\))?`", filters)) == {*FILTERS, "default"}
+    assert set(re.findall(r"`(\w+)`", tests.partition(":")[2])) == set(TESTS)
+
+
+def test_the_examples_of_the_page_write_what_it_says() -> None:
+    (examples,) = re.findall(r"```jinja\n(.*?)```", _PAGE.read_text("utf-8"), re.DOTALL)
+    person = {**PERSON, "birthday": "1990-08-09"}
+    for line in examples.splitlines():
+        source, _, text = line.partition(" → ")
+        assert rendered(source, person=person, unread=TEAM[:2]).rstrip() == text
