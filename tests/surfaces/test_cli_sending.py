@@ -330,3 +330,19 @@ def test_a_message_may_stand_in_a_file(place):
     priced = place.json("send", *GOOD, "--message", "@message.json", "--dry-run")
     assert priced["calls"] == 1
     assert Path(place.folder / "message.json").exists()
+
+
+def test_what_a_template_lacks_for_one_person_is_shown_of_them_in_the_readers_language(place):
+    words = "{{ person.name if person.userid == 'manager4220' else person.nickname }}"
+    to = ["--to", "users:manager4220,manager7675", "--text", words]
+    dry = place.done("--lang", "zh", "send", *to, "--dry-run")
+    assert "模板有误: text 第 1 行: 没有 nickname" in " ".join(dry.split())
+    ran = place.run("send", *to, "--wait", "--json")
+    assert ran.code == 3, ran
+    found = ran.json
+    assert found["totals"].get("failed") == 1
+    shown = "".join(place.done("--lang", "zh", "firings", "show", found["id"]).split())
+    assert "没有nickname" in shown
+    assert "Error" not in shown
+    exported = place.done("firings", "export", found["id"])
+    assert "text line 1: there is no nickname" in exported
