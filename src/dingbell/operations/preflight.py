@@ -280,7 +280,7 @@ def _person(outlook: Outlook, userid: str) -> dict[str, Any]:
         "userid": userid,
         "expected": found.expected,
         "code": found.code,
-        "reason": str(why) if why else None,
+        "reason": why,
     }
 
 
