@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from dingbell.clock import SHANGHAI, beijing_day
@@ -224,7 +224,8 @@ def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> 
     words = _words(name, spec, at)
     earlier = spec.trigger().after(max(now, beijing_day(at)))
     return words is not None and any(
-        words == _words(name, spec, one) for one in takewhile(lambda found: found < at, earlier)
+        words == _words(name, spec, one)
+        for one in islice(takewhile(lambda found: found < at, earlier), _MOST_INSTANTS)
     )
 
 
