@@ -269,6 +269,37 @@ async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
     assert good["state"] == "settled"
 
 
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        ("{{ 'x' * 10**9 }}", "** is not available"),
+        ("{{ 'x'|center(1000000000) }}", "there is no filter center"),
+        ("{{ " + "(" * 900 + "1" + ")" * 900 + " }}", "nested too deeply"),
+        (
+            "{% set a = 'x' %}" + "{% set a = a ~ a %}" * 40 + "{{ a }}",
+            "{% set %} is not available",
+        ),
+        (
+            "{% for a in N %}{% for b in N %}{{ person.name }}{% endfor %}{% endfor %}".replace(
+                "N", f"[{'1,' * 400}]"
+            ),
+            "too much work",
+        ),
+    ],
+)
+async def test_a_bomb_that_was_stored_fails_its_firing_at_once_and_holds_up_nobody(
+    desk: Desk, service: Service, truth: Truth, stored: str, said: str
+) -> None:
+    await people.synchronise(desk, None)
+    bomb = order("harmless")
+    bomb.message.content["text"] = stored
+    firing_ids = [await sending.send(desk, one) for one in (bomb, order("good", "manager4220"))]
+    bad, good = [await final(desk, firing_id) for firing_id in firing_ids]
+    assert bad["state"] == "failed"
+    assert said in bad["reason"]
+    assert good["state"] == "settled"
+
+
 async def test_a_batch_that_was_thrown_back_after_a_cancel_ends_with_its_firing(
     desk: Desk, service: Service, truth: Truth
 ) -> None:

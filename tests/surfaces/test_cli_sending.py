@@ -391,3 +391,53 @@ def test_a_message_may_stand_in_a_file(place):
     priced = place.json("send", *GOOD, "--message", "@message.json", "--dry-run")
     assert priced["calls"] == 1
     assert Path(place.folder / "message.json").exists()
+
+
+def test_what_a_template_lacks_for_one_person_is_shown_of_them_in_the_readers_language(place):
+    words = "{{ person.name if person.userid == 'manager4220' else person.nickname }}"
+    to = ["--to", "users:manager4220,manager7675", "--text", words]
+    dry = place.done("--lang", "zh", "send", *to, "--dry-run")
+    assert "模板有误: text 第 1 行: 没有 nickname" in " ".join(dry.split())
+    ran = place.run("send", *to, "--wait", "--json")
+    assert ran.code == 3, ran
+    found = ran.json
+    assert found["totals"].get("failed") == 1
+    shown = "".join(place.done("--lang", "zh", "firings", "show", found["id"]).split())
+    assert "没有nickname" in shown
+    assert "Error" not in shown
+    exported = place.done("firings", "export", found["id"])
+    assert "text line 1: there is no nickname" in exported
+
+
+def test_why_a_schedule_sent_nothing_is_told_in_the_readers_language(place):
+    place.write(
+        "dingbell.yaml",
+        """\
+schedules:
+  bonus:
+    when: {daily: "16:00"}
+    to: {users: [manager4220]}
+    message: {text: "{{ person.name if due.year == 1999 else person.bonus }}"}
+""",
+    )
+    ran = place.run("--lang", "zh", "apply")
+    assert ran.code == 2
+    assert "schedules.bonus" in ran.err
+    assert "模板有误: text 第 1 行: 没有 bonus" in " ".join(ran.err.split())
+    assert "line" not in ran.err
+    message = '{text: "{% if due.hour != 16 or due.minute %}{{ person.bonus }}{% endif %}x"}'
+    place.write(
+        "dingbell.yaml",
+        f'schedules: {{bonus: {{when: {{daily: "16:00"}}, to: {{users: [manager4220]}}, '
+        f"message: {message}}}}}\n",
+    )
+    place.done("apply")
+    place.run("schedules", "run", "bonus", "--wait")
+    (run,) = place.json("firings", "list", "--schedule", "bonus")
+    assert run["state"] == "failed"
+    assert "there is no bonus" in run["reason"]
+    for told in (
+        place.done("--lang", "zh", "firings", "show", run["id"]),
+        place.done("--lang", "zh", "firings", "list"),
+    ):
+        assert "没有bonus" in "".join(told.split())

@@ -1,10 +1,12 @@
 """Templates: a small part of Jinja's notation, exact with numbers, that can neither escape nor run
 for long."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,8 +85,8 @@ def refused(source: str, **variables: Any) -> TemplateError:
          "3 -4 2 1.5 2.5 2"),
         ("{{ 2.5|round }} {{ person.salary|round(1) }} {{ 1234|round(-2) }}", "3 8000.1 1200"),
         ("{{ 2.1|round(0, 'ceil') }} {{ 2.9|round(method='floor') }}", "3 2"),
-        ("{{ '1,234.50'|float }} {{ '12.9'|int }} {{ (0 - 3)|abs }} {{ 1e3 }}",
-         "1234.50 12 3 1000.0"),
+        ("{{ '1,234.50'|float }} {{ '12.9'|int }} {{ (0 - 3)|abs }} {{ 1e3 }} {{ 5.7|int }}",
+         "1234.50 12 3 1000.0 5"),
         # text
         ("{{ 'aB'|upper }}{{ 'aB'|lower }}{{ 'ab cd'|title }}{{ 'ab'|capitalize }}", "ABabAb CdAb"),
         ("{{ ' a '|trim }}{{ 'abc'|replace('b', '-') }}{{ 'abc'|reverse }}{{ 5|string }}",
@@ -301,6 +303,7 @@ def test_the_length_and_the_beginning_of_any_list_cost_nothing() -> None:
         ("{{ person.hired_on|time }}", "a date with a time, not a date", "带时间的日期"),
         ("{{ due|date('%9d') }}", "is not a form of dates", "不是日期格式"),
         ("{{ due|date(5) }}", "'5' is not a form of dates", "不是日期格式"),
+        ("{% if person.tags[::0] %}{% endif %}", "this cannot be worked out", "无法计算"),
         ("{{ 'x'|int }}", "int takes a number, not text", "int 需要数字"),
         ("{{ 1|round(99) }}", "round takes a small whole number", "较小的整数"),
         ("{{ 1|round(1, 'up') }}", "common, ceil and floor", "common、ceil、floor"),
@@ -344,6 +347,12 @@ def test_an_error_names_the_line_inside_loops_and_the_field() -> None:
         "write |default('…') where it may be missing"
     )
     assert caught.value.in_chinese().startswith("模板有误: markdown.text 第 4 行: 没有 nothing")
+
+
+def test_a_template_alone_is_bounded_and_a_variable_that_is_not_given_is_missing() -> None:
+    assert "10001 characters, the limit is 10000" in refused("x" * 10_001).what
+    with pytest.raises(MissingError, match="there is no schedule"):
+        Message({"text": "{{ schedule }}"}).body({"due": DUE})
 
 
 def test_what_is_missing_is_told_from_what_is_wrong() -> None:
@@ -428,6 +437,19 @@ def test_what_is_written_and_joined_is_bounded(make: Callable[[int], Any]) -> No
         refused(source, **variables)
 
 
-def test_the_filters_and_tests_are_these() -> None:
-    assert len(FILTERS) == 28
-    assert len(TESTS) == 16
+_PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
+
+
+def test_the_page_names_every_filter_and_every_test() -> None:
+    lines = _PAGE.read_text("utf-8").splitlines()
+    filters, tests = (one for one in lines if one.startswith(("**Filters**", "**Tests**")))
+    assert set(re.findall(r"`(\w+)(?:\(.*?\))?`", filters)) == {*FILTERS, "default"}
+    assert set(re.findall(r"`(\w+)`", tests.partition(":")[2])) == set(TESTS)
+
+
+def test_the_examples_of_the_page_write_what_it_says() -> None:
+    (examples,) = re.findall(r"```jinja\n(.*?)```", _PAGE.read_text("utf-8"), re.DOTALL)
+    person = {**PERSON, "birthday": "1990-08-09"}
+    for line in examples.splitlines():
+        source, _, text = line.partition(" → ")
+        assert rendered(source, person=person, unread=TEAM[:2]).rstrip() == text

@@ -82,7 +82,7 @@ def list_(
                 moment(one["due_at"]),
                 one["state"],
                 totals(one["totals"]),
-                one["reason"],
+                say(one["reason"] or ""),
             )
             for one in found
         ),
@@ -96,7 +96,7 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     if as_json:
         print_json(found)
         return
-    reason = f" ({found['reason']})" if found["reason"] else ""
+    reason = f" ({say(found['reason'])})" if found["reason"] else ""
     label = found["schedule"] or found["kind"]
     typer.echo(f"{tr('firing', '触发')} {firing_id} · {label} · {found['state']}{reason}")
     typer.echo(f"{tr('due', '应发')} {found['due_at']} · {totals(found['totals'])}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from dingbell.cli.frame import EXIT_FAILED, EXIT_PARTLY, explained, print_json, totals
-from dingbell.cli.language import tr
+from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
     from dingbell.bootstrap import Database
@@ -151,7 +151,7 @@ def finish(firing: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(firing)
     else:
-        reason = f" ({firing['reason']})" if firing["reason"] else ""
+        reason = f" ({say(firing['reason'])})" if firing["reason"] else ""
         label = tr("firing", "触发")
         typer.echo(f"{label} {firing['id']}: {firing['state']}{reason} {totals(firing['totals'])}")
         if code:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dingbell.cli.frame import Account, Json, at_desk, moment, print_json, run, table, totals
-from dingbell.cli.language import tr
+from dingbell.cli.language import say, tr
 
 __all__ = ["app"]
 
@@ -102,7 +102,7 @@ def _show_people(found: dict[str, Any]) -> None:
     table(
         ("userid", tr("expected", "预计"), tr("code", "代码"), tr("why", "原因")),
         (
-            (one["userid"], one["expected"], one["code"], one["reason"])
+            (one["userid"], one["expected"], one["code"], say(one["reason"] or ""))
             for one in found["people"]
             if one["expected"] != "delivered"
         ),

@@ -13,6 +13,8 @@ from typing import Any
 
 __all__ = ["stored", "typed"]
 
+# In what is read, only these may stand for something else; most attributes are text.
+_MAY_HIDE = (dict, list, float)
 _DATE, _INSTANT, _DECIMAL = "$date", "$instant", "$decimal"
 
 
@@ -24,7 +26,7 @@ def stored(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def typed(kept: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes as they were before they were kept."""
     return {
-        name: _unmarked(value) if isinstance(value, dict | list | float) else value
+        name: _unmarked(value) if isinstance(value, _MAY_HIDE) else value
         for name, value in kept.items()
     }
 

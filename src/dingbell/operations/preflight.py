@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from dingbell.clock import SHANGHAI, beijing_day
@@ -224,7 +224,8 @@ def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> 
     words = _words(name, spec, at)
     earlier = spec.trigger().after(max(now, beijing_day(at)))
     return words is not None and any(
-        words == _words(name, spec, one) for one in takewhile(lambda found: found < at, earlier)
+        words == _words(name, spec, one)
+        for one in islice(takewhile(lambda found: found < at, earlier), _MOST_INSTANTS)
     )
 
 
@@ -280,7 +281,7 @@ def _person(outlook: Outlook, userid: str) -> dict[str, Any]:
         "userid": userid,
         "expected": found.expected,
         "code": found.code,
-        "reason": str(why) if why else None,
+        "reason": why,
     }
 
 

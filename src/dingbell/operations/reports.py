@@ -38,7 +38,7 @@ def present(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
         "app": summary.app,
         "due_at": instant(summary.due_at),
         "state": summary.state,
-        "reason": str(summary.cause.text()) if summary.cause else None,
+        "reason": summary.cause.text() if summary.cause else None,
         "cause": _cause(summary.cause),
         "occurrences": summary.occurrences,
         "parent": summary.parent_id,

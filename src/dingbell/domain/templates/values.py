@@ -30,6 +30,7 @@ __all__ = [
 
 Number = int | Decimal
 
+_MANY = (list, tuple, Mapping)
 # Beyond these nothing is a sum of money, a count or an id.
 _LARGEST = 10**18
 _MOST_PLACES = 40
@@ -74,7 +75,7 @@ def size(value: object) -> int:
     """About how many steps it takes to go through a value once."""
     if isinstance(value, str):
         return 1 + (len(value) >> 6)
-    return 1 + 2 * len(value) if isinstance(value, list | tuple | Mapping) else 1
+    return 1 + 2 * len(value) if isinstance(value, _MANY) else 1
 
 
 def text(value: object) -> str:
