@@ -176,20 +176,22 @@ async def occupied(
     up_to: Rank | None,
     without: Sequence[int] = (),
 ) -> list[asyncpg.Record]:
-    """What occupies the windows of some orgs: (org, app id, until, size, priority).
+    """What occupies the windows of some orgs: (org, app id, at, open until, size, priority).
 
-    Calls have no priority. A call occupies the windows from when it was answered; an unanswered one
-    until its latest possible arrival; `until` is in epoch seconds. A refused call reached nobody,
-    one that was not sent does not count. Promises are those to queued batches up to a rank.
+    Calls have no priority. A call occupies the windows when it was answered; an unanswered one from
+    its slot until its latest possible arrival; both are in epoch seconds. A refused call reached
+    nobody, one that was not sent does not count. Promises are those to queued batches up to a rank.
     """
     return await connection.fetch(
         """
-        select org, app_id, extract(epoch from coalesce(answered_at, sent_at + $3))::float8,
+        select org, app_id, extract(epoch from coalesce(answered_at, sent_at))::float8,
+               case when answered_at is null
+                    then extract(epoch from sent_at + $3)::float8 end,
                case when outcome = 'refused' then 0 else size end, null::smallint
         from calls
         where org = any($1::text[]) and sent_at > $2 and outcome is distinct from 'not_sent'
         union all
-        select org, app_id, extract(epoch from slot_at)::float8, size, priority from batches
+        select org, app_id, extract(epoch from slot_at)::float8, null, size, priority from batches
         where org = any($1::text[]) and state = 'queued' and priority <= $4
           and not id = any($5::bigint[])
         """,
