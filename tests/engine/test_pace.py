@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from dingbell.bootstrap import Database, open_desk
+from dingbell.bootstrap import Database, Service, open_desk
 from dingbell.domain.audience import Audience
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
+from dingbell.engine.claiming import claim
 from dingbell.operations import people, reports, schedules
 from dingbell.operations.desk import Desk
 from dingbell.planning import pace
 from dingbell.settings import Settings
-from dingbell.store import batches, calls, claims
+from dingbell.store import batches, calls, claims, firings
 from dingbell.store.connection import Connection, transaction
 
 from .conftest import RunService, Truth, until
@@ -184,3 +185,52 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
     assert stats["calls"][SEND] == 120, "some were refused"
     arrivals = sorted(call["received_at"] for call in await truth.calls())
     assert all(b - a >= 1.0 for a, b in zip(arrivals, arrivals[20:], strict=False))
+
+
+async def test_what_was_moved_into_the_future_meanwhile_is_not_claimed_early(
+    desk: Desk, service: Service
+) -> None:
+    """As a wave that waited for its turn while another claim moved all that is late."""
+    await people.synchronise(desk, None)
+    await schedules.put(desk, "s", spec(soon(desk, 30)), source="yaml")
+
+    async def queued() -> list[claims.Queued]:
+        async with desk.pool.acquire() as connection:
+            waves = await connection.fetch("select distinct wave from batches")
+            return [b for row in waves for b in await claims.of_wave(connection, row["wave"])]
+
+    assert await claim(service.node._sender._context, await until(queued)) == []
+    assert len(await queued()) == 1
+
+
+async def test_all_that_is_late_moves_together_once_and_in_order(
+    desk: Desk, service: Service
+) -> None:
+    await reserve(desk, (1,) * 100, Rank.NORMAL)
+    now = desk.clock.now()
+    async with desk.pool.acquire() as connection:
+        begun = firings.NewFiring(
+            None, None, 0, "send", "late", await the_app(connection), "default", None, {}, now
+        )
+        ((firing_id, _),) = await firings.create(connection, [begun], now)
+        await connection.execute("update firings set state = 'sending'")
+        await connection.execute(
+            "update batches set firing_id = $1, slot_at = slot_at - interval '70 s'", firing_id
+        )
+        waiting = await claims.of_wave(connection, 1)
+        # Another twenty have just been called.
+        await connection.execute(
+            "insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at) "
+            "select 0, $2, 'default', 1, 1, 0, $1 from generate_series(1, 20)",
+            now,
+            begun.app_id,
+        )
+    assert await claim(service.node._sender._context, waiting[40:60]) == []
+    async with desk.pool.acquire() as connection:
+        rows = await connection.fetch("select id from batches order by slot_at, id")
+        late = await connection.fetchval("select count(*) from batches where slot_at < $1", now)
+        await connection.execute("delete from calls")
+        await connection.execute("delete from firings")
+    assert late == 0
+    assert [row["id"] for row in rows] == [batch.id for batch in waiting]
+    await forget(desk)

@@ -21,7 +21,7 @@ from dingbell.domain.slots import CALL_SPAN, PEOPLE_SPAN, Lane, Pace, Window
 from dingbell.store import apps, claims
 from dingbell.store.connection import Connection
 
-__all__ = ["Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
+__all__ = ["TURN_LOST", "Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
 
 # A call that nobody answered arrives within this of its slot; it may have left 3 s late.
 _ARRIVES_WITHIN = CALL_TIMEOUT + timedelta(seconds=3)
@@ -30,6 +30,9 @@ _LOOK_BACK = timedelta(seconds=PEOPLE_SPAN) + 3 * CALL_TIMEOUT
 _PROMPT = 0.001
 # Up to so much later a batch keeps its turn.
 _NUDGE = 1.0
+# One that is late by more has lost its turn: after an outage all the others are late as well, and
+# would come round again together every second.
+TURN_LOST = timedelta(seconds=2)
 # One that waits for answers is looked at again after this.
 _LOOK_AGAIN = 0.25
 
@@ -289,7 +292,8 @@ async def admit(
 
     Answers take a while, so windows free up a moment later than the slots assumed: a batch that
     fits a moment later keeps its turn. So does one that would fit if every open call were answered
-    now. Anything later would bunch up, and is given a new slot by the caller.
+    now. Anything later, and what is late already, would bunch up, and is given a new slot by the
+    caller.
     """
     orgs = sorted({batch.org for batch in queued})
     ranks = sorted({batch.rank for batch in queued})
@@ -392,6 +396,9 @@ def _judge(
     fits, hopes = known.earliest(at, size), hoped.earliest(at, size)
     if fits - at <= _PROMPT:
         result.admitted.append(batch)
+    elif present - batch.slot_at.timestamp() > TURN_LOST.total_seconds():
+        result.early.append(batch)
+        return None
     elif fits - at <= _NUDGE:
         result.nudged.append((batch, datetime.fromtimestamp(fits, UTC)))
     elif hopes - at <= _NUDGE:

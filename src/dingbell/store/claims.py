@@ -21,6 +21,7 @@ __all__ = [
     "candidates",
     "claim",
     "give_up",
+    "late",
     "occupied",
     "requeue",
     "reslot",
@@ -163,6 +164,27 @@ async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
         f"select {_QUEUED} from batches b where firing_id = $1 and state = 'queued' "
         "order by slot_at, id",
         firing_id,
+    )
+    return [_queued(row) for row in rows]
+
+
+async def late(
+    connection: Connection, app_ids: Sequence[int], *, before: datetime, most: int
+) -> list[Queued]:
+    """Lock batches of apps whose slot passed, of firings that are being sent; the earliest first.
+
+    A firing that has not begun is judged once more before its slots are touched.
+    """
+    rows = await connection.fetch(
+        f"""
+        select {_QUEUED} from batches b join firings f on f.id = b.firing_id
+        where b.app_id = any($1::bigint[]) and b.state = 'queued' and b.slot_at < $2
+          and f.state = 'sending'
+        order by b.slot_at, b.id limit $3 for update of b skip locked
+        """,
+        list(app_ids),
+        before,
+        most,
     )
     return [_queued(row) for row in rows]
 
