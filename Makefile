@@ -25,8 +25,9 @@ demo: $(READY) ## a company, a notice, its delivery; ARGS=--once exits when told
 test: $(READY) ## all tests; ARGS=… goes to pytest
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-chaos: $(READY) ## a monkey among three nodes, twenty times, and a death at every commit; ARGS=…
+chaos: $(READY) ## a monkey among nodes, a death at every commit, an hour of soak; ARGS=…
 	$(BIN)/python -m pytest tests/crash/test_monkey.py tests/crash/test_failpoints.py \
+	  tests/crash/test_soak.py --chaos-soak 60 \
 	  --chaos-seeds 20 --chaos-seconds 120 --chaos-firings 1000 --chaos-people 100 \
 	  --chaos-nodes 3 --chaos-failpoints 0 $(ARGS)
 

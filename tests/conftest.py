@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("people", 60, "how many people each goes to"),
         ("nodes", 2, "how many nodes there are"),
         ("failpoints", 4, "at how many commits a node dies; 0 is at all"),
+        ("soak", 0, "for how many minutes a busy node must not grow; 0 is not at all"),
     ):
         parser.addoption(f"--chaos-{name}", type=int, default=default, help=what)
 

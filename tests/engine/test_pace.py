@@ -1,16 +1,24 @@
-"""Slots by rank: who takes whose, and who leaves what to whom. On the real tables."""
+"""Pace on the real tables: whose slots are whose, and what is late keeps to it all the same."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
+from dingbell.bootstrap import Database, Service, open_desk
+from dingbell.domain.audience import Audience
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
+from dingbell.engine.claiming import claim
+from dingbell.operations import people, reports, schedules
 from dingbell.operations.desk import Desk
 from dingbell.planning import pace
-from dingbell.store import batches
+from dingbell.settings import Settings
+from dingbell.store import batches, calls, claims, firings
 from dingbell.store.connection import Connection, transaction
+
+from .conftest import RunService, Truth, until
+from .given import SEND, soon, spec
 
 SLOW = Pace(people_per_minute=100, calls_per_second=20)
 
@@ -104,4 +112,125 @@ async def test_who_is_overtaken_is_moved_back_at_the_claim(desk: Desk) -> None:
         both = await pace.admit(connection, [large, urgent], paces, now=now)
     assert alone.early == [large]
     assert (both.admitted, both.early) == ([urgent], [large])
+    await forget(desk)
+
+
+async def test_a_call_holds_its_place_until_it_is_answered(desk: Desk) -> None:
+    """As in a claim that follows another before DingTalk has answered."""
+    await reserve(desk, (1,) * 40, Rank.NORMAL)
+    now = desk.clock.now()
+    async with transaction(desk.pool) as connection:
+        app_id = await the_app(connection)
+        paces = await pace.paces_of(connection, [app_id], SLOW, lock=True)
+        await connection.execute("update batches set slot_at = $1", now - timedelta(seconds=70))
+        late = await claims.of_wave(connection, 1)
+        first = await pace.admit(connection, late[:25], paces, now=now)
+        assert len(first.admitted) == 20
+        await connection.execute(
+            "insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at) "
+            "select id, app_id, org, 1, 1, 0, $2 from batches where id = any($1::bigint[])",
+            [batch.id for batch in first.admitted],
+            now,
+        )
+        await connection.execute(
+            "update batches set state = 'sending' where id = any($1::bigint[])",
+            [batch.id for batch in first.admitted],
+        )
+        soon_after = now + timedelta(seconds=0.1)
+        assert (await pace.admit(connection, late[25:], paces, now=soon_after)).admitted == []
+        ids = await connection.fetch("select id from calls")
+        await calls.complete(
+            connection,
+            [calls.Answer(row["id"], "refused", soon_after, code="90018") for row in ids],
+        )
+        later = soon_after + timedelta(seconds=1.06)
+        assert (await pace.admit(connection, late[25:], paces, now=later)).admitted == late[25:]
+    async with desk.pool.acquire() as connection:
+        await connection.execute("delete from calls")
+    await forget(desk)
+
+
+async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
+    desk: Desk, truth: Truth, run_service: RunService, settings: Settings, database: Database
+) -> None:
+    """As after an outage: every body is a call of its own, and the answers take a while."""
+    await truth.post("faults", {"path": SEND, "probability": 1, "delay": 0.4})
+    await people.synchronise(desk, None)
+    async with run_service():
+        for text in ("one", "two", "three"):
+            each = spec(
+                soon(desk, 40), f"{text} {{{{ person.userid }}}}", to=Audience(everyone=True)
+            )
+            await schedules.put(desk, text, each, source="yaml")
+
+        async def planned() -> bool:
+            found = await reports.listed(desk, limit=10)
+            return [one["state"] for one in found] == ["planned"] * 3
+
+        await until(planned)
+    async with desk.pool.acquire() as connection:
+        past = "- interval '90 s'"
+        await connection.execute(f"update batches set slot_at = slot_at {past}")
+        await connection.execute(f"update firings set due_at = due_at {past}")
+        await connection.execute(
+            "update dingbell_queue.jobs set execute_after = now(), status = 'queued'"
+        )
+    async with open_desk(settings, database=database) as other, run_service(), run_service(other):
+
+        async def everybody() -> bool:
+            return sum((await truth.rung()).values()) == 120
+
+        await until(everybody, 40)
+    stats = await truth.get("stats")
+    assert stats["calls"][SEND] == 120, "some were refused"
+    arrivals = sorted(call["received_at"] for call in await truth.calls())
+    assert all(b - a >= 1.0 for a, b in zip(arrivals, arrivals[20:], strict=False))
+
+
+async def test_what_was_moved_into_the_future_meanwhile_is_not_claimed_early(
+    desk: Desk, service: Service
+) -> None:
+    """As a wave that waited for its turn while another claim moved all that is late."""
+    await people.synchronise(desk, None)
+    await schedules.put(desk, "s", spec(soon(desk, 30)), source="yaml")
+
+    async def queued() -> list[claims.Queued]:
+        async with desk.pool.acquire() as connection:
+            waves = await connection.fetch("select distinct wave from batches")
+            return [b for row in waves for b in await claims.of_wave(connection, row["wave"])]
+
+    assert await claim(service.node._sender._context, await until(queued)) == []
+    assert len(await queued()) == 1
+
+
+async def test_all_that_is_late_moves_together_once_and_in_order(
+    desk: Desk, service: Service
+) -> None:
+    await reserve(desk, (1,) * 100, Rank.NORMAL)
+    now = desk.clock.now()
+    async with desk.pool.acquire() as connection:
+        begun = firings.NewFiring(
+            None, None, 0, "send", "late", await the_app(connection), "default", None, {}, now
+        )
+        ((firing_id, _),) = await firings.create(connection, [begun], now)
+        await connection.execute("update firings set state = 'sending'")
+        await connection.execute(
+            "update batches set firing_id = $1, slot_at = slot_at - interval '70 s'", firing_id
+        )
+        waiting = await claims.of_wave(connection, 1)
+        # Another twenty have just been called.
+        await connection.execute(
+            "insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at) "
+            "select 0, $2, 'default', 1, 1, 0, $1 from generate_series(1, 20)",
+            now,
+            begun.app_id,
+        )
+    assert await claim(service.node._sender._context, waiting[40:60]) == []
+    async with desk.pool.acquire() as connection:
+        rows = await connection.fetch("select id from batches order by slot_at, id")
+        late = await connection.fetchval("select count(*) from batches where slot_at < $1", now)
+        await connection.execute("delete from calls")
+        await connection.execute("delete from firings")
+    assert late == 0
+    assert [row["id"] for row in rows] == [batch.id for batch in waiting]
     await forget(desk)

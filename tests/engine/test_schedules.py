@@ -287,9 +287,9 @@ async def test_a_database_that_fails_is_no_try_of_a_firing(
         async with desk.pool.acquire() as connection:
             await connection.execute(statement)
 
-    async def tried_once() -> bool:
+    async def forgiven() -> bool:
         async with desk.pool.acquire() as connection:
-            return bool(await connection.fetchval("select tries = 1 from firings"))
+            return bool(await connection.fetchval("select tries = 0 from firings"))
 
     await execute(
         "create function no_room() returns trigger language plpgsql as "
@@ -300,7 +300,7 @@ async def test_a_database_that_fails_is_no_try_of_a_firing(
         for _ in range(6):
             with suppress(DatabaseUnavailable):
                 await service.node._planner.plan([firing_id])
-            await until(tried_once)
+            await until(forgiven)
             await execute("update firings set touched_at = touched_at - interval '1 min'")
         await until(lambda: _said_no_room(service))
         await execute("drop trigger no_room on batches")
@@ -308,6 +308,47 @@ async def test_a_database_that_fails_is_no_try_of_a_firing(
     await execute("drop function no_room")
     assert found["state"] == "settled"
     assert len(await truth.calls()) == 1
+
+
+async def test_a_function_that_is_cut_short_by_a_polite_end_has_not_been_tried(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    called, never = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> None:
+        called.set()
+        await never.wait()
+
+    function_spec = spec(soon(desk, 1)).model_copy(
+        update={"message": None, "function": "app:endless"}
+    )
+    await schedules.put(desk, "endless", function_spec, source="python")
+    async with run_service(functions={"app:endless": endless}):
+        await called.wait()
+    async with desk.pool.acquire() as connection:
+        assert await connection.fetchval("select tries from firings") == 0
+
+
+async def test_the_suspects_of_a_dead_chunk_are_tried_one_by_one_beside_nobody(
+    desk: Desk, truth: Truth, run_service: RunService
+) -> None:
+    for number in range(6):
+        await schedules.put(
+            desk, f"s{number}", spec({"daily": "04:00"}, f"{number}"), source="yaml"
+        )
+        await schedules.run(desk, f"s{number}")
+    async with desk.pool.acquire() as connection:
+        # Two have died alone already, once and twice.
+        await connection.execute(
+            "update firings set tries = case id when 1 then 2 when 2 then 3 when 6 then 0 else 1 "
+            "end, touched_at = touched_at - interval '1 min'"
+        )
+        await connection.execute("delete from dingbell_queue.jobs")
+    async with run_service() as service:
+        await service.node._planner.plan(range(1, 7))
+        found = [await final(desk, number) for number in range(1, 7)]
+    assert [one["state"] for one in found] == ["settled", "failed", *["settled"] * 4]
+    assert len(await truth.calls()) == 5
 
 
 async def _said_no_room(service: Service) -> bool:

@@ -102,6 +102,44 @@ def test_a_slot_fits_and_no_earlier_instant_does(
 
 @given(
     events,
+    st.lists(st.tuples(st.integers(0, 15), st.integers(0, 9), st.integers(1, 4)), max_size=6),
+    st.integers(4, 9),
+    st.integers(1, 7),
+    st.integers(1, 4),
+    st.integers(-3, 22),
+    st.data(),
+)
+@settings(max_examples=300)
+def test_what_is_held_for_a_stretch_may_be_anywhere_in_it(
+    occupied: list[tuple[int, int]],
+    stretches: list[tuple[int, int, int]],
+    limit: int,
+    span: int,
+    weight: int,
+    at: int,
+    data: st.DataObject,
+) -> None:
+    held = [(first, first + length, held_weight) for first, length, held_weight in stretches]
+    somewhere = [(data.draw(st.integers(a, b)), held_weight) for a, b, held_weight in held]
+
+    slot = int(Window(limit, span, occupied, held).earliest(at, weight))
+
+    assert slot >= at
+    assert fullest([*occupied, *somewhere, (slot, weight)], span, slot) <= limit
+    if not held:
+        assert slot == Window(limit, span, occupied).earliest(at, weight)
+
+
+def test_what_is_held_gives_its_place_back_a_span_after_its_end() -> None:
+    window = Window(20, CALL_SPAN, held=[(NOW, NOW + 10, 1)] * 20)
+
+    assert window.earliest(NOW - 2, 1) == NOW - 2
+    assert window.earliest(NOW, 1) == NOW + 10 + CALL_SPAN
+    assert Window(20, CALL_SPAN, held=[(NOW, NOW + 10, 1)] * 19).earliest(NOW, 1) == NOW
+
+
+@given(
+    events,
     st.integers(1, 7),
     st.lists(st.tuples(st.integers(0, 20), st.integers(1, 4)), max_size=12),
 )

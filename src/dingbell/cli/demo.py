@@ -16,9 +16,9 @@ import aiohttp
 import typer
 
 from dingbell.bootstrap import Service, open_database, open_desk
+from dingbell.cli.ending import stop_on_signals
 from dingbell.cli.frame import totals
 from dingbell.cli.language import tr
-from dingbell.cli.services import stop_on_signals
 from dingbell.clock import SHANGHAI
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dingbell.cli.ending import stop_on_signals
 from dingbell.cli.frame import EXIT_FAILED, Json, fail, on_loop, print_json, run, stay, table
 from dingbell.cli.language import say, tr
 from dingbell.errors import Text
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from dingbell.engine.node import Role
     from dingbell.operations.doctor import Check
 
-__all__ = ["add_to", "stop_on_signals"]
+__all__ = ["add_to"]
 
 _ROLES: dict[str, tuple[Role, ...]] = {
     "scheduler": ("scheduler",),
@@ -186,22 +183,6 @@ async def _serve(host: str, port: int, *, console: bool, only: str | None) -> No
         finally:
             await service.stop()
             await api.stop()
-
-
-def stop_on_signals() -> asyncio.Event:
-    """The first signal drains; the second one leaves at once and lets others take over."""
-    stopping = asyncio.Event()
-
-    def stop() -> None:
-        if stopping.is_set():
-            os._exit(130)
-        stopping.set()
-
-    loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, stop)
-    return stopping
 
 
 def doctor(as_json: Annotated[bool, Json] = False) -> None:

@@ -33,16 +33,57 @@ class Pace:
     calls_per_second: int = 20
 
 
+class _Steps:
+    """Weights by instant, and their sum at any."""
+
+    def __init__(self, weights: Iterable[tuple[float, int]]) -> None:
+        ordered = sorted(weights)
+        self._times = [at for at, _ in ordered]
+        self._sums = [0, *accumulate(weight for _, weight in ordered)]
+
+    def before(self, at: float) -> int:
+        """The weight of all instants before one."""
+        return self._sums[bisect_left(self._times, at)]
+
+    def up_to(self, at: float) -> int:
+        """The weight of all instants up to one."""
+        return self._sums[bisect_right(self._times, at)]
+
+    def next(self, at: float) -> float:
+        """The first instant after one."""
+        return self._times[bisect_right(self._times, at)]
+
+
 class Window:
     """One limit over a sliding half-open span, and the weights that occupy it.
+
+    A weight occupies an instant, or it is held for a stretch: somewhere in it, nobody knows where.
+    What is held counts in every span that reaches into its stretch.
 
     `_sums[i]` is the weight of the first i instants, less `_carried` from index `_border` on: slots
     are given in order of time, so that the border moves little, and only what it passes is changed.
     """
 
-    def __init__(self, limit: int, span: float, occupied: Iterable[tuple[float, int]] = ()) -> None:
+    def __init__(
+        self,
+        limit: int,
+        span: float,
+        occupied: Iterable[tuple[float, int]] = (),
+        held: Iterable[tuple[float, float, int]] = (),
+    ) -> None:
+        """Make a window.
+
+        Args:
+            limit: the most that any span may hold.
+            span: its length.
+            occupied: instants and their weights.
+            held: first and last instants of stretches, and their weights.
+        """
         self.limit = limit
         self.span = span
+        held = [*held]
+        self._held_from = _Steps((first - span, weight) for first, _, weight in held)
+        self._held_until = _Steps((last + span, weight) for _, last, weight in held)
         weights: dict[float, int] = {}
         for at, weight in occupied:
             weights[at] = weights.get(at, 0) + weight
@@ -79,9 +120,17 @@ class Window:
         """
         if weight > self.limit:
             raise ValueError(f"{weight} never fits into a window of {self.limit}")
-        while (start := self._full_start(at, self.limit - weight)) is not None:
-            at = start + self.span
+        while (later := self._after(at, self.limit - weight)) is not None:
+            at = later
         return at
+
+    def _after(self, at: float, room: int) -> float | None:
+        """Where to look next, as some span that holds `at` has more than `room`; None: none has."""
+        room -= self._held_from.before(at) - self._held_until.up_to(at)
+        if room < 0:
+            return self._held_until.next(at)
+        start = self._full_start(at, room)
+        return None if start is None else start + self.span
 
     def _full_start(self, at: float, room: int) -> float | None:
         """An instant whose span holds `at` and has more than `room`, else None.

@@ -39,6 +39,10 @@ __all__ = ["claim"]
 # Sends of the same words to the same person wait while an earlier call is ambiguous.
 _WAIT_FOR_LOST = timedelta(seconds=5)
 _NOW = timedelta(0)
+# What another claim has moved further into the future than this has its turn there.
+_AHEAD = timedelta(seconds=1)
+# So much of what is late is moved back at once.
+_MOST_MOVED = 1_000
 
 
 async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
@@ -52,6 +56,7 @@ async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
             [batch.id for batch in wanted],
             lost_since=beijing_day(now) - timedelta(days=1),
         )
+        found = [one for one in found if one.batch.slot_at - now < _AHEAD]
         found = await _may_begin(connection, found, now)
         queued = await _may_go(connection, found, now)
         checked = await pace.admit(connection, queued, paces, now=now)
@@ -158,6 +163,7 @@ async def _move_back(
     early = [batch for batch in early if batch.id not in resting]
     if not early:
         return
+    early = await _with_all_late(connection, early, now)
     wanted = [
         pace.Wanted(batch.app_id, batch.slot_at, (batch.size,), batch.rank) for batch in early
     ]
@@ -166,6 +172,19 @@ async def _move_back(
     )
     await _reslot(connection, [(batch, slot) for batch, (slot,) in zip(early, slots, strict=True)])
     log(Event.BATCH_MOVED_BACK, level=logging.DEBUG, batches=len(early))
+
+
+async def _with_all_late(
+    connection: Connection, early: list[Queued], now: datetime
+) -> list[Queued]:
+    """Where one has lost its turn, all have that are as late: they move together, and only once."""
+    before = now - pace.TURN_LOST
+    app_ids = sorted({batch.app_id for batch in early if batch.slot_at < before})
+    if not app_ids:
+        return early
+    late = await claims.late(connection, app_ids, before=before, most=_MOST_MOVED)
+    every = {batch.id: batch for batch in [*early, *late]}
+    return sorted(every.values(), key=lambda batch: (batch.slot_at, batch.id))
 
 
 async def _reslot(connection: Connection, slots: list[tuple[Queued, datetime]]) -> None:

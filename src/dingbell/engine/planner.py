@@ -1,6 +1,7 @@
 """Planner: due firings → deliveries and batches with slots, and the send jobs that wake them.
 
-1. Count the try, so that a firing that kills its planner is found out.
+1. Count the try, so that a firing that kills its planner is found out. Who was being planned when
+   a planner died is a suspect, and is tried alone; who dies alone twice is set aside.
 2. Resolve audiences and render bodies, with no transaction open.
 3. In one transaction: lock the firings that are still due, lock the orgs, reserve slots, write
    batches and deliveries, move the firings on, enqueue the waves.
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.domain.budget import Usage, month_of
-from dingbell.domain.causes import of_input
+from dingbell.domain.causes import Cause, CauseKind, of_input
 from dingbell.domain.duration import format_duration
 from dingbell.domain.gates import Gated, Rules, TurnedAway, decide
 from dingbell.domain.lifecycle import Firing
@@ -24,6 +26,7 @@ from dingbell.domain.priority import Rank
 from dingbell.engine.booking import Booked, Drafted, book
 from dingbell.engine.context import Context
 from dingbell.engine.drafting import draft
+from dingbell.engine.solitude import Solitude
 from dingbell.errors import DatabaseUnavailable, InputError
 from dingbell.planning import pace, wakeups
 from dingbell.planning.turning import turn_away
@@ -36,6 +39,10 @@ __all__ = ["Planner"]
 
 _TOUCH_EVERY = 3.0
 _FORGIVE_AGAIN = 1.0
+# A node that leaves takes back its tries in this time, or they count.
+_TAKE_BACK = 1.0
+# The first try is made together with others; who does not survive two more alone is poison.
+_MOST_TRIES = 3
 # So many firings are drafted before others have a turn: the loop has calls to make.
 _DRAFTED_AT_ONCE = 20
 
@@ -46,6 +53,7 @@ class Planner:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._apart: set[asyncio.Task[None]] = set()
+        self._solitude = Solitude()
 
     async def plan_apart(self, firing_ids: Sequence[int]) -> None:
         """Plan firings of a Python function after the job has ended.
@@ -67,24 +75,70 @@ class Planner:
         await asyncio.gather(*self._apart, return_exceptions=True)
 
     async def _plan_quietly(self, firing_ids: Sequence[int]) -> None:
+        """Plan without solitude: others need not wait for as long as a function takes."""
         try:
-            await self.plan(firing_ids)
+            await self._plan_fresh(firing_ids)
+            await self._plan_suspects(firing_ids, nullcontext)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
             self._context.trouble.report(error, "planner")
 
     async def plan(self, firing_ids: Sequence[int]) -> None:
         """Plan those of the firings that are still due; a repeat does nothing."""
+        async with self._solitude.beside():
+            await self._plan_fresh(firing_ids)
+        await self._plan_suspects(firing_ids, self._solitude.alone)
+
+    async def _plan_fresh(self, firing_ids: Sequence[int]) -> None:
+        """Plan together those that nobody has tried yet."""
+        async with acquire(self._context.pool) as connection:
+            now = self._context.clock.now()
+            fresh = await firings.begin_planning(connection, firing_ids, now)
+        await self._plan_counted(fresh)
+
+    async def _plan_suspects(
+        self,
+        firing_ids: Sequence[int],
+        solitude: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> None:
+        """Plan one by one those whose planning has ended without a word before."""
+        async with acquire(self._context.pool) as connection:
+            now = self._context.clock.now()
+            suspects = await firings.suspects(connection, firing_ids, now)
+        for firing_id in suspects:
+            async with solitude():
+                await self._plan_counted(await self._begin_suspect(firing_id))
+
+    async def _begin_suspect(self, firing_id: int) -> list[firings.FiringRow]:
+        """Count the try of a suspect, or set it aside after too many."""
+        async with acquire(self._context.pool) as connection:
+            now = self._context.clock.now()
+            begun = await firings.begin_suspect(connection, firing_id, now)
+        if begun is None:
+            return []
+        if begun.tries > _MOST_TRIES:
+            cause = Cause(CauseKind.QUARANTINED, {"tries": _MOST_TRIES})
+            await self._fail(begun, cause)
+            return []
+        return [begun]
+
+    async def _plan_counted(self, due: Sequence[firings.FiringRow]) -> None:
+        """Plan firings whose try is counted; what was no fault of theirs is taken back."""
+        firing_ids = [firing.id for firing in due]
         try:
-            await self._plan(firing_ids)
+            await self._plan(due)
+        except asyncio.CancelledError:
+            await self._take_back(firing_ids)
+            raise
         except DatabaseUnavailable:
             # It was the database that failed, and the firings are no poison for that.
             self._begin(self._forgive(firing_ids))
             raise
 
-    async def _plan(self, firing_ids: Sequence[int]) -> None:
+    async def _plan(self, due: Sequence[firings.FiringRow]) -> None:
+        if not due:
+            return
         context = self._context
-        async with transaction(context.pool) as connection:
-            due = await firings.begin_planning(connection, firing_ids, context.clock.now())
+        async with acquire(context.pool) as connection:
             app_ids = sorted({firing.app_id for firing in due})
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=False)
             denied = await context.deny.of(connection, {firing.org for firing in due})
@@ -113,6 +167,12 @@ class Planner:
                 await self._context.clock.sleep(_FORGIVE_AGAIN)
             else:
                 return
+
+    async def _take_back(self, firing_ids: Sequence[int]) -> None:
+        """Take back a try that this node leaves to others."""
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(_TAKE_BACK), acquire(self._context.pool) as connection:
+                await firings.forgive(connection, firing_ids)
 
     async def _touch(self, firing_ids: list[int]) -> None:
         """Show that these firings are being planned, however long an author's function takes."""
@@ -153,21 +213,21 @@ class Planner:
             drafts = await draft(self._context, firing, most=most, denied=denied)
             return Drafted(firing, drafts)
         except InputError as error:
-            await self._fail(firing, error)
+            await self._fail(firing, of_input(error))
         except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
             log(Event.JOB_FAILED, level=logging.ERROR, firing=firing.id, error=repr(error)[:300])
         return None
 
-    async def _fail(self, firing: firings.FiringRow, error: InputError) -> None:
+    async def _fail(self, firing: firings.FiringRow, cause: Cause) -> None:
         async with transaction(self._context.pool) as connection:
             await firings.move(
                 connection,
                 [firing.id],
                 Firing.FAILED,
                 self._context.clock.now(),
-                cause=of_input(error),
+                cause=cause,
                 usual=Firing.DUE,
             )
 

@@ -11,9 +11,10 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.models import Job
 from pgqueuer.types import Channel
@@ -33,6 +34,28 @@ _POLL = timedelta(milliseconds=150)
 _HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 _DEQUEUE_TIMEOUT = timedelta(seconds=4)
 _BATCH_SIZE = 4
+_CHANGED = "table_changed_event"
+
+
+class _Driver(AsyncpgDriver):
+    """Passes on one notice of a change at a time.
+
+    PgQueuer keeps all notices and takes one in each of its rounds. Every statement on the queue's
+    table is one: on a busy node more come than are taken, and they would be kept for ever. The one
+    that waits says all that the others would.
+    """
+
+    told = False
+
+    async def add_listener(self, channel: str, callback: Callable[[Any], None]) -> None:
+        def tell(payload: Any) -> None:
+            if _CHANGED in payload:
+                if self.told:
+                    return
+                self.told = True
+            callback(payload)
+
+        await super().add_listener(channel, tell)
 
 
 class _Manager(QueueManager):
@@ -43,6 +66,7 @@ class _Manager(QueueManager):
     """
 
     _asked_at = float("-inf")
+    notices: _Driver
 
     async def fetch_jobs(
         self,
@@ -60,6 +84,8 @@ class _Manager(QueueManager):
             batch_size, global_concurrency_limit, heartbeat_timeout
         ):
             yield job
+        # What changed meanwhile is seen by the look for what comes next, before the wait.
+        self.notices.told = False
 
 
 class Worker:
@@ -106,8 +132,9 @@ class Worker:
     async def _work(self) -> None:
         connection = await connect(self._dsn)
         try:
-            queries = jobs.queries(connection)
+            queries = jobs.queries(connection, _Driver)
             queue = _Manager(queries=queries, channel=Channel(jobs.CHANNEL))
+            queue.notices = cast("_Driver", queries.driver)
             queue.min_dequeue_poll_interval = _POLL
             for entrypoint, handler in self._handlers.items():
                 queue.entrypoint(entrypoint, accepts_context=False)(self._guarded(handler))

@@ -10,8 +10,6 @@ import logging
 from datetime import timedelta
 
 from dingbell.clients import CALL_TIMEOUT
-from dingbell.domain.causes import Cause, CauseKind
-from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.context import Context
@@ -31,8 +29,6 @@ _LOOK_LATE = timedelta(seconds=20)
 _SETTLE_LATE = timedelta(seconds=15)
 _RECALL_LATE = timedelta(seconds=15)
 _RELEASE_LATE = timedelta(seconds=5)
-# A firing whose planning ended this often without a word is set aside.
-_MOST_TRIES = 4
 _LOG_KEPT = timedelta(hours=6)
 _PRUNE_EVERY = 60.0
 
@@ -113,22 +109,14 @@ class Sweeper:
         return woken + await self._replan(connection)
 
     async def _replan(self, connection: Connection) -> int:
-        """Plan lost firings again, one by one; quarantine the one that dies alone."""
+        """Have lost firings planned again, each by a job of its own."""
         now = self._context.clock.now()
         lost = await firings.planning_lost(
             connection, now=now, functions=list(self._context.functions)
         )
-        poison = [firing_id for firing_id, _, tries in lost if tries >= _MOST_TRIES]
-        if poison:
-            cause = Cause(CauseKind.QUARANTINED, {"tries": _MOST_TRIES})
-            await firings.move(connection, poison, Firing.FAILED, now, cause=cause)
         await jobs.enqueue(
             connection,
-            [
-                wakeups.plan([firing_id], function, alone=True)
-                for firing_id, function, tries in lost
-                if tries < _MOST_TRIES
-            ],
+            [wakeups.plan([firing_id], function, alone=True) for firing_id, function in lost],
         )
         return len(lost)
 

@@ -21,13 +21,18 @@ from dingbell.domain.slots import CALL_SPAN, PEOPLE_SPAN, Lane, Pace, Window
 from dingbell.store import apps, claims
 from dingbell.store.connection import Connection
 
-__all__ = ["Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
+__all__ = ["TURN_LOST", "Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
 
+# A call that nobody answered arrives within this of its slot; it may have left 3 s late.
+_ARRIVES_WITHIN = CALL_TIMEOUT + timedelta(seconds=3)
 # Calls sent longer ago than this have left every window, late starts and refreshed tokens included.
 _LOOK_BACK = timedelta(seconds=PEOPLE_SPAN) + 3 * CALL_TIMEOUT
 _PROMPT = 0.001
 # Up to so much later a batch keeps its turn.
 _NUDGE = 1.0
+# One that is late by more has lost its turn: after an outage all the others are late as well, and
+# would come round again together every second.
+TURN_LOST = timedelta(seconds=2)
 # One that waits for answers is looked at again after this.
 _LOOK_AGAIN = 0.25
 
@@ -106,17 +111,27 @@ async def paces_of(
 
 
 class _Load(NamedTuple):
-    """What a call, or a promise to a batch of some rank, occupies; until when."""
+    """What a call, or a promise to a batch of some rank, occupies.
+
+    A call that was not answered yet is open: it arrives some time from `at` until `open_until`.
+    """
 
     org: str
     app_id: int
     at: float
     size: int
     rank: Rank | None = None
+    open_until: float | None = None
 
     def counts_for(self, rank: Rank) -> bool:
         """Whether a batch of a rank has to leave this its place: calls, and what comes first."""
         return self.rank is None or self.rank < rank
+
+    def answered(self, present: float) -> _Load:
+        """The same, were it answered now."""
+        if self.open_until is None:
+            return self
+        return self._replace(at=max(self.at, present), open_until=None)
 
 
 class _Lanes:
@@ -132,7 +147,7 @@ class _Lanes:
         orgs = {pace.org: _people(pace.in_org, shared.get(pace.org, ())) for pace in paces.values()}
         self._lanes = {
             app_id: Lane(
-                Window(pace.app.calls_per_second, CALL_SPAN, ((x.at, 1) for x in own[app_id])),
+                _calls(pace.app, own[app_id]),
                 (_people(pace.app, own[app_id]), orgs[pace.org]),
             )
             for app_id, pace in paces.items()
@@ -142,8 +157,25 @@ class _Lanes:
         return self._lanes[app_id]
 
 
+def _calls(pace: Pace, loads: Sequence[_Load]) -> Window:
+    return _window(pace.calls_per_second, CALL_SPAN, [(load, 1) for load in loads])
+
+
 def _people(pace: Pace, loads: Sequence[_Load]) -> Window:
-    return Window(pace.people_per_minute, PEOPLE_SPAN, ((load.at, load.size) for load in loads))
+    return _window(pace.people_per_minute, PEOPLE_SPAN, [(load, load.size) for load in loads])
+
+
+def _window(limit: int, span: float, weighed: Sequence[tuple[_Load, int]]) -> Window:
+    return Window(
+        limit,
+        span,
+        ((load.at, weight) for load, weight in weighed if load.open_until is None),
+        (
+            (load.at, load.open_until, weight)
+            for load, weight in weighed
+            if load.open_until is not None
+        ),
+    )
 
 
 def _at(paces: dict[int, AppPace], rank: Rank) -> dict[int, AppPace]:
@@ -163,7 +195,7 @@ async def _occupied(
         connection,
         orgs,
         since=now - _LOOK_BACK,
-        arrives_within=CALL_TIMEOUT,
+        arrives_within=_ARRIVES_WITHIN,
         up_to=up_to,
         without=without,
     )
@@ -172,10 +204,10 @@ async def _occupied(
 
 
 def _load(row: asyncpg.Record, present: float) -> _Load:
-    org, app_id, until, size, priority = row
+    org, app_id, at, open_until, size, priority = row
     if priority is None:
-        return _Load(org, app_id, until, size)
-    return _Load(org, app_id, max(until, present), size, Rank(priority))
+        return _Load(org, app_id, at, size, open_until=open_until)
+    return _Load(org, app_id, max(at, present), size, Rank(priority))
 
 
 async def reserve_slots(
@@ -189,6 +221,7 @@ async def reserve_slots(
     """Reserve the earliest slots that overfill no window.
 
     Slots promised to a later rank do not count: whoever holds them is moved back when they come.
+    Open calls count as answered now: that they are not is found out at the claim.
 
     Args:
         connection: in a transaction that holds the orgs' locks; a forecast needs none.
@@ -202,7 +235,10 @@ async def reserve_slots(
     """
     orgs = sorted({pace.org for pace in paces.values()})
     last = max((entry.rank for entry in wanted), default=Rank.URGENT)
-    loads = await _occupied(connection, orgs, now, up_to=last, without=without)
+    loads = [
+        load.answered(now.timestamp())
+        for load in await _occupied(connection, orgs, now, up_to=last, without=without)
+    ]
     found: dict[int, list[datetime]] = {}
     for rank in sorted({entry.rank for entry in wanted}):
         # Among equals a promise is kept.
@@ -256,7 +292,8 @@ async def admit(
 
     Answers take a while, so windows free up a moment later than the slots assumed: a batch that
     fits a moment later keeps its turn. So does one that would fit if every open call were answered
-    now. Anything later would bunch up, and is given a new slot by the caller.
+    now. Anything later, and what is late already, would bunch up, and is given a new slot by the
+    caller.
     """
     orgs = sorted({batch.org for batch in queued})
     ranks = sorted({batch.rank for batch in queued})
@@ -308,7 +345,7 @@ def _roomy(
         people[batch.app_id] += batch.size
         people[batch.org] += batch.size
     for load in loads:
-        if load.at > present - CALL_SPAN:
+        if (load.open_until or load.at) > present - CALL_SPAN:
             calls[load.app_id] += 1
         people[load.app_id] += load.size
         people[load.org] += load.size
@@ -331,13 +368,7 @@ def _fit(
 ) -> list[_Load]:
     """Sort batches one by one, by what they find in their windows."""
     known = _Lanes(loads, paces)
-    hoped = _Lanes(
-        [
-            load if load.rank is not None else load._replace(at=min(load.at, present))
-            for load in loads
-        ],
-        paces,
-    )
+    hoped = _Lanes([load.answered(present) for load in loads], paces)
     taken = []
     for batch in queued:
         app_id = batch.app_id
@@ -365,6 +396,9 @@ def _judge(
     fits, hopes = known.earliest(at, size), hoped.earliest(at, size)
     if fits - at <= _PROMPT:
         result.admitted.append(batch)
+    elif present - batch.slot_at.timestamp() > TURN_LOST.total_seconds():
+        result.early.append(batch)
+        return None
     elif fits - at <= _NUDGE:
         result.nudged.append((batch, datetime.fromtimestamp(fits, UTC)))
     elif hopes - at <= _NUDGE:

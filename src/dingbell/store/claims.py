@@ -22,6 +22,7 @@ __all__ = [
     "Queued",
     "candidates",
     "claim",
+    "late",
     "occupied",
     "reslot",
 ]
@@ -167,6 +168,27 @@ async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
     return [_queued(row) for row in rows]
 
 
+async def late(
+    connection: Connection, app_ids: Sequence[int], *, before: datetime, most: int
+) -> list[Queued]:
+    """Lock batches of apps whose slot passed, of firings that are being sent; the earliest first.
+
+    A firing that has not begun is judged once more before its slots are touched.
+    """
+    rows = await connection.fetch(
+        f"""
+        select {_QUEUED} from batches b join firings f on f.id = b.firing_id
+        where b.app_id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql} and b.slot_at < $2
+          and f.state = {Firing.SENDING:sql}
+        order by b.slot_at, b.id limit $3 for update of b skip locked
+        """,
+        list(app_ids),
+        before,
+        most,
+    )
+    return [_queued(row) for row in rows]
+
+
 async def occupied(
     connection: Connection,
     orgs: Sequence[str],
@@ -176,20 +198,22 @@ async def occupied(
     up_to: Rank | None,
     without: Sequence[int] = (),
 ) -> list[asyncpg.Record]:
-    """What occupies the windows of some orgs: (org, app id, until, size, rank).
+    """What occupies the windows of some orgs: (org, app id, at, open until, size, rank).
 
-    Calls have no rank. A call occupies the windows from when it was answered; an unanswered one
-    until its latest possible arrival; `until` is in epoch seconds. A refused call reached nobody,
-    one that was not sent does not count. Promises are those to queued batches up to a rank.
+    Calls have no rank. A call occupies the windows when it was answered; an unanswered one from
+    its slot until its latest possible arrival; both are in epoch seconds. A refused call reached
+    nobody, one that was not sent does not count. Promises are those to queued batches up to a rank.
     """
     return await connection.fetch(
         f"""
-        select org, app_id, extract(epoch from coalesce(answered_at, sent_at + $3))::float8,
+        select org, app_id, extract(epoch from coalesce(answered_at, sent_at))::float8,
+               case when answered_at is null
+                    then extract(epoch from sent_at + $3)::float8 end,
                case when outcome = 'refused' then 0 else size end, null::smallint
         from calls
         where org = any($1::text[]) and sent_at > $2 and outcome is distinct from 'not_sent'
         union all
-        select org, app_id, extract(epoch from slot_at)::float8, size, rank from batches
+        select org, app_id, extract(epoch from slot_at)::float8, null, size, rank from batches
         where org = any($1::text[]) and state = {Batch.QUEUED:sql} and rank <= $4
           and not id = any($5::bigint[])
         """,

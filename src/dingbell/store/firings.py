@@ -198,23 +198,51 @@ async def identified(
 async def begin_planning(
     connection: Connection, ids: Sequence[int], now: datetime
 ) -> list[FiringRow]:
-    """Take the due firings that nobody is planning; count the try before anything else.
+    """Take the due firings that nobody has tried to plan; count the try before anything else.
 
     Whoever plans for long touches them, see `touch`.
     """
     rows = await connection.fetch(
         f"""
-        update firings set tries = tries + 1, touched_at = $2 where id in (
-            select id from firings where id = any($1::bigint[]) and state = {Firing.DUE:sql}
-              and (tries = 0 or touched_at <= $3)
+        update firings set tries = 1, touched_at = $2 where id in (
+            select id from firings
+            where id = any($1::bigint[]) and state = {Firing.DUE:sql} and tries = 0
             order by id for update skip locked)
         returning {_COLUMNS}
         """,
         list(ids),
         now,
-        now - PLANNING_SILENCE,
     )
     return sorted((_row(row) for row in rows), key=lambda firing: firing.id)
+
+
+async def suspects(connection: Connection, ids: Sequence[int], now: datetime) -> list[int]:
+    """Those of the firings whose planning was begun and has ended without a word."""
+    rows = await connection.fetch(
+        f"""
+        select id from firings
+        where id = any($1::bigint[]) and state = {Firing.DUE:sql} and tries > 0 and touched_at <= $2
+        order by id
+        """,
+        list(ids),
+        now - PLANNING_SILENCE,
+    )
+    return [row["id"] for row in rows]
+
+
+async def begin_suspect(connection: Connection, firing_id: int, now: datetime) -> FiringRow | None:
+    """Take a suspect that nobody is planning, and count the try; None where it is none any more."""
+    row = await connection.fetchrow(
+        f"""
+        update firings set tries = tries + 1, touched_at = $2
+        where id = $1 and state = {Firing.DUE:sql} and tries > 0 and touched_at <= $3
+        returning {_COLUMNS}
+        """,
+        firing_id,
+        now,
+        now - PLANNING_SILENCE,
+    )
+    return None if row is None else _row(row)
 
 
 async def on_its_way(connection: Connection, firing_id: int) -> bool:
@@ -228,7 +256,7 @@ async def on_its_way(connection: Connection, firing_id: int) -> bool:
 async def forgive(connection: Connection, ids: Sequence[int]) -> None:
     """Take back a try at planning that failed for no fault of the firings."""
     await connection.execute(
-        "update firings set tries = greatest(tries - 1, 1) "
+        "update firings set tries = greatest(tries - 1, 0) "
         f"where id = any($1::bigint[]) and state = {Firing.DUE:sql}",
         list(ids),
     )
@@ -501,11 +529,11 @@ async def recalls_lost(connection: Connection, before: datetime) -> list[int]:
 
 async def planning_lost(
     connection: Connection, *, now: datetime, functions: Sequence[str]
-) -> list[tuple[int, str | None, int]]:
-    """Due firings that nobody has touched for a while: (id, function, tries)."""
+) -> list[tuple[int, str | None]]:
+    """Due firings that nobody has touched for a while: (id, function)."""
     rows = await connection.fetch(
         f"""
-        select id, function, tries from firings
+        select id, function from firings
         where state = {Firing.DUE:sql} and touched_at < $1
           and (function is null or function = any($2::text[]))
         order by id limit 200
@@ -513,7 +541,7 @@ async def planning_lost(
         now - PLANNING_SILENCE,
         list(functions),
     )
-    return [(row["id"], row["function"], row["tries"]) for row in rows]
+    return [(row["id"], row["function"]) for row in rows]
 
 
 async def settling_lost(connection: Connection, before: datetime) -> list[int]:

@@ -17,6 +17,7 @@ from dingbell.store.connection import Connection
 
 if TYPE_CHECKING:
     import asyncpg
+    from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
     from pgqueuer.adapters.persistence.queries import Queries
     from pgqueuer.domain.settings import DBSettings
 
@@ -55,15 +56,15 @@ def queue_tables() -> str:
     return render_install(_settings())
 
 
-def queries(connection: Connection) -> Queries:
-    """PgQueuer's queries over one connection."""
+def queries(connection: Connection, driver: type[AsyncpgDriver] | None = None) -> Queries:
+    """PgQueuer's queries over one connection, by its driver or a kind of it."""
     from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
     from pgqueuer.adapters.persistence import qb
     from pgqueuer.adapters.persistence.queries import Queries
 
     settings = _settings()
     return Queries(
-        AsyncpgDriver(cast("asyncpg.Connection", connection)),
+        (driver or AsyncpgDriver)(cast("asyncpg.Connection", connection)),
         qbe=qb.QueryBuilderEnvironment(settings),
         qbq=qb.QueryQueueBuilder(settings),
         qbs=qb.QuerySchedulerBuilder(settings),

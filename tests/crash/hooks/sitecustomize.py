@@ -1,4 +1,4 @@
-"""What a node of the crash tests finds in its Python: a wall clock that can be set, failpoints.
+"""What a node of the crash tests finds in its Python: a clock that can be set, failpoints, poison.
 
 Nothing of it is in the product. Python imports a module of this name when it starts.
 
@@ -6,6 +6,8 @@ Nothing of it is in the product. Python imports a module of this name when it st
     CRASH_AT      `before` or `after`, and a commit by the beginning of its first write
     CRASH_ARMED   a file without which nobody dies
     CRASH_SEEN    a file to which every commit is written, by the beginning of its first write
+    CRASH_POISON  words; the loop hangs for ever when a notice that holds them is planned
+    CRASH_HUNG    a file to which a node that hangs writes a line
 """
 
 from __future__ import annotations
@@ -94,6 +96,22 @@ class _Failpoints:
         Transaction.__aexit__ = commit
 
 
+def _poison(words: str, hung: Path) -> None:
+    from dingbell.engine import planner
+
+    draft = planner.draft
+
+    async def drafted(context: Any, firing: Any, **options: Any) -> Any:
+        if words in str(firing.spec):
+            with hung.open("a") as file:
+                file.write(f"{os.getpid()}\n")
+            while True:
+                pass
+        return await draft(context, firing, **options)
+
+    planner.draft = drafted
+
+
 if "CRASH_CLOCK" in os.environ:
     _set_the_clock(Path(os.environ["CRASH_CLOCK"]))
 if "CRASH_SEEN" in os.environ:
@@ -102,3 +120,5 @@ if "CRASH_SEEN" in os.environ:
         Path(os.environ["CRASH_ARMED"]),
         Path(os.environ["CRASH_SEEN"]),
     ).install()
+if "CRASH_POISON" in os.environ:
+    _poison(os.environ["CRASH_POISON"], Path(os.environ["CRASH_HUNG"]))
