@@ -16,11 +16,12 @@ from typing import Any
 
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.domain.budget import Usage, month_of
-from dingbell.domain.causes import of_input
+from dingbell.domain.causes import of_function, of_input
 from dingbell.domain.duration import format_duration
 from dingbell.domain.gates import Gated, Rules, TurnedAway, decide
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
+from dingbell.engine.authors import AuthorError
 from dingbell.engine.booking import Booked, Drafted, book
 from dingbell.engine.context import Context
 from dingbell.engine.drafting import draft
@@ -46,6 +47,7 @@ class Planner:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._apart: set[asyncio.Task[None]] = set()
+        self._under_way: set[int] = set()
 
     async def plan_apart(self, firing_ids: Sequence[int]) -> None:
         """Plan firings of a Python function after the job has ended.
@@ -73,13 +75,21 @@ class Planner:
             self._context.trouble.report(error, "planner")
 
     async def plan(self, firing_ids: Sequence[int]) -> None:
-        """Plan those of the firings that are still due; a repeat does nothing."""
+        """Plan those of the firings that are still due; a repeat does nothing.
+
+        What this node is planning already it does not begin again, however long nobody could see
+        that it is alive: an author's function would be called a second time.
+        """
+        mine = [one for one in firing_ids if one not in self._under_way]
+        self._under_way.update(mine)
         try:
-            await self._plan(firing_ids)
+            await self._plan(mine)
         except DatabaseUnavailable:
             # It was the database that failed, and the firings are no poison for that.
-            self._begin(self._forgive(firing_ids))
+            self._begin(self._forgive(mine))
             raise
+        finally:
+            self._under_way.difference_update(mine)
 
     async def _plan(self, firing_ids: Sequence[int]) -> None:
         context = self._context
@@ -161,13 +171,16 @@ class Planner:
         return None
 
     async def _fail(self, firing: firings.FiringRow, error: InputError) -> None:
+        cause = (
+            of_function(error, error.trace) if isinstance(error, AuthorError) else of_input(error)
+        )
         async with transaction(self._context.pool) as connection:
             await firings.move(
                 connection,
                 [firing.id],
                 Firing.FAILED,
                 self._context.clock.now(),
-                cause=of_input(error),
+                cause=cause,
                 usual=Firing.DUE,
             )
 
