@@ -25,6 +25,7 @@ from dingbell.validation import refusal
 
 __all__ = [
     "audience",
+    "check_options",
     "checked_function",
     "firing_id",
     "instant",
@@ -134,6 +135,17 @@ def firing_id(value: object) -> int:
             "{value} 不是触发的 id: 请给出 `send` 返回的值",
         ).format(value=short(value))
     )
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """See that no option says what the decorator itself says."""
+    if taken := sorted({"when", "function", "message"} & options.keys()):
+        raise InputError(
+            Text(
+                "{names}: the decorator says when, and the function makes the message",
+                "{names}: 规则由装饰器给出, 消息由函数生成",
+            ).format(names=", ".join(taken))
+        )
 
 
 def checked_function(function: Any) -> Callable[..., Any]:

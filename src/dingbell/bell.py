@@ -58,7 +58,7 @@ def departments(*dept_ids: int) -> Audience:
 
 def roles(*names: str | int) -> Audience:
     """Everybody who has one of these roles, by name or id."""
-    return arguments.audience(roles=tuple(str(name) for name in names))
+    return arguments.audience(roles=names)
 
 
 def mobiles(*numbers: str) -> Audience:
@@ -167,6 +167,7 @@ class DingBell:
         self, when: dict[str, Any], to: Audience, options: dict[str, Any]
     ) -> Callable[[F], F]:
         audience = arguments.target(to)
+        arguments.check_options(options)
 
         def register(function: F) -> F:
             called = arguments.checked_function(function)

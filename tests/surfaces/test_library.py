@@ -30,8 +30,8 @@ from dingbell import (
     text,
     users,
 )
-from dingbell.engine.context import plan_job
 from dingbell.operations import reports
+from dingbell.planning import wakeups
 from dingbell.store import jobs
 from dingbell.store.connection import transaction
 
@@ -375,12 +375,14 @@ async def test_the_end_of_the_traceback_is_kept_and_logged(bell):
         with capture_logs() as lines:
             found = await settled(bell, "broken")
     assert found["reason"] == "KeyError: 'today'"
-    first, place, *_, last = found["trace"].splitlines()
+    assert found["cause"]["kind"] == "function"
+    trace = found["cause"]["trace"]
+    first, place, *_, last = trace.splitlines()
     assert first.startswith("Traceback")
     assert "test_library.py" in place
     assert last == "KeyError: 'today'"
-    assert "figures['today']" in found["trace"]
-    assert [one["trace"] for one in lines if one["event"] == "firing_failed"] == [found["trace"]]
+    assert "figures['today']" in trace
+    assert [one["trace"] for one in lines if one["event"] == "firing_failed"] == [trace]
 
 
 async def test_functions_that_block_hold_up_nobody_and_are_not_called_twice(bell):
@@ -419,7 +421,7 @@ async def plan_again(bell, schedule):
             "returning function",
             firing["id"],
         )
-        await jobs.enqueue(connection, [plan_job([firing["id"]], function, alone=True)])
+        await jobs.enqueue(connection, [wakeups.plan([firing["id"]], function, alone=True)])
 
     async def waiting():
         async with bell.desk.pool.acquire() as connection:
@@ -675,6 +677,8 @@ def test_two_functions_of_one_name_are_refused_unless_one_is_renamed():
         (("daily", "16:00"), {"timezone": "Mars/Base"}, "unknown time zone"),
         (("daily", "16:00"), {"overlap": "maybe"}, "overlap"),
         (("daily", "16:00"), {"colour": "red"}, "colour"),
+        (("daily", "16:00"), {"when": "tomorrow"}, "when: the decorator says when"),
+        (("daily", "16:00"), {"message": "x"}, "message"),
         (("daily", "16:00"), {"name": "bad name!"}, "name"),
     ],
 )
@@ -717,6 +721,11 @@ async def test_a_database_that_does_not_answer_is_told(tmp_path):
         lambda: departments(0),
         lambda: departments("sales"),
         lambda: mobiles(""),
+        lambda: users(["a", "b"]),
+        lambda: departments([1, 2]),
+        lambda: roles(["boss"]),
+        lambda: roles(None),
+        lambda: text(5),
         lambda: text(""),
         lambda: markdown("", "x"),
     ],
