@@ -11,23 +11,22 @@ app = FastAPI(lifespan=bell.lifespan)
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
+from dingbell import arguments
 from dingbell.bootstrap import Service, open_database, open_desk
 from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
-from dingbell.domain.message import Message
-from dingbell.domain.schedule import NAME_PATTERN, Policies, ScheduleSpec
+from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.errors import InputError, Text
-from dingbell.operations import preflight, reports, schedules, sending
+from dingbell.operations import preflight, programs, reports, sending
 from dingbell.operations.desk import Desk
 from dingbell.settings import Settings
 from dingbell.telemetry import configure_logging
@@ -49,67 +48,40 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def users(*userids: str) -> Audience:
     """People by userid."""
-    return _audience(users=userids)
+    return arguments.audience(users=userids)
 
 
 def departments(*dept_ids: int) -> Audience:
     """Departments with their sub-departments."""
-    return _audience(departments=dept_ids)
+    return arguments.audience(departments=dept_ids)
 
 
 def roles(*names: str | int) -> Audience:
     """Everybody who has one of these roles, by name or id."""
-    return _audience(roles=tuple(str(name) for name in names))
+    return arguments.audience(roles=names)
 
 
 def mobiles(*numbers: str) -> Audience:
     """People by mobile number."""
-    return _audience(mobiles=numbers)
+    return arguments.audience(mobiles=numbers)
 
 
 def everyone() -> Audience:
     """Everybody in the directory."""
-    return _audience(everyone=True)
+    return arguments.audience(everyone=True)
 
 
 def text(content: str) -> messages.Message:
     """A text message."""
-    return _made(messages.Text, content)
+    return arguments.made(messages.Text, content)
 
 
 def markdown(title: str, text: str) -> messages.Message:
     """A markdown message."""
-    return _made(messages.Markdown, title, text)
-
-
-def _made(kind: Callable[..., messages.Message], *fields: str) -> messages.Message:
-    try:
-        return kind(*fields)
-    except messages.MessageError as error:
-        raise InputError(Text(error.en, error.zh)) from error
-
-
-def _message(message: messages.Message | Mapping[str, Any] | str) -> Message:
-    if isinstance(message, str):
-        return Message({"text": message})
-    return Message(message if isinstance(message, Mapping) else message.to_wire())
-
-
-def _audience(**parts: Any) -> Audience:
-    try:
-        return Audience(**parts)
-    except ValidationError as error:
-        raise refusal(error) from None
+    return arguments.made(messages.Markdown, title, text)
 
 
 def _spec(name: str, spec: dict[str, Any]) -> ScheduleSpec:
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise InputError(
-            Text(
-                "{name!r} is no name for a schedule: give one of letters, digits, . _ - with name=",
-                "{name!r} 不能作日程名称: 请用 name= 给出由文字、数字、. _ - 组成的名称",
-            ).format(name=name)
-        )
     try:
         return ScheduleSpec.model_validate(spec)
     except ValidationError as error:
@@ -123,17 +95,29 @@ def _policies(given: dict[str, Any]) -> Policies:
         raise refusal(error) from None
 
 
+def _order(to: object, message: object, app: object, policies: dict[str, Any]) -> sending.Order:
+    return sending.Order(
+        arguments.target(to),
+        arguments.message(message),
+        app=arguments.optional_text("app", app),
+        policies=_policies(policies),
+    )
+
+
 class DingBell:
     """Schedules functions and sends notices; runs a node while it is open.
 
     Use it as an ASGI lifespan (`FastAPI(lifespan=bell.lifespan)`) or with `async with bell`.
-    Several processes may open it on one database: every occurrence fires once among them.
+    Several processes may open it on one database: every occurrence fires once among them. A
+    schedule belongs to the program that has registered it, and only processes of that program call
+    its function. A program is known by `DINGBELL_PROGRAM`, or else by the file that makes its bell.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._program = settings.program or arguments.program_of_caller()
         self._specs: dict[str, ScheduleSpec] = {}
-        self._functions: dict[str, Callable[[], Any]] = {}
+        self._functions: dict[str, Callable[..., Any]] = {}
         self._stack: AsyncExitStack | None = None
         self._desk: Desk | None = None
 
@@ -146,19 +130,26 @@ class DingBell:
         """
         return cls(Settings.load(**overrides))
 
-    def daily(self, *times: str, to: Audience, **options: Any) -> Callable[[F], F]:
+    def daily(self, *times: str | time, to: Audience, **options: Any) -> Callable[[F], F]:
         """Call the function every day at these times (`"16:00"`, `"09:30:15"`); send its message.
 
-        A function that returns None sends nothing this time; one that raises fails its firing
-        with the reason.
+        The function takes nothing, or `due`: the instant of the occurrence in the schedule's zone.
+        What it returns is sent as it stands: `{{` in it is no template. One that returns None
+        sends nothing this time; one that raises fails its firing with the reason. A plain function
+        runs in a thread of its own, a coroutine function in the loop. A schedule's function is
+        called one call at a time.
 
         Args:
             times: times of day in the schedule's zone.
             to: the audience.
             options: `name`, `app`, `timezone`, `misfire`, `overlap`, `expires_after`,
-                `prepare_ahead` (0 makes the message at the due instant), `on_ambiguous`.
+                `prepare_ahead` (how long before the due instant the function is called; 0 unless
+                it is given), `on_ambiguous`.
+
+        Raises:
+            InputError: the rule, the audience, an option or the function does not work.
         """
-        return self._schedule({"daily": list(times)}, to, options)
+        return self._schedule({"daily": arguments.times_of_day(times)}, to, options)
 
     def cron(self, expression: str, *, to: Audience, **options: Any) -> Callable[[F], F]:
         """Call the function at the instants of a cron expression of 5 fields, or 6 with seconds."""
@@ -170,16 +161,17 @@ class DingBell:
 
     def once(self, at: str | datetime, *, to: Audience, **options: Any) -> Callable[[F], F]:
         """Call the function at one instant."""
-        when = at if isinstance(at, str) else at.isoformat()
-        return self._schedule({"once": when}, to, options)
+        return self._schedule({"once": arguments.instant(at)}, to, options)
 
     def _schedule(
         self, when: dict[str, Any], to: Audience, options: dict[str, Any]
     ) -> Callable[[F], F]:
+        audience = arguments.target(to)
+        arguments.check_options(options)
+
         def register(function: F) -> F:
-            key = f"{function.__module__}:{function.__qualname__}"
-            spec = {"when": when, "to": to, "function": key, **options}
-            name = spec.pop("name", None) or function.__name__
+            called = arguments.checked_function(function)
+            name = arguments.schedule_name(options.get("name"), function)
             if name in self._specs:
                 raise InputError(
                     Text(
@@ -187,8 +179,12 @@ class DingBell:
                         "有两个函数都叫 {name!r}: 请用 name= 区分",
                     ).format(name=name)
                 )
+            # Not by the function's own name: a loop or two programs make many of one name.
+            key = f"{self._program}:{name}"
+            spec = {"prepare_ahead": 0, **options, "when": when, "to": audience, "function": key}
+            spec.pop("name", None)
             self._specs[name] = _spec(name, spec)
-            self._functions[key] = function
+            self._functions[key] = called
             return function
 
         return register
@@ -221,17 +217,20 @@ class DingBell:
             to: the audience.
             message: one of the eight types, the same as a mapping, or a string.
             app: the app's name, where there are several.
-            request_id: makes a repeat harmless: the same id sends once.
+            request_id: makes a repeat harmless: the same id sends once, and a repeat is answered
+                with the first firing's id.
             policies: `tracking`, `priority`, `preflight`, `spread`, `finish_by`, `quiet_hours`,
                 `on_ambiguous`, as in a schedule.
 
         Raises:
             InputError: the audience, the message or the app does not work; nothing was sent.
-            ConflictError: this request id was used before.
         """
-        order = sending.Order(to, _message(message), app=app, policies=_policies(policies))
-        if request_id is not None:
-            order = replace(order, request_id=request_id)
+        order = _order(to, message, app, policies)
+        if arguments.optional_text("request_id", request_id) is not None:
+            made = await sending.requested(self.desk, str(request_id))
+            if made is not None:
+                return made
+            order = replace(order, request_id=str(request_id))
         found = await sending.outlook(self.desk, order)
         return await sending.send(self.desk, order, people=len(found.userids))
 
@@ -258,16 +257,16 @@ class DingBell:
         Raises:
             InputError: the audience, the message or the app does not work.
         """
-        order = sending.Order(to, _message(message), app=app, policies=_policies(policies))
+        order = _order(to, message, app, policies)
         return preflight.present(await sending.outlook(self.desk, order, thorough=True))
 
     async def report(self, firing_id: int) -> dict[str, Any]:
         """Where a firing stands: totals, batches and every person."""
-        return await reports.show(self.desk, firing_id)
+        return await reports.show(self.desk, arguments.firing_id(firing_id))
 
     async def wait(self, firing_id: int) -> dict[str, Any]:
         """Wait until a firing is settled; return its report."""
-        async for _ in reports.watch(self.desk, firing_id):
+        async for _ in reports.watch(self.desk, arguments.firing_id(firing_id)):
             pass
         return await self.report(firing_id)
 
@@ -284,8 +283,7 @@ class DingBell:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(self._settings))
             desk = await stack.enter_async_context(open_desk(self._settings, database=database))
-            for name, spec in self._specs.items():
-                await schedules.put(desk, name, spec, source="python")
+            await programs.register(desk, self._program, self._specs)
             keep = timedelta(days=self._settings.keep_people_days)
             service = Service(desk, database, functions=self._functions, keep=keep)
             await service.start()

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,14 +134,15 @@ def test_every_python_block_compiles_and_imports_what_it_names(block: str) -> No
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_the_example_of_the_library_registers_its_schedule(
+def test_the_examples_of_the_library_register_their_schedules(
     readme: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (block,) = blocks(readme, "python")
-    names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(block, readme.name, "exec"), names)
+    names: dict[str, Any] = {"__name__": "example", "figures": lambda: 7}
+    for block in blocks(readme, "python"):
+        exec(compile(block, readme.name, "exec"), names)
     assert names["off_work"]() == names["text"]("Hello! 下午好!下班奥里给666!")
+    assert names["report"](datetime(2026, 11, 24, 16, tzinfo=UTC)).startswith("16:00: 7")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

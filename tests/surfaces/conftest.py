@@ -155,8 +155,18 @@ class Place:
         finally:
             process.end()
 
+    @contextmanager
+    def program(self, file: Path) -> Iterator[Running]:
+        """A program of somebody's that uses the library, until Ctrl-C."""
+        process = Running(self, [sys.executable, str(file)], self.environment({}))
+        try:
+            yield process
+        finally:
+            process.end(signal.SIGINT)
+
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path
 

@@ -100,6 +100,8 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     label = found["schedule"] or found["kind"]
     typer.echo(f"{tr('firing', '触发')} {firing_id} · {label} · {found['state']}{reason}")
     typer.echo(f"{tr('due', '应发')} {found['due_at']} · {totals(found['totals'])}")
+    if trace := (found["cause"] or {}).get("trace"):
+        typer.echo(trace)
     _show_forecast(found)
     table(
         (

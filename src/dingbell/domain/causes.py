@@ -13,7 +13,7 @@ from typing import Any
 
 from dingbell.errors import InputError, Text
 
-__all__ = ["Cause", "CauseKind", "ScheduleChange", "canceled", "of_input"]
+__all__ = ["Cause", "CauseKind", "ScheduleChange", "canceled", "of_function", "of_input"]
 
 
 class CauseKind(StrEnum):
@@ -30,6 +30,7 @@ class CauseKind(StrEnum):
     FOLLOW_UP = "follow_up"
     FOLLOW_UP_LATE = "follow_up_late"
     FORECAST = "forecast"
+    FUNCTION = "function"
     INPUT = "input"
     MISFIRE_CATCH_UP = "misfire_catch_up"
     MISFIRE_GRACE = "misfire_grace"
@@ -80,6 +81,7 @@ _SENTENCES = {
     CauseKind.FOLLOW_UP: Text("{step}: waits for its time", "{step}: 等待时间到"),
     CauseKind.FOLLOW_UP_LATE: Text("{step}: its time had passed", "{step}: 时间已过"),
     CauseKind.FORECAST: Text("forecast: {totals}", "预测: {totals}"),
+    CauseKind.FUNCTION: Text("{en}", "{zh}"),
     CauseKind.INPUT: Text("{en}", "{zh}"),
     CauseKind.MISFIRE_CATCH_UP: Text("misfire: catch_up none", "错过: catch_up 为 none"),
     CauseKind.MISFIRE_GRACE: Text("misfire: later than the grace", "错过: 超过宽限时间"),
@@ -137,9 +139,21 @@ def _shown(value: Any) -> Any:
 
 def of_input(error: InputError) -> Cause:
     """What an author got wrong, in the words of the error."""
-    return Cause(
-        CauseKind.INPUT, {"en": _storable(str(error)), "zh": _storable(error.in_chinese())}
-    )
+    return Cause(CauseKind.INPUT, _words(error))
+
+
+def of_function(error: InputError, trace: str) -> Cause:
+    """An author's function made no message: the words of the error, and where it was raised.
+
+    Args:
+        error: what is wrong.
+        trace: the last lines of the traceback; empty where nothing was raised.
+    """
+    return Cause(CauseKind.FUNCTION, {**_words(error), "trace": _storable(trace, most=4_000)})
+
+
+def _words(error: InputError) -> dict[str, str]:
+    return {"en": _storable(str(error)), "zh": _storable(error.in_chinese())}
 
 
 def canceled(by: str | None) -> Cause:
@@ -147,6 +161,6 @@ def canceled(by: str | None) -> Cause:
     return Cause(CauseKind.CANCELED, {"by": by})
 
 
-def _storable(text: str) -> str:
+def _storable(text: str, *, most: int = 500) -> str:
     """A text as PostgreSQL takes it: no NUL, no half characters, not endless."""
-    return text.replace("\0", "").encode(errors="replace").decode()[:500]
+    return text.replace("\0", "").encode(errors="replace").decode()[:most]

@@ -99,7 +99,8 @@ class ScheduleSpec(Policies):
         when: the trigger, as `parse_trigger` reads it.
         to: the audience.
         message: what is sent; None when `function` makes it.
-        function: `module:qualname` of the Python function that makes the message.
+        function: the Python function that makes the message, as `program:schedule`; the process
+            of that program which registered it for this schedule knows it.
         misfire: what becomes of missed occurrences.
         overlap: what an occurrence does while an earlier one is still being sent.
         expires_after: an occurrence later than this is never sent, whatever the grace.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from dingbell.clients import Clients
 from dingbell.clock import Clock
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
+from dingbell.engine.authors import Authors
 from dingbell.engine.lease import Lease
 from dingbell.engine.traffic import Traffic
 from dingbell.engine.trouble import Trouble
@@ -21,8 +21,9 @@ from dingbell.telemetry import Metrics
 
 __all__ = ["LOOK_BEFORE", "LOOK_SHARE", "Context", "MessageFunction"]
 
-# A Python function that makes a message when its schedule is prepared; it may be a coroutine.
-MessageFunction = Callable[[], Any]
+# A Python function that makes a message when its schedule is prepared: it takes nothing or `due`,
+# and may be a coroutine.
+MessageFunction = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,12 @@ class Context:
 
     Attributes:
         pace: what an app or org may send that has no pace of its own.
-        functions: Python schedules this process knows, by `module:qualname`.
+        functions: what this process has registered for its own Python schedules, by the key in
+            column `function`.
         trouble: why the rooms cannot do their work.
         traffic: whether sends are under way.
         deny: who is never sent to.
-        threads: where plain functions of authors run: those that hang hold up nothing else.
+        authors: calls those functions.
         looks: when results are looked at after they are complete, counted from the call, while
             calls are plentiful.
         allowance: what DingTalk allows where an org does not say otherwise.
@@ -53,9 +55,7 @@ class Context:
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
     deny: DenyList = field(default_factory=DenyList)
-    threads: Executor = field(
-        default_factory=lambda: ThreadPoolExecutor(16, thread_name_prefix="dingbell-function")
-    )
+    authors: Authors = field(default_factory=Authors)
 
 
 # The fresh look comes so long before a follow-up: time enough for its turn, and to be true still.

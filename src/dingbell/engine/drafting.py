@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from typing import Any
 
 from dingbell.domain.batching import Draft
 from dingbell.domain.message import Message
 from dingbell.domain.run import AlertNotice, FollowUpStep, Manual, Occurrence
-from dingbell.engine.context import Context, MessageFunction
+from dingbell.engine.authors import in_words
+from dingbell.engine.context import Context
 from dingbell.errors import InputError, Text
 from dingbell.planning.drafts import (
     Brief,
@@ -27,10 +25,6 @@ from dingbell.store.connection import acquire
 from dingbell.store.firings import FiringRow
 
 __all__ = ["draft"]
-
-
-# An author's function that takes longer fails its firing.
-_FUNCTION_SECONDS = 600.0
 
 
 async def draft(
@@ -105,33 +99,30 @@ async def _message(
     if spec.message is not None:
         return spec.message
     assert firing.function is not None
-    function = context.functions[firing.function]
-    made = await _called(function, context.threads)
-    if made is None:
-        return None
-    if isinstance(made, str):
-        return Message({"text": made})
-    if isinstance(made, Mapping):
-        return Message(made)
-    if hasattr(made, "to_wire"):
-        return Message(made.to_wire())
+    function, due = context.functions[firing.function], _variables(firing)["due"]
+    made = await context.authors.call(firing.function, function, due, context.clock)
+    return None if made is None else _literal(made)
+
+
+def _literal(made: Any) -> Message:
+    """What a function returned, as a message: words are taken as they stand."""
+    try:
+        if isinstance(made, str):
+            return Message({"text": made}, literal=True)
+        if isinstance(made, Mapping):
+            return Message(made, literal=True)
+        if hasattr(made, "to_wire"):
+            return Message(made.to_wire(), literal=True)
+    except InputError:
+        raise
+    except BaseException as error:  # what it returned is its author's, too
+        raise in_words(error) from error
     raise InputError(
         Text(
             "the function returned {kind}: return a message, a mapping, a string or None",
             "函数返回了 {kind}: 请返回消息、映射、字符串或 None",
         ).format(kind=type(made).__name__)
     )
-
-
-async def _called(function: MessageFunction, threads: Executor) -> Any:
-    try:
-        async with asyncio.timeout(_FUNCTION_SECONDS):
-            if inspect.iscoroutinefunction(function):
-                return await function()
-            made = await asyncio.get_running_loop().run_in_executor(threads, function)
-            return await made if inspect.isawaitable(made) else made
-    except Exception as error:
-        raise InputError(f"{type(error).__name__}: {error}") from error
 
 
 def _variables(firing: FiringRow) -> dict[str, Any]:

@@ -35,8 +35,10 @@ class Lease:
         name: str,
         version: str,
         roles: Sequence[str] = ("scheduler", "worker"),
+        functions: Sequence[str] = (),
     ) -> None:
         self._roles = roles
+        self._functions = functions
         self._dsn = dsn
         self._connection: Connection | None = None
         self._one_by_one = asyncio.Lock()
@@ -111,7 +113,11 @@ class Lease:
 
     async def _register(self, connection: Connection) -> int:
         return await nodes.register(
-            connection, name=self._name, version=self._version, roles=self._roles
+            connection,
+            name=self._name,
+            version=self._version,
+            roles=self._roles,
+            functions=self._functions,
         )
 
     @property

@@ -75,6 +75,7 @@ class Node:
             name=f"{socket.gethostname()}:{os.getpid()}",
             version=version,
             roles=sorted(roles),
+            functions=sorted(functions or {}),
         )
         context = Context(
             pool=pool,

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.domain.budget import Usage, month_of
-from dingbell.domain.causes import Cause, CauseKind, of_input
+from dingbell.domain.causes import Cause, CauseKind, of_function, of_input
 from dingbell.domain.duration import format_duration
 from dingbell.domain.gates import Gated, Rules, TurnedAway, decide
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
+from dingbell.engine.authors import AuthorError
 from dingbell.engine.booking import Booked, Drafted, book
 from dingbell.engine.context import Context
 from dingbell.engine.drafting import draft
@@ -54,6 +55,7 @@ class Planner:
         self._context = context
         self._apart: set[asyncio.Task[None]] = set()
         self._solitude = Solitude()
+        self._under_way: set[int] = set()
 
     async def plan_apart(self, firing_ids: Sequence[int]) -> None:
         """Plan firings of a Python function after the job has ended.
@@ -77,16 +79,32 @@ class Planner:
     async def _plan_quietly(self, firing_ids: Sequence[int]) -> None:
         """Plan without solitude: others need not wait for as long as a function takes."""
         try:
-            await self._plan_fresh(firing_ids)
-            await self._plan_suspects(firing_ids, nullcontext)
+            with self._mine(firing_ids) as mine:
+                await self._plan_fresh(mine)
+                await self._plan_suspects(mine, nullcontext)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
             self._context.trouble.report(error, "planner")
 
     async def plan(self, firing_ids: Sequence[int]) -> None:
-        """Plan those of the firings that are still due; a repeat does nothing."""
-        async with self._solitude.beside():
-            await self._plan_fresh(firing_ids)
-        await self._plan_suspects(firing_ids, self._solitude.alone)
+        """Plan those of the firings that are still due; a repeat does nothing.
+
+        What this node is planning already it does not begin again, however long nobody could see
+        that it is alive: an author's function would be called a second time.
+        """
+        with self._mine(firing_ids) as mine:
+            async with self._solitude.beside():
+                await self._plan_fresh(mine)
+            await self._plan_suspects(mine, self._solitude.alone)
+
+    @contextmanager
+    def _mine(self, firing_ids: Sequence[int]) -> Iterator[list[int]]:
+        """Those of the firings that this node is not planning already."""
+        mine = [one for one in firing_ids if one not in self._under_way]
+        self._under_way.update(mine)
+        try:
+            yield mine
+        finally:
+            self._under_way.difference_update(mine)
 
     async def _plan_fresh(self, firing_ids: Sequence[int]) -> None:
         """Plan together those that nobody has tried yet."""
@@ -213,7 +231,7 @@ class Planner:
             drafts = await draft(self._context, firing, most=most, denied=denied)
             return Drafted(firing, drafts)
         except InputError as error:
-            await self._fail(firing, of_input(error))
+            await self._fail(firing, _cause(error))
         except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
@@ -354,3 +372,8 @@ class Planner:
                     {"late": format_duration(one.late_by)},
                 )
                 await alerts.raise_(connection, late, now)
+
+
+def _cause(error: InputError) -> Cause:
+    """What the author got wrong, with the end of the traceback where it was a function's."""
+    return of_function(error, error.trace) if isinstance(error, AuthorError) else of_input(error)

@@ -12,7 +12,7 @@ from dingbell.operations import apps as app_operations
 from dingbell.operations import keys
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.desk import Desk
-from dingbell.store import alerts, apps, audit, directory, nodes
+from dingbell.store import alerts, apps, audit, directory, nodes, schedules
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 
@@ -38,6 +38,7 @@ class Check:
 async def examine(desk: Desk) -> list[Check]:
     """Look at everything; a failed check does not stop the others."""
     checks = [await _database(desk), await _nodes(desk), await _ledger(desk), await _alerts(desk)]
+    checks += await _functions(desk)
     async with acquire(desk.pool) as connection:
         checks.append(await _key(desk, connection))
         named = [app for app in await apps.all_apps(connection) if app.names]
@@ -130,6 +131,37 @@ async def _nodes(desk: Desk) -> Check:
             ).format(n=len(found), names=", ".join(skewed)),
         )
     return Check("nodes", "ok", Text("{n} alive", "{n} 个运行中").format(n=len(found)))
+
+
+async def _functions(desk: Desk) -> list[Check]:
+    """Whether somebody can call the functions of Python schedules; nothing where there are none."""
+    async with acquire(desk.pool) as connection:
+        found = await schedules.all_schedules(connection)
+    ours = [one for one in found if one.function is not None and one.state == "active"]
+    orphaned = [one.name for one in ours if one.orphaned]
+    away = sorted({one.program or one.name for one in ours if not (one.attended or one.orphaned)})
+    said = []
+    if orphaned:
+        said.append(
+            Text(
+                "orphaned, their programs have no function for them any more: {names}. Put it "
+                "back, or `dingbell schedules delete`",
+                "已成孤立, 其程序中不再有对应的函数: {names}。请恢复函数, 或 "
+                "`dingbell schedules delete`",
+            ).format(names=", ".join(orphaned))
+        )
+    if away:
+        said.append(
+            Text(
+                "not running, so that their schedules do not fire: {programs}",
+                "以下程序没有运行, 其日程不会触发: {programs}",
+            ).format(programs=", ".join(away))
+        )
+    if said:
+        text = Text("; ".join(said), "; ".join(one.zh for one in said))
+        return [Check("functions", "warn", text)]
+    told = Text("{n} known to their programs", "{n} 个均有程序可调用").format(n=len(ours))
+    return [Check("functions", "ok", told)] if ours else []
 
 
 async def _ledger(desk: Desk) -> Check:

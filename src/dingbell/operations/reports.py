@@ -11,10 +11,10 @@ from dingbell.clock import SHANGHAI
 from dingbell.domain.causes import Cause, CauseKind, canceled
 from dingbell.domain.lifecycle import Batch, Firing
 from dingbell.domain.preflight import came_true, expectation
-from dingbell.errors import ConflictError, InputError, NotFoundError, Text
+from dingbell.errors import ConflictError, InputError, NotFoundError, OutsideError, Text
 from dingbell.operations.desk import Desk
 from dingbell.planning import wakeups
-from dingbell.store import batches, deliveries, firings, jobs, summaries
+from dingbell.store import batches, deliveries, firings, jobs, nodes, summaries
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.summaries import Summary
 
@@ -182,16 +182,37 @@ def delivery(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def watch(desk: Desk, firing_id: int) -> AsyncIterator[dict[str, Any]]:
-    """Follow a firing: yield it whenever it changed, until it is final."""
+    """Follow a firing: yield it whenever it changed, until it is final.
+
+    Raises:
+        NotFoundError: there is no such firing.
+        OutsideError: it waits for a function of a program that is not running.
+    """
     last: dict[str, Any] | None = None
     while True:
         found = await overview(desk, firing_id)
         if found != last:
             yield found
+        if found["state"] == Firing.DUE:
+            await _check_attended(desk, firing_id)
         if Firing(found["state"]).final and not await _open_batches(desk, firing_id):
             return
         last = found
         await desk.clock.sleep(_LOOK_EVERY)
+
+
+async def _check_attended(desk: Desk, firing_id: int) -> None:
+    """See that a firing which waits for an author's function has somebody to call it."""
+    async with acquire(desk.pool) as connection:
+        function = await nodes.unattended(connection, firing_id)
+    if function is not None:
+        raise OutsideError(
+            Text(
+                "firing {id} waits for a program that is not running: {function} makes its "
+                "message. It goes on when the program is there again",
+                "触发 {id} 在等待未运行的程序: 其消息由 {function} 生成; 程序恢复运行后会继续",
+            ).format(id=firing_id, function=function)
+        )
 
 
 async def _open_batches(desk: Desk, firing_id: int) -> bool:

@@ -31,9 +31,10 @@ def present(schedule: Schedule) -> dict[str, Any]:
     return {
         "name": schedule.name,
         "app": schedule.app,
-        "state": "broken" if schedule.problem else schedule.state,
+        "state": _state(schedule),
         "problem": schedule.problem,
         "source": schedule.source,
+        "program": schedule.program,
         "revision": schedule.revision,
         "approved": schedule.approved,
         "next_due_at": due.astimezone(zone).isoformat() if due else None,
@@ -41,6 +42,13 @@ def present(schedule: Schedule) -> dict[str, Any]:
         "created_at": schedule.created_at.isoformat(),
         "updated_at": schedule.updated_at.isoformat(),
     }
+
+
+def _state(schedule: Schedule) -> str:
+    """Its state as people see it."""
+    if schedule.problem:
+        return "broken"
+    return "orphaned" if schedule.orphaned and schedule.state == "active" else schedule.state
 
 
 async def listed(desk: Desk) -> list[dict[str, Any]]:
@@ -69,7 +77,7 @@ async def preview(desk: Desk, name: str, count: int) -> dict[str, Any]:
     return {
         "name": name,
         "timezone": spec.timezone,
-        "state": schedule.state,
+        "state": _state(schedule),
         "instants": [instant.astimezone(zone).isoformat() for instant in upcoming],
     }
 
@@ -116,6 +124,7 @@ async def _named(connection: Connection, name: str, *, lock: bool = False) -> Sc
 async def put(desk: Desk, name: str, spec: ScheduleSpec, *, source: str) -> str:
     """Create or change a schedule; return `created`, `changed` or `unchanged`."""
     async with transaction(desk.pool) as connection:
+        await schedules.reserve(connection, [name])
         return await store(desk, connection, name, spec, source=source)
 
 
@@ -126,6 +135,7 @@ async def store(
     spec: ScheduleSpec,
     *,
     source: str,
+    program: str | None = None,
     by: str | None = None,
     people: int = 0,
 ) -> str:
@@ -140,18 +150,14 @@ async def store(
         name: of the schedule.
         spec: what it says.
         source: `yaml` or `python`; the other kind's schedules are not touched.
+        program: whose function makes the message; another program's schedules are not touched.
         by: the account that asks; None is the local command line.
         people: how many it goes to: for a large one a second account has to approve.
     """
     app = await apps.find(desk, connection, spec.app)
     known = await schedules.named(connection, name, lock=True)
-    if known and known.source != source:
-        raise ConflictError(
-            Text(
-                "schedule {name!r} comes from {there}: give this one another name, or delete that",
-                "日程 {name!r} 来自 {there}: 请换一个名称, 或先删除原有的",
-            ).format(name=name, there=known.source)
-        )
+    if known:
+        _check_owner(known, source, program)
     if known and known.app_id == app.id and known.spec == spec.to_dict():
         return "unchanged"
     now = desk.clock.now()
@@ -167,12 +173,18 @@ async def store(
             now=now,
             by=by,
             approved=approved,
+            program=program,
         )
         return "created"
     ready = await firings.prepared(connection, known.id, now)
     taken_back = await firings.withdraw(connection, ready)
     await firings.respecify_held(
-        connection, known.id, app_id=app.id, org=app.org, spec=Occurrence.of(spec)
+        connection,
+        known.id,
+        app_id=app.id,
+        org=app.org,
+        spec=Occurrence.of(spec),
+        function=spec.function,
     )
     fired = await firings.last_due(connection, known.id) is not None
     active = known.state == "active"
@@ -186,8 +198,31 @@ async def store(
         now=now,
         by=by,
         approved=approved,
+        program=program,
     )
     return "changed"
+
+
+def _check_owner(known: Schedule, source: str, program: str | None) -> None:
+    if known.source != source:
+        raise ConflictError(
+            Text(
+                "schedule {name!r} comes from {there}: give this one another name, or delete that",
+                "日程 {name!r} 来自 {there}: 请换一个名称, 或先删除原有的",
+            ).format(name=known.name, there=known.source)
+        )
+    # One that was stored before programs were told apart belongs to the first that asks.
+    if known.program is not None and known.program != program:
+        raise ConflictError(
+            Text(
+                "schedule {name!r} belongs to another program, {there} (this one is {here}): give "
+                "this one another name=. If it is the same program in a new place, set "
+                "DINGBELL_PROGRAM={there}, or run `dingbell schedules delete {name}` once",
+                "日程 {name!r} 属于另一个程序 {there} (本程序是 {here}): 请用 name= 换一个名称。"
+                "若是同一程序换了位置, 请设置 DINGBELL_PROGRAM={there}, 或运行一次 "
+                "`dingbell schedules delete {name}`",
+            ).format(name=known.name, there=known.program, here=program)
+        )
 
 
 def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
@@ -275,15 +310,22 @@ async def remove(desk: Desk, connection: Connection, schedule: Schedule) -> None
 
 
 async def run(desk: Desk, name: str, *, request_id: str | None = None) -> int:
-    """Fire a schedule now, beside its own instants; the same request id fires once.
+    """Fire a schedule now, beside its own instants; return the firing's id.
+
+    The same request id fires once, and a repeat is answered with the first firing's id.
 
     Raises:
         NotFoundError: there is no such schedule.
-        ConflictError: this request was made before.
+        ConflictError: no process that has its function is alive.
     """
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
         schedule = await _named(connection, name)
+        if request_id and (
+            made := await firings.identified(connection, schedule.id, Kind.RUN, request_id)
+        ):
+            return made
+        _check_attended(schedule)
         created = await firings.create(
             connection,
             [
@@ -302,10 +344,34 @@ async def run(desk: Desk, name: str, *, request_id: str | None = None) -> int:
             ],
             now,
         )
-        if not created:
-            raise ConflictError(Text("this request was made before", "该请求已提交过"))
+        if request_id and not created:  # the same request was made at the same moment
+            made = await firings.identified(connection, schedule.id, Kind.RUN, request_id)
+            if made is not None:
+                return made
         firing_id = created[0][0]
         await jobs.enqueue(
             connection, [wakeups.plan([firing_id], schedule.function, asked_for=True)]
         )
     return firing_id
+
+
+def _check_attended(schedule: Schedule) -> None:
+    """See that somebody can call the function that makes the message."""
+    if schedule.attended:
+        return
+    if schedule.orphaned:
+        raise ConflictError(
+            Text(
+                "schedule {name!r} is orphaned: the program {program} has no function for it any "
+                "more. Put it back, or run `dingbell schedules delete {name}`",
+                "日程 {name!r} 已成孤立: 程序 {program} 中不再有它的函数。请恢复该函数, 或运行 "
+                "`dingbell schedules delete {name}`",
+            ).format(name=schedule.name, program=schedule.program)
+        )
+    raise ConflictError(
+        Text(
+            "schedule {name!r} gets its message from the program {program}, which is not running: "
+            "start it, then ask again",
+            "日程 {name!r} 的消息由程序 {program} 生成, 而该程序没有运行: 请启动后再试",
+        ).format(name=schedule.name, program=schedule.program or schedule.function)
+    )

@@ -14,16 +14,15 @@ from dingbell.domain.message import Message
 from dingbell.domain.preflight import Outlook
 from dingbell.domain.run import Kind, Manual
 from dingbell.domain.schedule import Policies
-from dingbell.errors import ConflictError, Text
 from dingbell.intake import identifier
 from dingbell.operations import approvals, apps
 from dingbell.operations.desk import Desk
 from dingbell.operations.preflight import Question, look_ahead
 from dingbell.planning import wakeups
 from dingbell.store import firings, jobs, rules
-from dingbell.store.connection import Connection, transaction
+from dingbell.store.connection import Connection, acquire, transaction
 
-__all__ = ["Order", "needs_yes", "outlook", "send"]
+__all__ = ["Order", "needs_yes", "outlook", "requested", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,9 @@ def needs_yes(order: Order, found: Outlook) -> bool:
 
 
 async def send(desk: Desk, order: Order, *, people: int = 0, by: str | None = None) -> int:
-    """Send now; return the firing's id. The same request id sends once.
+    """Send now; return the firing's id.
+
+    The same request id sends once, and a repeat is answered with the first firing's id.
 
     Args:
         desk: where.
@@ -93,7 +94,6 @@ async def send(desk: Desk, order: Order, *, people: int = 0, by: str | None = No
 
     Raises:
         InputError: the app is not known.
-        ConflictError: this request was made before.
     """
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
@@ -117,10 +117,18 @@ async def send(desk: Desk, order: Order, *, people: int = 0, by: str | None = No
         )
         created = await firings.create(connection, [new], now)
         if not created:
-            raise ConflictError(Text("this request was made before", "该请求已提交过"))
+            made = await firings.identified(connection, None, Kind.SEND, order.request_id)
+            if made is not None:
+                return made
         firing_id = created[0][0]
         await jobs.enqueue(connection, _jobs(firing_id, fate))
     return firing_id
+
+
+async def requested(desk: Desk, request_id: str) -> int | None:
+    """The firing that a request id has made; None where it is new."""
+    async with acquire(desk.pool) as connection:
+        return await firings.identified(connection, None, Kind.SEND, request_id)
 
 
 async def _fate(

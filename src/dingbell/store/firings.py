@@ -422,13 +422,19 @@ async def stop(
 
 
 async def respecify_held(
-    connection: Connection, schedule_id: int, *, app_id: int, org: str, spec: RunSpec
+    connection: Connection,
+    schedule_id: int,
+    *,
+    app_id: int,
+    org: str,
+    spec: RunSpec,
+    function: str | None,
 ) -> None:
     """Let held occurrences of a schedule say what it says now."""
     await connection.execute(
         f"""
         update firings set app_id = $2, org = $3, spec = $4, on_ambiguous = $5,
-            expires_after = $6, follows_up = $7
+            expires_after = $6, follows_up = $7, function = $8
         where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Firing.HELD:sql}
         """,
         schedule_id,
@@ -438,6 +444,7 @@ async def respecify_held(
         spec.on_ambiguous,
         getattr(spec, "expires_after", None),
         spec.follow_up is not None,
+        function,
     )
 
 

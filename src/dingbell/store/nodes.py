@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dingbell.domain.lifecycle import Batch
+from dingbell.domain.lifecycle import Batch, Firing
 from dingbell.store.connection import Connection
 
 __all__ = ["LEASE", "alive", "dead", "delete", "listed", "prune", "register", "renew"]
@@ -15,17 +15,25 @@ __all__ = ["LEASE", "alive", "dead", "delete", "listed", "prune", "register", "r
 LEASE = timedelta(seconds=15)
 
 
-async def register(connection: Connection, *, name: str, version: str, roles: Sequence[str]) -> int:
+async def register(
+    connection: Connection,
+    *,
+    name: str,
+    version: str,
+    roles: Sequence[str],
+    functions: Sequence[str] = (),
+) -> int:
     """Enter a node; its lease begins now, by the database's clock."""
     node_id: int = await connection.fetchval(
         """
-        insert into nodes (name, version, roles, started_at, lease_until)
-        values ($1, $2, $4, clock_timestamp(), clock_timestamp() + $3) returning id
+        insert into nodes (name, version, roles, functions, started_at, lease_until)
+        values ($1, $2, $4, $5, clock_timestamp(), clock_timestamp() + $3) returning id
         """,
         name,
         version,
         LEASE,
         list(roles),
+        list(functions),
     )
     return node_id
 
@@ -77,6 +85,20 @@ async def listed(connection: Connection) -> list[dict[str, Any]]:
         """
     )
     return [dict(row) for row in rows]
+
+
+async def unattended(connection: Connection, firing_id: int) -> str | None:
+    """The function that a due firing waits for, where no node that is alive has it."""
+    function: str | None = await connection.fetchval(
+        f"""
+        select f.function from firings f
+        where f.id = $1 and f.state = {Firing.DUE:sql} and f.function is not null and not exists (
+            select from nodes n
+            where n.lease_until > clock_timestamp() and f.function = any(n.functions))
+        """,
+        firing_id,
+    )
+    return function
 
 
 async def leases_can_be_judged(connection: Connection) -> bool:

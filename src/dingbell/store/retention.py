@@ -50,7 +50,8 @@ async def forget(connection: Connection, before: datetime) -> int:
                     where d.firing_id = f.id group by d.state) as t),
             calls = (
                 select count(*) from calls c join batches b on b.id = c.batch_id
-                where b.firing_id = f.id)
+                where b.firing_id = f.id),
+            cause_params = f.cause_params - 'trace'
         where f.id = any($1::bigint[])
         """,
         ids,

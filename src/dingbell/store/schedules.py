@@ -20,7 +20,14 @@ CHANNEL = "dingbell_schedules"
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A schedule as it is stored."""
+    """A schedule as it is stored.
+
+    Attributes:
+        program: whose process has registered the function of a Python schedule.
+        attended: whether a node that is alive can fire it; only those with a function need one
+            that has registered it.
+        orphaned: whether nobody can, and the newest start of its program has not registered it.
+    """
 
     id: int
     name: str
@@ -29,9 +36,12 @@ class Schedule:
     org: str
     state: str
     source: str
+    program: str | None
     revision: int
     spec: dict[str, Any]
     function: str | None
+    attended: bool
+    orphaned: bool
     next_due_at: datetime | None
     problem: str | None
     requested_by: str | None
@@ -61,12 +71,17 @@ class Due:
 
 
 _SELECT = """
-    select s.id, s.name, s.app_id, a.org, s.state, s.source, s.revision, s.spec, s.function,
+    select s.id, s.name, s.app_id, a.org, s.state, s.source, s.program, s.revision, s.spec,
+           s.function, k.attended, s.orphaned and not k.attended as orphaned,
            s.next_due_at, s.problem, s.requested_by,
            coalesce(s.approved_revision, s.revision) = s.revision as approved,
            s.created_at, s.updated_at,
            (select min(n.name) from app_names n where n.app_id = s.app_id) as app
-    from schedules s join apps a on a.id = s.app_id
+    from schedules s join apps a on a.id = s.app_id cross join lateral (
+        select s.function is null or exists (
+            select from nodes n
+            where n.lease_until > clock_timestamp() and s.function = any(n.functions)) as attended
+    ) k
 """
 
 
@@ -97,14 +112,15 @@ async def insert(
     now: datetime,
     by: str | None = None,
     approved: bool = True,
+    program: str | None = None,
 ) -> int:
     """Add a schedule and wake the tickers; one that is not approved fires held occurrences."""
     schedule_id: int = await connection.fetchval(
         """
         insert into schedules (name, app_id, state, source, spec, function, next_due_at, wake_at,
-                               created_at, updated_at, requested_by, approved_revision)
+                               created_at, updated_at, requested_by, approved_revision, program)
         values ($1, $2, 'active', $3, $4, $5, $6, $6::timestamptz - $7::interval, $8, $8, $9,
-                case when $10 then null else 0 end)
+                case when $10 then null else 0 end, $11)
         returning id
         """,
         name,
@@ -117,6 +133,7 @@ async def insert(
         now,
         by,
         approved,
+        program,
     )
     await _notify(connection)
     return schedule_id
@@ -132,13 +149,14 @@ async def update(
     now: datetime,
     by: str | None = None,
     approved: bool = True,
+    program: str | None = None,
 ) -> None:
     """Replace what a schedule says; its revision grows, a problem is forgotten."""
     await connection.execute(
         """
         update schedules set app_id = $2, spec = $3, function = $4, next_due_at = $5,
             wake_at = $5::timestamptz - $6::interval, revision = revision + 1, problem = null,
-            updated_at = $7, requested_by = $8,
+            updated_at = $7, requested_by = $8, program = $10,
             approved_revision = case when $9 then null
                                      else coalesce(approved_revision, revision) end
         where id = $1
@@ -152,8 +170,33 @@ async def update(
         now,
         by,
         approved,
+        program,
     )
     await _notify(connection)
+
+
+async def reserve(connection: Connection, names: Sequence[str]) -> None:
+    """Let nobody else create or change schedules of these names until the transaction ends.
+
+    Several processes of one program start at once, on a database that has none of them yet.
+    """
+    await connection.execute(
+        """
+        select pg_advisory_xact_lock(hashtextextended('schedule ' || name, 0))
+        from (select unnest($1::text[]) as name order by 1) n
+        """,
+        list(names),
+    )
+
+
+async def mark_orphans(connection: Connection, program: str, names: Sequence[str]) -> None:
+    """Note which schedules of a program it has registered at its start, and which no longer."""
+    await connection.execute(
+        "update schedules set orphaned = name <> all($2::text[]) "
+        "where program = $1 and orphaned = (name = any($2::text[]))",
+        program,
+        list(names),
+    )
 
 
 async def set_state(

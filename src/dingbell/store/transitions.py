@@ -358,7 +358,10 @@ def announce(
 
 
 def _why(cause: Cause | None) -> dict[str, str]:
-    return {} if cause is None else {"cause": cause.kind.value, "reason": str(cause.text())[:300]}
+    if cause is None:
+        return {}
+    trace = {"trace": cause.params["trace"]} if cause.params.get("trace") else {}
+    return {"cause": cause.kind.value, "reason": str(cause.text())[:300], **trace}
 
 
 def noted_new(name: str) -> str:

@@ -108,6 +108,11 @@ create table secret_key (
     fingerprint text not null,
     bound_at timestamptz not null
 );
+
+-- The program whose process has registered a Python schedule's function, and whether its newest
+-- start no longer has it. Nodes say which functions they have.
+alter table schedules add program text, add orphaned boolean not null default false;
+alter table nodes add functions text[] not null default '{}';
 """
 
 

@@ -1,0 +1,232 @@
+"""What a program hands to the library, read into values; what cannot be is refused in words."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, time
+from hashlib import sha256
+from pathlib import Path
+from reprlib import repr as short
+from types import CodeType, FrameType
+from typing import Any
+
+from pydantic import ValidationError
+
+from dingbell.dingtalk import messages
+from dingbell.domain.audience import Audience
+from dingbell.domain.message import Message
+from dingbell.domain.schedule import NAME_PATTERN
+from dingbell.engine.authors import takes_due
+from dingbell.errors import InputError, Text
+from dingbell.validation import refusal
+
+__all__ = [
+    "audience",
+    "check_options",
+    "checked_function",
+    "firing_id",
+    "instant",
+    "message",
+    "optional_text",
+    "program_of_caller",
+    "schedule_name",
+    "target",
+    "times_of_day",
+]
+
+_MOST_ID = 2**63 - 1
+_LONGEST_TEXT = 200
+
+
+def audience(**parts: Any) -> Audience:
+    """An audience of parts as they were given."""
+    try:
+        return Audience(**parts)
+    except ValidationError as error:
+        raise refusal(error) from None
+
+
+def target(to: object) -> Audience:
+    """An audience, and nothing that only looks like one."""
+    if isinstance(to, Audience):
+        return to
+    raise InputError(
+        Text(
+            "{to} is no audience: write users('a', 'b'), departments(1), roles('…'), "
+            "mobiles('…') or everyone()",
+            "{to} 不是受众: 请写 users('a', 'b')、departments(1)、roles('…')、mobiles('…') 或 "
+            "everyone()",
+        ).format(to=short(to))
+    )
+
+
+def message(given: object) -> Message:
+    """A message, a mapping or a string."""
+    if isinstance(given, str):
+        return Message({"text": given})
+    if isinstance(given, Mapping):
+        return Message(given)
+    if hasattr(given, "to_wire"):
+        return Message(given.to_wire())
+    raise InputError(
+        Text(
+            "{given} is no message: give text('…'), markdown('…', '…'), a mapping or a string",
+            "{given} 不是消息: 请给出 text('…')、markdown('…', '…')、映射或字符串",
+        ).format(given=short(given))
+    )
+
+
+def times_of_day(times: tuple[object, ...]) -> list[str]:
+    """Times of day as they are written in a rule."""
+    return [_time_of_day(one) for one in times]
+
+
+def _time_of_day(given: object) -> str:
+    if isinstance(given, str):
+        return given
+    if isinstance(given, time) and given.tzinfo is None and not given.microsecond:
+        return given.isoformat()
+    raise InputError(
+        Text(
+            "{given} is no time of day: write '16:00', '09:30:15' or time(16, 0), each by "
+            "itself; timezone= says where",
+            "{given} 不是一天中的时间: 请写 '16:00'、'09:30:15' 或 time(16, 0), 一个一个地写; "
+            "时区用 timezone=",
+        ).format(given=short(given))
+    )
+
+
+def instant(at: object) -> str:
+    """One instant as it is written in a rule."""
+    if isinstance(at, datetime):
+        return at.isoformat()
+    if isinstance(at, str):
+        return at
+    raise InputError(
+        Text(
+            "{at} is no instant: write '2026-11-23 16:00' or give a datetime",
+            "{at} 不是时刻: 请写 '2026-11-23 16:00' 或给出 datetime",
+        ).format(at=short(at))
+    )
+
+
+def optional_text(name: str, value: object) -> str | None:
+    """A short text that may be left out."""
+    if value is None or (isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST_TEXT):
+        return value
+    raise InputError(
+        Text(
+            "{name} is {value}: give a text of at most {most} characters, or leave it out",
+            "{name} 是 {value}: 请给出至多 {most} 个字符的文本, 或省略",
+        ).format(name=name, value=short(value), most=_LONGEST_TEXT)
+    )
+
+
+def firing_id(value: object) -> int:
+    """The id of a firing."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_ID:
+        return value
+    raise InputError(
+        Text(
+            "{value} is no id of a firing: give what `send` has returned",
+            "{value} 不是触发的 id: 请给出 `send` 返回的值",
+        ).format(value=short(value))
+    )
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """See that no option says what the decorator itself says."""
+    if taken := sorted({"when", "function", "message"} & options.keys()):
+        raise InputError(
+            Text(
+                "{names}: the decorator says when, and the function makes the message",
+                "{names}: 规则由装饰器给出, 消息由函数生成",
+            ).format(names=", ".join(taken))
+        )
+
+
+def checked_function(function: Any) -> Callable[..., Any]:
+    """Something that can be called with nothing, or with `due`."""
+    if not callable(function):
+        raise InputError(
+            Text(
+                "{function} cannot be called: schedule a function",
+                "{function} 不能调用: 请安排一个函数",
+            ).format(function=short(function))
+        )
+    try:
+        inspect.signature(function).bind(**({"due": None} if takes_due(function) else {}))
+    except ValueError:  # some builtins have no signature
+        pass
+    except TypeError as error:
+        raise InputError(
+            Text(
+                "{function} cannot be called with nothing or with due= alone ({error}): give it "
+                "its arguments with functools.partial, and a method its object",
+                "{function} 不能在没有参数或只有 due= 时调用 ({error}): 请用 functools.partial "
+                "给出其参数; 方法请先绑定对象",
+            ).format(function=getattr(function, "__qualname__", short(function)), error=error)
+        ) from None
+    return function  # type: ignore[no-any-return]  # it is callable
+
+
+def schedule_name(given: object, function: Callable[..., Any]) -> str:
+    """The name of a schedule: as it was given, or the function's own."""
+    name = getattr(function, "__name__", None) if given is None else given
+    if name is None:
+        raise InputError(
+            Text(
+                "{function} has no name of its own: give the schedule one with name=",
+                "{function} 没有自己的名称: 请用 name= 给日程命名",
+            ).format(function=short(function))
+        )
+    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
+        raise InputError(
+            Text(
+                "{name!r} is no name for a schedule: give one of letters, digits, . _ - with name=",
+                "{name!r} 不能作日程名称: 请用 name= 给出由文字、数字、. _ - 组成的名称",
+            ).format(name=name)
+        )
+    return name
+
+
+def made(kind: Callable[..., messages.Message], *fields: str) -> messages.Message:
+    """A message of one kind."""
+    try:
+        return kind(*fields)
+    except messages.MessageError as error:
+        raise InputError(Text(error.en, error.zh)) from error
+
+
+def program_of_caller() -> str:
+    """By what a program is known again that gives itself no name: the file that makes its bell.
+
+    One that is typed in or handed over with `-c` has no file; it is known by folder and words.
+    """
+    frame = _caller()
+    file = frame.f_globals.get("__file__", "<none>")
+    if not file.startswith("<"):
+        return str(Path.cwd() / file)  # links are left alone: releases change behind them
+    words = sha256(b"".join(_words(frame.f_code))).hexdigest()[:12]
+    return f"{Path.cwd()}/{frame.f_code.co_filename}#{words}"
+
+
+def _caller() -> FrameType:
+    """The innermost frame that is not of this package."""
+    frame = sys._getframe()  # noqa: SLF001  the documented way to the frame of a caller
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dingbell":
+        frame = frame.f_back
+    return frame
+
+
+def _words(code: CodeType) -> Iterator[bytes]:
+    yield code.co_code
+    yield repr((code.co_names, code.co_varnames)).encode()
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _words(constant)
+        elif not isinstance(constant, frozenset):  # those have no order
+            yield repr(constant).encode(errors="replace")
