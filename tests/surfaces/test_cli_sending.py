@@ -26,6 +26,7 @@ DELIVERY = {
     "attempt",
     "sent_at",
     "read_at",
+    "words",
 }
 BATCH = {"ordinal", "state", "task_id", "slot_at", "sent_at", "size"}
 FIRING = {"id", "schedule", "due_at", "state", "totals"}

@@ -117,7 +117,7 @@ def test_without_a_key_one_may_look_and_nothing_is_done(bound, dsn):
     assert key["status"] == "warn"
     for command in (["serve", "--port", "0"], ["directory", "sync"]):
         said = bound.refused(
-            *command, DINGBELL_SECRET_KEY=None, DINGBELL_APP_SECRET="a different one"
+            *command, DINGBELL_SECRET_KEY=None, DINGBELL_APP_SECRET="a-different-one"
         )
         assert "there is no key here" in said
     assert not (bound.folder / "data").exists()
