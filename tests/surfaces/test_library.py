@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import pairwise
@@ -273,9 +274,9 @@ async def test_processes_of_one_program_may_start_at_the_same_moment(make_bell):
     for one in bells:
         one.daily("16:00", to=WHO, name="report")(lambda: "x")
         one.daily("17:00", to=WHO, name="another")(lambda: "x")
-    await asyncio.gather(*(one.__aenter__() for one in bells))
-    found = await dingbell_schedules(bells[0])
-    await asyncio.gather(*(one.__aexit__(None, None, None) for one in bells))
+    async with make_bell(), AsyncExitStack() as opened:  # the first one makes the secret key
+        await asyncio.gather(*(opened.enter_async_context(one) for one in bells))
+        found = await dingbell_schedules(bells[0])
     assert [(one["name"], one["revision"]) for one in found] == [("another", 1), ("report", 1)]
 
 
