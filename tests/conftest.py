@@ -135,7 +135,8 @@ async def empty(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     tables = await connection.fetch(
         "select format('%I.%I', schemaname, tablename) as name from pg_tables "
-        "where schemaname in ('dingbell', 'dingbell_queue') and tablename <> 'alembic_version'"
+        "where schemaname in ('dingbell', 'dingbell_queue') "
+        "and tablename not in ('alembic_version', 'schema_facts')"
     )
     names = ", ".join(row["name"] for row in tables)
     await connection.execute(f"truncate {names} restart identity cascade")

@@ -27,6 +27,7 @@ async def test_a_database_of_the_version_before_is_upgraded(fresh_database: str)
     try:
         # As revision 0003 found it.
         await connection.execute("drop index firings_under_way")
+        await connection.execute("drop table secret_key, schema_facts")  # of revision 0004
         await connection.execute("update alembic_version set version_num = '0002'")
         assert await migrate.upgrade(fresh_database)
         assert await connection.fetchval("select to_regclass('firings_under_way')")

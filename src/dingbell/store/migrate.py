@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from dingbell.errors import DatabaseError, Text
+from dingbell.store import fitness, pooler
 from dingbell.store.connection import SCHEMA, connect
 
 if TYPE_CHECKING:
@@ -25,12 +28,30 @@ async def current_revision(dsn: str) -> str | None:
     """The revision of a database, or None where DingBell has no tables yet."""
     connection = await connect(dsn)
     try:
-        if await connection.fetchval(f"select to_regclass('{SCHEMA}.alembic_version')") is None:
-            return None
-        revision: str | None = await connection.fetchval("select version_num from alembic_version")
-        return revision
+        with _explained():
+            await pooler.refuse_lent_sessions(connection, dsn)
+            return await _revision(connection)
     finally:
         await connection.close()
+
+
+async def _revision(connection: asyncpg.Connection[asyncpg.Record]) -> str | None:
+    if await connection.fetchval(f"select to_regclass('{SCHEMA}.alembic_version')") is None:
+        return None
+    revision: str | None = await connection.fetchval("select version_num from alembic_version")
+    return revision
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Tell what a person has to mend on the database in words."""
+    try:
+        yield
+    except Exception as error:
+        said = fitness.explained(error)
+        if said is None:
+            raise
+        raise DatabaseError(said) from None
 
 
 async def upgrade(dsn: str) -> bool:
@@ -43,7 +64,8 @@ async def upgrade(dsn: str) -> bool:
         Whether anything had to be done.
 
     Raises:
-        DatabaseError: the schema is of a later version than the next.
+        DatabaseError: the schema is of a later version than the next, or cannot be changed by this
+            role.
     """
     current = await current_revision(dsn)
     if current == HEAD or _is_next(current):
@@ -57,11 +79,18 @@ async def upgrade(dsn: str) -> bool:
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
     )
     try:
-        async with engine.begin() as connection:
-            await connection.execute(text(f"select pg_advisory_xact_lock({_LOCK})"))
-            await connection.execute(text(f"create schema if not exists {SCHEMA}"))
-            await connection.execute(text(f"set local search_path to {SCHEMA}"))
-            await connection.run_sync(_run)
+        with _explained():
+            async with engine.begin() as connection:
+                await connection.execute(text(f"select pg_advisory_xact_lock({_LOCK})"))
+                there = await connection.scalar(text(f"select to_regnamespace('{SCHEMA}')::text"))
+                # Asked first: who may not make schemas may own one.
+                if there is None:
+                    await connection.execute(text(f"create schema {SCHEMA}"))
+                await connection.execute(text(f"set local search_path to {SCHEMA}"))
+                await connection.run_sync(_run)
+                raw = await connection.get_raw_connection()
+                assert raw.driver_connection is not None
+                await fitness.record(raw.driver_connection)
     finally:
         await engine.dispose()
     return True

@@ -19,6 +19,9 @@ create table secret_key (
     fingerprint text not null,
     bound_at timestamptz not null
 );
+
+-- What the newest revision left here, so that it is noticed when somebody changes it.
+create table schema_facts (fact text primary key);
 """
 
 
