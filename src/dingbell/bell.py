@@ -155,7 +155,7 @@ class DingBell:
         Args:
             times: times of day in the schedule's zone.
             to: the audience.
-            options: `name`, `app`, `timezone`, `misfire`, `overlap`, `useless_after`,
+            options: `name`, `app`, `timezone`, `misfire`, `overlap`, `expires_after`,
                 `prepare_ahead` (0 makes the message at the due instant), `on_ambiguous`.
         """
         return self._schedule({"daily": list(times)}, to, options)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-__all__ = ["Event", "Metrics", "configure_logging", "log"]
+__all__ = ["Event", "Metrics", "configure_logging", "count_runs", "log", "observe"]
 
 
 class Event(StrEnum):
@@ -25,6 +26,7 @@ class Event(StrEnum):
     DATABASE_LOST = "database_lost"
     DIRECTORY_SYNCED = "directory_synced"
     DIRECTORY_SYNC_FAILED = "directory_sync_failed"
+    FIRING_CANCELED = "firing_canceled"
     FIRING_CREATED = "firing_created"
     ALERT = "alert"
     ALERT_NOT_TOLD = "alert_not_told"
@@ -36,6 +38,8 @@ class Event(StrEnum):
     FIRING_RELEASED = "firing_released"
     FOLLOW_UP_PLANNED = "follow_up_planned"
     FIRING_PLANNED = "firing_planned"
+    FIRING_RECALLED = "firing_recalled"
+    FIRING_STARTED = "firing_started"
     FIRING_SETTLED = "firing_settled"
     FIRING_SKIPPED = "firing_skipped"
     JOB_FAILED = "job_failed"
@@ -113,3 +117,19 @@ class Metrics:
     def exposition(self) -> bytes:
         """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)
+
+
+# The metrics of the node whose tasks these are; a command line has none.
+_METRICS: ContextVar[Metrics | None] = ContextVar("metrics", default=None)
+
+
+def observe(metrics: Metrics) -> None:
+    """Let this task, and those it starts from now on, count in these metrics."""
+    _METRICS.set(metrics)
+
+
+def count_runs(state: str, runs: int) -> None:
+    """Count runs that have come to a final state."""
+    metrics = _METRICS.get()
+    if metrics is not None:
+        metrics.firings.labels(state).inc(runs)

@@ -7,6 +7,7 @@ from tests.engine.conftest import Truth, final, until
 from tests.engine.given import firings_of, order, send, soon, spec
 
 from dingbell.bootstrap import Service
+from dingbell.domain.priority import Rank
 from dingbell.engine.calling import Next, Verdict
 from dingbell.engine.outcomes import Outcome
 from dingbell.operations import reports, schedules
@@ -62,6 +63,7 @@ async def test_an_outcome_that_cannot_be_written_does_not_hold_up_the_others(
         userids=(),
         on_ambiguous="resend",
         lost_at=None,
+        rank=Rank.NORMAL,
         call_id=row["id"],
     )
     verdict = Verdict(Next.ACCEPTED, "accepted", desk.clock.now(), task_id=NO_ID)

@@ -96,7 +96,7 @@ async def test_who_is_overtaken_is_moved_back_at_the_claim(desk: Desk) -> None:
         paces = await pace.paces_of(connection, [app_id], SLOW, lock=True)
         rows = await connection.fetch(
             "select id, firing_id, app_id, org, size, slot_at, wave, body_hash, lost_at, "
-            "priority as rank from batches"
+            "rank from batches"
         )
         queued = [pace.claims.Queued(**{**dict(row), "rank": Rank(row["rank"])}) for row in rows]
         large, urgent = sorted(queued, key=lambda one: -one.rank)

@@ -11,6 +11,7 @@ from dingbell.bootstrap import Service
 from dingbell.clock import SystemClock
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
+from dingbell.domain.priority import Rank
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.lease import Lease
 from dingbell.errors import ConflictError, InputError
@@ -257,7 +258,7 @@ async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
     desk: Desk, service: Service, truth: Truth
 ) -> None:
     await schedules.put(
-        desk, "long", spec(soon(desk, 1), "{{ person.userid * 999 }}"), source="yaml"
+        desk, "long", spec(soon(desk, 1), "{{ person.userid }}" + "x" * 3_000), source="yaml"
     )
     await schedules.put(desk, "good", spec(soon(desk, 1), "fine"), source="yaml")
     (long,) = await until(lambda: firings_of(desk, "long"))
@@ -356,7 +357,9 @@ async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
             "update batches set state = 'sending', sent_at = sent_at - interval '1 day' "
             "returning id, attempt, sent_at"
         )
-        lost = Lost(row["id"], found["id"], row["attempt"], row["sent_at"], False, "resend")
+        lost = Lost(
+            row["id"], found["id"], row["attempt"], row["sent_at"], False, "resend", Rank.NORMAL
+        )
         assert await recover(connection, lost, desk.clock.now(), code="node_died")
     shown = await reports.show(desk, found["id"])
     assert shown["batches"][0]["state"] == "unknown"

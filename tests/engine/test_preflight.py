@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,13 +11,12 @@ import pytest
 from dingbell.bootstrap import Service
 from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
-from dingbell.domain.message import Message
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError
 from dingbell.operations import people, preflight, schedules, sending
 from dingbell.operations.desk import Desk
 from dingbell.operations.preflight import present
-from dingbell.store import rules
+from dingbell.store import directory, rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
@@ -166,7 +166,8 @@ async def test_one_person_whose_message_grows_too_long_does_not_keep_it_from_the
     desk: Desk, service: Service, truth: Truth
 ) -> None:
     await people.synchronise(desk, None)
-    words = "{{ 'x' * 3000 if person.userid == 'manager4220' else 'short' }}"
+    long = "x" * 3_000
+    words = f"{{% if person.userid == 'manager4220' %}}{long}{{% else %}}short{{% endif %}}"
     one = order(words, "manager4220", "manager7675")
     assert by_state(await asked(desk, one))["manager4220"] == "failed"
     found = await final(desk, await send(desk, one))
@@ -174,7 +175,99 @@ async def test_one_person_whose_message_grows_too_long_does_not_keep_it_from_the
         "manager4220": "failed",
         "manager7675": "delivered",
     }
+    (batch,) = [b for b in found["batches"] if b["code"]]
+    assert batch["code"] == "too_long"
+    assert "the limit is 2048" in batch["words"]
     assert set(await truth.rung()) == {"manager7675"}
+
+
+async def test_what_one_person_lacks_is_told_of_them_and_keeps_it_from_nobody_else(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await people.synchronise(desk, None)
+    await _give(desk, "manager7675", nickname="Fang")
+    one = order("{{ person.nickname }}, good day", "manager4220", "manager7675", "nobody-at-all")
+    forecast = await asked(desk, one)
+    assert by_state(forecast) == {
+        "manager4220": "failed",
+        "manager7675": "delivered",
+        "nobody-at-all": "invalid",
+    }
+    reasons = {p["userid"]: p["reason"] for p in forecast["people"]}
+    assert "text line 1: there is no nickname" in reasons["manager4220"]
+    assert reasons["nobody-at-all"] == "is not in the directory"
+    found = await final(desk, await send(desk, one))
+    rows = {d["userid"]: d for d in found["deliveries"]}
+    assert {userid: class_of(row["state"]) for userid, row in rows.items()} == by_state(forecast)
+    assert "there is no nickname" in rows["manager4220"]["words"]
+    assert "没有 nickname" in rows["manager4220"]["words"].zh
+    assert rows["nobody-at-all"]["words"] is rows["manager7675"]["words"] is None
+    codes = {b["code"] for b in found["batches"]}
+    assert codes == {None, "template", "unknown_person"}
+    assert set(await truth.rung()) == {"manager7675"}
+    assert found["surprises"] == []
+
+
+async def test_an_empty_text_is_not_called_too_long(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await people.synchronise(desk, None)
+    one = order("{{ 'x' if person.userid == 'manager7675' }}", "manager4220", "manager7675")
+    found = await final(desk, await send(desk, one))
+    (batch,) = [b for b in found["batches"] if b["code"]]
+    assert (batch["code"], batch["words"]) == ("template", "text.content is empty")
+
+
+async def test_whatever_is_wrong_with_many_makes_few_batches(desk: Desk, service: Service) -> None:
+    await people.synchronise(desk, None)
+    words = "{{ person['no ' ~ person.userid] if person.userid != 'manager7675' else 'x' }}"
+    found = await final(desk, await send(desk, order(words)))
+    assert found["totals"]["failed"] == 39
+    assert len(found["batches"]) == 1 + 20 + 1
+
+
+async def test_somebody_unknown_is_invalid_though_nobody_else_is_named(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    found = await final(desk, await send(desk, order("{{ person.name }}", "nobody-at-all")))
+    assert found["totals"] == {"invalid": 1}
+    assert await truth.calls() == []
+
+
+async def test_dates_and_sums_of_the_directory_are_what_they_are(
+    desk: Desk, service: Service, truth: Truth
+) -> None:
+    await people.synchronise(desk, None)
+    await _give(desk, "manager7675", salary=Decimal("8000.10"), until=date(2027, 3, 1))
+    text = (
+        "{{ person.hired_on|date('%Y') }} {{ person.hired_on < due }} {{ person.salary * 2 }} "
+        "{{ person.until|date('%m/%d') }}"
+    )
+    await final(desk, await send(desk, order(text, "manager7675")))
+    (call,) = await truth.calls()
+    year, *rest = call["msg"]["text"]["content"].split()
+    assert 1990 < int(year) < 2030
+    assert rest == ["True", "16000.20", "03/01"]
+
+
+async def test_two_times_a_day_with_a_date_of_each_person_are_no_error_of_the_plan(
+    desk: Desk,
+) -> None:
+    twice = spec({"daily": ["09:00", "16:00"]}, "{{ person.hired_on|date }} {{ due|time }}")
+    assert preflight.warnings("s", twice, desk.clock.now()) == []
+    same = spec({"daily": ["09:00", "16:00"]}, "{{ person.name }} {{ due|date }}")
+    assert len(preflight.warnings("s", same, desk.clock.now())) == 1
+
+
+async def _give(desk: Desk, userid: str, **attributes: Any) -> None:
+    """Let the directory know more of a person."""
+    async with transaction(desk.pool) as connection:
+        last = await directory.last_sync(connection, "default")
+        assert last is not None
+        known = (await directory.people(connection, "default", [userid]))[userid]
+        own = {key: value for key, value in known.items() if key not in ("userid", "name")}
+        one = directory.Person(userid, known["name"], None, True, (), {**own, **attributes})
+        await directory.put_people(connection, "default", [one])
 
 
 async def test_a_schedule_that_says_the_same_twice_a_day_is_told_so(desk: Desk) -> None:
@@ -241,4 +334,4 @@ async def test_a_template_that_fails_for_everybody_is_refused_at_once(
     desk: Desk, text: str
 ) -> None:
     with pytest.raises(Exception, match="template"):
-        await sending.outlook(desk, sending.Order(Audience(users=("a",)), Message({"text": text})))
+        await sending.outlook(desk, order(text, "manager4220"))

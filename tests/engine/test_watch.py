@@ -216,7 +216,7 @@ async def test_a_missed_occurrence_is_an_alert_that_is_told_and_ends_by_itself(
     await sentinel._teller.tell()
     await sentinel._teller.tell()
     assert [one["kind"] for one in told] == ["occurrence_missed"] * 2
-    notices = [one for one in await reports.listed(desk) if one["kind"] == "send"]
+    notices = [one for one in await reports.listed(desk) if one["kind"] == "alert"]
     assert len(notices) == 1
     await final(desk, notices[0]["id"])
     assert await truth.rung() == {"manager4220": 1}

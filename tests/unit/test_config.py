@@ -230,3 +230,48 @@ def test_audiences_may_share_others_but_not_contain_themselves(loading: Loader) 
 
     (told,) = problems(loading, "audiences:\n  a: {users: u, except: {audience: a}}\n")
     assert told == "2:3: audiences.a: the audience contains itself"
+
+
+_ONE_MESSAGE = "schedules:\n  x:\n    when: {daily: '9:00'}\n    to: {users: a}\n    message:"
+_BLOCK = """
+      markdown:
+        title: t
+        text: |
+          first
+          {{ person.name }}
+          {{ persn.name }}
+"""
+_WHOLE_BLOCK = """ |
+      first
+      {% if person %}
+"""
+_CARD = "{message_url: u, head: {bgcolor: FFFFFFFF, text: h}, body: {form: [{key: a, value: %s}]}}"
+_NO_WORK = "schedules.x.message: the template does not work: "
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (_BLOCK, f"11:1: {_NO_WORK}markdown.text line 3: unknown template variable persn"),
+        (_WHOLE_BLOCK, f"7:1: {_NO_WORK}text line 2: {{% if %}} is not closed"),
+        (" {text: '{{ due|dat }}'}", f"5:15: {_NO_WORK}text line 1: there is no filter dat"),
+        (
+            f" {{oa: {_CARD % repr('{{ 1 ** 2 }}')}}}",
+            f"{_NO_WORK}oa.body.form.0.value line 1: ** is",
+        ),
+        (
+            " hi\n    follow_up: {unread_after: 1h, message: '{{ unread }}'}\n",
+            "schedules.x.follow_up.message: the template does not work: text line 1: unknown",
+        ),
+    ],
+)
+def test_a_template_that_does_not_work_is_told_with_its_own_line(
+    loading: Loader, message: str, said: str
+) -> None:
+    (told,) = problems(loading, _ONE_MESSAGE + message)
+    assert said in told
+    with pytest.raises(ProblemsError) as caught:
+        loading(_ONE_MESSAGE + message)
+    assert "模板有误" in caught.value.in_chinese()
+    assert "line" not in caught.value.in_chinese()
+    assert "Error" not in str(caught.value)

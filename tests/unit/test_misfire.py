@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dingbell.domain.misfire import LATE, Misfire, Verdict, judge, review, too_late
-from dingbell.domain.trigger import Cron, Daily, Every, Once, Trigger
+from dingbell.domain.triggers import Cron, Daily, Every, Once, Trigger
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -48,7 +48,7 @@ def test_what_is_on_time_or_ahead_is_always_sent(due: list[datetime], policy: Mi
 def test_nothing_is_sent_later_than_its_grace(due: list[datetime], policy: Misfire) -> None:
     for verdict in judge(due, NOW, policy):
         if NOW - verdict.due > max(policy.grace, LATE):
-            assert verdict.skip == "misfire: later than the grace"
+            assert verdict.skip == "misfire_grace"
 
 
 @given(occurrences, policies)
@@ -75,15 +75,15 @@ def test_of_what_was_missed_at_most_the_latest_is_sent_unless_all_is_wanted(
         (
             "latest",
             [
-                "misfire: later than the grace",
-                "misfire: a later occurrence is sent",
+                "misfire_grace",
+                "misfire_latest",
                 None,
             ],
         ),
-        ("all", ["misfire: later than the grace", None, None]),
+        ("all", ["misfire_grace", None, None]),
         (
             "none",
-            ["misfire: later than the grace", "misfire: catch_up none", "misfire: catch_up none"],
+            ["misfire_grace", "misfire_catch_up", "misfire_catch_up"],
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_the_one_to_be_prepared_does_not_make_the_last_missed_one_superfluous() 
 def test_a_missed_one_is_superfluous_where_the_next_has_just_come() -> None:
     verdicts = judge([*minutes_ago(10), NOW], NOW, Misfire())
 
-    assert [verdict.skip for verdict in verdicts] == ["misfire: a later occurrence is sent", None]
+    assert [verdict.skip for verdict in verdicts] == ["misfire_latest", None]
 
 
 def test_lateness_is_counted_to_the_end_of_the_grace() -> None:
@@ -161,8 +161,8 @@ def test_older_skipped_ones_share_a_verdict_for_each_reason() -> None:
 
     shared = [verdict for verdict in verdicts if verdict.occurrences > 1]
     assert [(one.skip, one.occurrences) for one in shared] == [
-        ("misfire: later than the grace", 120),
-        ("misfire: a later occurrence is sent", 70),
+        ("misfire_grace", 120),
+        ("misfire_latest", 70),
     ]
     assert shared[0].due == NOW - timedelta(minutes=30, seconds=15)
     assert len(verdicts) == 2 + 50 + 1
@@ -219,7 +219,7 @@ def test_a_month_of_outage_takes_no_seconds_to_judge(trigger: Trigger) -> None:
     # The outage has 2,592,000 seconds.
     assert counted.occurrences < 50_000
     assert len(verdicts) <= 2 * 50 + 62
-    assert verdicts[0].skip == "misfire: later than the grace"
+    assert verdicts[0].skip == "misfire_grace"
     assert verdicts[0].occurrences >= 5_000
     last = max(verdict.due for verdict in verdicts)
     assert following == trigger.next_after(last)
@@ -233,7 +233,7 @@ def test_too_many_to_be_caught_up_are_skipped_with_the_reason() -> None:
 
     verdicts, _ = looked_at(trigger, trigger.anchor, ahead=timedelta(0), policy=policy)
 
-    assert verdicts[0].skip == "misfire: too many were missed"
+    assert verdicts[0].skip == "misfire_many"
     assert verdicts[0].occurrences == 5_000
     assert len(verdicts) == 5_001
     assert verdicts[-1] == Verdict(NOW)
@@ -265,4 +265,4 @@ def test_days_of_outage_of_a_daily_notice_are_all_accounted_for() -> None:
 
     verdicts, _ = looked_at(daily, first)
 
-    assert [verdict.skip for verdict in verdicts] == ["misfire: later than the grace"] * 6 + [None]
+    assert [verdict.skip for verdict in verdicts] == ["misfire_grace"] * 6 + [None]

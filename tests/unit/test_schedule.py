@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from dingbell.domain.schedule import Policies, ScheduleSpec
-from dingbell.domain.trigger import Daily, Every, parse_zone
+from dingbell.domain.triggers import Daily, Every, parse_zone
 
 SPEC: dict[str, Any] = {
     "when": {"daily": "16:00"},
@@ -52,7 +52,7 @@ def test_the_stored_form_is_what_differs_from_the_defaults() -> None:
         {"message": None, "function": "app:off_work"},
         {"when": {"every": "1h", "from": datetime(2026, 11, 23, 16, tzinfo=UTC)}},
         {"when": {"once": "2026-11-23 16:00"}, "timezone": "America/New_York"},
-        {"misfire": {"grace": "2h", "catch_up": "all"}, "useless_after": "1h30m"},
+        {"misfire": {"grace": "2h", "catch_up": "all"}, "expires_after": "1h30m"},
         {"to": {"departments": 2, "except": {"users": "a"}}, "prepare_ahead": 0},
     ],
 )
@@ -80,9 +80,9 @@ def test_times_of_day_are_meant_in_the_zone_of_the_schedule() -> None:
     )
 
 
-@pytest.mark.parametrize(("useless_after", "grace"), [(None, 30), ("10m", 10), ("2h", 30), (0, 0)])
-def test_what_is_useless_is_too_late(useless_after: object, grace: int) -> None:
-    assert spec(useless_after=useless_after).grace() == timedelta(minutes=grace)
+@pytest.mark.parametrize(("expires_after", "grace"), [(None, 30), ("10m", 10), ("2h", 30), (0, 0)])
+def test_what_is_useless_is_too_late(expires_after: object, grace: int) -> None:
+    assert spec(expires_after=expires_after).grace() == timedelta(minutes=grace)
 
 
 def test_all_wrong_fields_are_named_at_once() -> None:

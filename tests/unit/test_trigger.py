@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dingbell.domain.trigger import (
+from dingbell.domain.triggers import (
     Cron,
     Daily,
     Every,

@@ -24,7 +24,7 @@ from dingbell.cli.frame import (
     table,
     totals,
 )
-from dingbell.cli.language import tr
+from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
     from dingbell.operations.desk import Desk
@@ -119,7 +119,7 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
                 moment(b["slot_at"]),
                 moment(b["sent_at"]),
                 b["size"],
-                explained(b["code"]),
+                _told(b),
             )
             for b in found["batches"]
         ),
@@ -131,12 +131,18 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
                 d["userid"],
                 d["name"],
                 d["state"],
-                explained(d["code"], d["state"]),
+                _told(d, d["state"]),
                 moment(d["read_at"]),
             )
             for d in found["deliveries"]
         ),
     )
+
+
+def _told(row: dict[str, Any], state: str | None = None) -> str:
+    """The code of a batch or a person, and what exactly is wrong where that is known."""
+    words = row["words"]
+    return f"{row['code'] or ''} {say(words)}".strip() if words else explained(row["code"], state)
 
 
 def _show_forecast(found: dict[str, Any]) -> None:
@@ -218,13 +224,13 @@ def recall(
     else:
         typer.echo(f"{found['state']}: {totals(found['totals'])}")
         for batch in found["batches"]:
-            if (batch["code"] or "").startswith("recall:"):
-                typer.echo(f"  #{batch['ordinal']} {explained(batch['code'][7:])}", err=True)
+            if batch["recall_code"]:
+                typer.echo(f"  #{batch['ordinal']} {explained(batch['recall_code'])}", err=True)
     raise typer.Exit(_recall_code(found))
 
 
 def _recall_code(found: dict[str, Any]) -> int:
-    kept = [batch for batch in found["batches"] if (batch["code"] or "").startswith("recall:")]
+    kept = [batch for batch in found["batches"] if batch["recall_code"]]
     if not kept:
         return 0
     return EXIT_PARTLY if found["state"] == "recalled" else EXIT_FAILED

@@ -37,8 +37,8 @@ def show(outlook: Outlook) -> None:
     rows = []
     for userid, reason in told[:_MOST]:
         found = expectation(reason)
-        why = say(found.reason) if found.reason else ""
-        rows.append((userid, found.expected, found.code, why))
+        why = outlook.why(userid)
+        rows.append((userid, found.expected, found.code, say(why) if why else ""))
     table(("userid", tr("expected", "预计"), tr("code", "代码"), tr("why", "原因")), rows)
     if len(told) > _MOST:
         rest = len(told) - _MOST

@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scalarint import ScalarInt
+from ruamel.yaml.scalarstring import LiteralScalarString
 
 from dingbell.errors import InputError, Text
 
@@ -77,6 +78,17 @@ class Document:
                 line, column = row + 1, col + 1
             node = node[key]
         return line, column
+
+    def place_in_text(self, path: Sequence[str | int], line: int) -> tuple[int, int]:
+        """Where a line of a text stands, from 1; only a block (`|`) shows that, else its start."""
+        node: Any = self._tree
+        for part in path:
+            key = _key(node, part)
+            if key is None:
+                break
+            node = node[key]
+        row, column = self.place(path)
+        return (row + line, 1) if isinstance(node, LiteralScalarString) else (row, column)
 
 
 def _key(node: Any, part: str | int) -> Any:

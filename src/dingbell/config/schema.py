@@ -21,7 +21,8 @@ from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import NAME_PATTERN, ScheduleSpec
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.templates import TemplateError
+from dingbell.domain.triggers import parse_zone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
 from dingbell.settings import Pace
@@ -196,4 +197,8 @@ def _at(document: Document, path: Sequence[str | int], message: Text) -> Problem
 
 def _problem(document: Document, error: ErrorDetails) -> Problem:
     path = tuple(part for part in error["loc"] if part != "[key]")
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, TemplateError):
+        place = document.place_in_text((*path, *cause.field), cause.line or 1)
+        return Problem(*place, ".".join(map(str, path)), cause.message)
     return _at(document, path, told(error))

@@ -205,6 +205,6 @@ def _attributes(user: User) -> dict[str, Any]:
         "unionid": user.unionid,
         "manager": user.manager_userid,
         "senior": user.senior,
-        "hired_on": user.hired_on.isoformat() if user.hired_on else None,
+        "hired_on": user.hired_on,
     }
     return {**user.extension, **{key: value for key, value in found.items() if value}}

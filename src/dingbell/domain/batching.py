@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from dingbell.domain.preflight import Reason
+from dingbell.errors import Text
 
 __all__ = ["Draft", "Groups", "body_hash", "cut"]
 
@@ -22,6 +23,7 @@ class Draft:
         target: `{"departments": […]}` or `{"everyone": true}` for a coarse send.
         size: how many people the batch reaches.
         reason: why it is not sent; None where it is.
+        words: what exactly is wrong with it, where the reason alone does not say.
     """
 
     body: bytes = field(repr=False)
@@ -29,6 +31,7 @@ class Draft:
     size: int
     target: dict[str, Any] | None = None
     reason: Reason | None = None
+    words: Text | None = None
 
 
 def body_hash(body: bytes) -> bytes:

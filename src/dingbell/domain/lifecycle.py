@@ -13,15 +13,27 @@ __all__ = [
     "Batch",
     "Delivery",
     "Firing",
+    "State",
     "mermaid",
     "origins",
 ]
 
 
-_S = TypeVar("_S", bound=StrEnum)
+class State(StrEnum):
+    """A state of a row; `f"{state:sql}"` is its literal, `'queued'`.
+
+    A literal and not a parameter: PostgreSQL uses a partial index only where the text of a query
+    implies the index's condition.
+    """
+
+    def __format__(self, form: str) -> str:
+        return f"'{self.value}'" if form == "sql" else super().__format__(form)
 
 
-class Firing(StrEnum):
+_S = TypeVar("_S", bound=State)
+
+
+class Firing(State):
     """Where one occurrence of a schedule, or one manual send, stands."""
 
     DUE = "due"
@@ -41,7 +53,7 @@ class Firing(StrEnum):
         return self not in (Firing.DUE, Firing.HELD, Firing.PLANNED, Firing.SENDING)
 
 
-class Batch(StrEnum):
+class Batch(State):
     """Where up to 100 people with one body stand."""
 
     QUEUED = "queued"
@@ -59,7 +71,7 @@ class Batch(StrEnum):
         return self not in (Batch.QUEUED, Batch.SENDING, Batch.ACCEPTED)
 
 
-class Delivery(StrEnum):
+class Delivery(State):
     """Where one person of one firing stands."""
 
     PLANNED = "planned"
@@ -98,8 +110,16 @@ FIRING_MOVES: dict[Firing, frozenset[Firing]] = {
     ),
     # Until a person approves, or the quiet hours end.
     Firing.HELD: frozenset({Firing.DUE, Firing.SKIPPED, Firing.CANCELED}),
+    # Back to `due` when a rule changes before anything is called.
     Firing.PLANNED: frozenset(
-        {Firing.SENDING, Firing.SKIPPED, Firing.FAILED, Firing.CANCELED, Firing.SETTLED}
+        {
+            Firing.SENDING,
+            Firing.DUE,
+            Firing.SKIPPED,
+            Firing.FAILED,
+            Firing.CANCELED,
+            Firing.SETTLED,
+        }
     ),
     Firing.SENDING: frozenset({Firing.SETTLED, Firing.CANCELED, Firing.RECALLED}),
     # Back to `sending` for a repair.
@@ -161,9 +181,9 @@ DELIVERY_MOVES: dict[Delivery, frozenset[Delivery]] = {
 }
 
 
-def origins(moves: Mapping[_S, frozenset[_S]], target: _S) -> list[str]:
-    """The states from which a row may move to `target`: what `where state = any(…)` names."""
-    return [origin.value for origin, targets in moves.items() if target in targets]
+def origins(moves: Mapping[_S, frozenset[_S]], target: _S) -> list[_S]:
+    """The states from which a row may move to `target`."""
+    return [origin for origin, targets in moves.items() if target in targets]
 
 
 def mermaid(moves: Mapping[_S, frozenset[_S]]) -> str:

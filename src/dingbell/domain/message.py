@@ -1,6 +1,6 @@
 """A message of one of DingTalk's eight types, possibly a template with variables.
 
-Text between `{{ }}` or `{% %}` is a Jinja template, rendered per person in a sandbox. A message
+Text between `{{ }}` or `{% %}` is a template (see `templates`), rendered per person. A message
 without templates is checked against DingTalk's limits when it is written; one with templates when
 it is rendered.
 """
@@ -8,62 +8,38 @@ it is rendered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
-from functools import cached_property, lru_cache
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from dingbell.dingtalk import messages
+from dingbell.domain import templates
 from dingbell.errors import InputError, Text
 
-__all__ = ["Message", "Roster", "TemplateVariables"]
+__all__ = ["Message", "Roster", "TemplateVariables", "TooLongError"]
 
 TemplateVariables = Mapping[str, Any]
+_Path = tuple[str, ...]
+
+# Deeper than any of DingTalk's messages.
+_DEEPEST = 10
 
 
-def _date(value: date | None, form: str = "%Y-%m-%d") -> str:
-    return value.strftime(form) if value else ""
-
-
-def _time(value: datetime | None, form: str = "%H:%M") -> str:
-    return value.strftime(form) if value else ""
-
-
-@lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters.update(date=_date, time=_time)
-    return environment
-
-
-@lru_cache(maxsize=512)
-def _compiled(template: str) -> Template:
-    return _environment().from_string(template)
-
-
-@lru_cache(maxsize=4_096)
-def _names_in(template: str) -> frozenset[str]:
-    """The variables a template uses."""
-    return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
-
-
-def _strings(value: Any) -> Iterator[str]:
+def _texts(value: Any, path: _Path = ()) -> Iterator[tuple[_Path, str]]:
+    """Every text of a message, and the way to it."""
+    if len(path) > _DEEPEST:
+        raise InputError(Text("the message is nested too deeply", "消息嵌套过深"))
     if isinstance(value, str):
-        yield value
+        yield path, value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item)
+        for key, item in value.items():
+            yield from _texts(item, (*path, str(key)))
     elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item)
-
-
-def _is_template(value: str) -> bool:
-    return "{{" in value or "{%" in value
+        for place, item in enumerate(value):
+            yield from _texts(item, (*path, str(place)))
 
 
 # Variables whose values differ from receiver to receiver.
@@ -74,29 +50,40 @@ _SAMPLE = "1"
 _SAMPLES = {"bgcolor": "FFFFFFFF", "status_bg": "0xFFFFFFFF", "background": "0xFFFFFFFF"}
 
 
-def _filled(value: Any, fill: Callable[[str, str], str], name: str = "") -> Any:
-    """A copy whose templates are replaced by what `fill(field name, template)` gives."""
+def _filled(value: Any, fill: Callable[[_Path, str], str], path: _Path = ()) -> Any:
+    """A copy whose templates are replaced by what `fill(path, template)` gives."""
     if isinstance(value, str):
-        return fill(name, value) if _is_template(value) else value
+        return fill(path, value) if templates.is_template(value) else value
     if isinstance(value, Mapping):
-        return {key: _filled(item, fill, str(key)) for key, item in value.items()}
+        return {key: _filled(item, fill, (*path, str(key))) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_filled(item, fill, name) for item in value]
+        return [_filled(item, fill, (*path, str(n))) for n, item in enumerate(value)]
     return value
+
+
+class TooLongError(InputError):
+    """The message is longer than DingTalk takes."""
 
 
 class Message:
     """What is sent: `{"text": "…"}`, `{"markdown": {"title": …, "text": …}}`, and so on.
 
+    Args:
+        content: the message as its author wrote it.
+        literal: whether `{{` stands for itself: the words come from a function.
+
     Raises:
-        InputError: a field is unknown, missing or over its limit, or a template does not parse.
+        InputError: a field is unknown, missing or over its limit.
+        TemplateError: a template cannot be read or uses what is not there.
     """
 
     # What its templates may use.
     variables = frozenset({"person", "due", "schedule"})
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, Any], *, literal: bool = False) -> None:
         self.content = dict(content)
+        self._texts = tuple(_texts(self.content))
+        self._literal = literal
         if not self.is_template:
             self.body({})
             return
@@ -104,17 +91,22 @@ class Message:
         try:
             self._sample()
         except messages.MessageError as error:
-            raise InputError(Text(error.en, error.zh)) from error
+            raise _refusal(error) from error
 
     @cached_property
     def is_template(self) -> bool:
         """Whether any field has variables."""
-        return any(_is_template(text) for text in _strings(self.content))
+        return not self._literal and any(templates.is_template(text) for _, text in self._texts)
 
     @cached_property
     def is_personal(self) -> bool:
         """Whether the body depends on who receives it."""
-        return not _PERSONAL.isdisjoint(self._variables())
+        return not _PERSONAL.isdisjoint(self.names)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The variables its templates use."""
+        return frozenset().union(*(templates.read(text).names for _, text in self._templates()))
 
     @cached_property
     def people_per_call(self) -> int:
@@ -125,39 +117,83 @@ class Message:
         """Render the exact bytes that go out.
 
         Raises:
-            InputError: the template failed, or the result breaks one of DingTalk's limits.
+            TemplateError: a template failed.
+            TooLongError: the result is longer than DingTalk takes.
+            InputError: the result breaks another of DingTalk's rules.
         """
-        filled = _filled(self.content, lambda _, template: _rendered(template, variables))
+        scope = templates.Scope(variables)
         try:
-            body = messages.canonical(messages.parse(filled))
+            body = messages.canonical(self._made(scope))
             messages.check_size(body)
         except messages.MessageError as error:
-            raise InputError(Text(error.en, error.zh)) from error
+            raise _refusal(error) from error
         return body
+
+    def _made(self, scope: templates.Scope) -> messages.Message:
+        """The message with all its variables filled in."""
+        if not self.is_template:
+            return messages.parse(self.content)
+        if self._simple is None:
+            return messages.parse(
+                _filled(self.content, lambda p, t: _rendered(p, templates.read(t), scope))
+            )
+        kind, texts = self._simple
+        return kind(*[_rendered(path, text, scope) for path, text in texts])
+
+    @cached_property
+    def _simple(self) -> _Simple | None:
+        """The two commonest types and their templates: of those nothing else need be read again."""
+        try:
+            raw = messages.parse(self.content)
+        except messages.MessageError:
+            return None  # only what is filled in has the form that is asked for
+        if isinstance(raw, messages.Text):
+            return messages.Text, [self._prepared(raw.content, "text")]
+        if isinstance(raw, messages.Markdown):
+            title = self._prepared(raw.title, "markdown", "title")
+            return messages.Markdown, [title, self._prepared(raw.text, "markdown", "text")]
+        return None
+
+    def _prepared(self, text: str, *path: str) -> tuple[_Path, templates.Template | str]:
+        return path, templates.read(text) if templates.is_template(text) else text
 
     def _sample(self) -> messages.Message:
         """The message with something short in place of each template."""
-        return messages.parse(_filled(self.content, lambda name, _: _SAMPLES.get(name, _SAMPLE)))
+        if not self.is_template:
+            return messages.parse(self.content)
+        return messages.parse(
+            _filled(self.content, lambda path, _: _SAMPLES.get(path[-1], _SAMPLE))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The content as it was written."""
         return self.content
 
-    def _variables(self) -> frozenset[str]:
-        templates = filter(_is_template, _strings(self.content))
-        return frozenset().union(*map(_names_in, templates))
+    def _templates(self) -> Iterator[tuple[_Path, str]]:
+        if self.is_template:
+            yield from (one for one in self._texts if templates.is_template(one[1]))
 
     def _check_templates(self) -> None:
-        try:
-            unknown = self._variables() - self.variables
-        except TemplateError as error:
-            raise InputError(_template_error(error)) from error
-        if unknown:
+        length = sum(len(text) for _, text in self._templates())
+        if length > templates.MOST_CHARACTERS:
             raise InputError(
+                Text(
+                    "the templates of the message have {length} characters, the limit is {most}",
+                    "消息模板共有 {length} 个字符, 上限为 {most}",
+                ).format(length=length, most=templates.MOST_CHARACTERS)
+            )
+        for path, text in self._templates():
+            with _placed(path):
+                self._check_names(templates.read(text).lines)
+
+    def _check_names(self, used: Mapping[str, int]) -> None:
+        if unknown := used.keys() - self.variables:
+            raise templates.TemplateError(
                 Text(
                     "unknown template variable {names}: there are {known}",
                     "未知的模板变量 {names}: 可用 {known}",
-                ).format(names=", ".join(sorted(unknown)), known=", ".join(sorted(self.variables)))
+                ).format(names=", ".join(sorted(unknown)), known=", ".join(sorted(self.variables))),
+                line=min(used[name] for name in unknown),
             )
 
     def __eq__(self, other: object) -> bool:
@@ -201,16 +237,30 @@ class Roster(Message):
     variables = Message.variables | {"unread"}
 
 
-def _rendered(template: str, variables: TemplateVariables) -> str:
+_Simple = tuple[
+    type[messages.Text] | type[messages.Markdown], list[tuple[_Path, templates.Template | str]]
+]
+
+
+def _rendered(path: _Path, text: templates.Template | str, scope: templates.Scope) -> str:
+    if isinstance(text, str):
+        return text
     try:
-        return _compiled(template).render(variables)
-    except Exception as error:  # an author's template may raise anything
-        raise InputError(_template_error(error)) from error
+        return text.render(scope)
+    except templates.TemplateError as error:
+        raise error.within(path) from None
 
 
-def _template_error(error: Exception) -> Text:
-    if isinstance(error, TemplateError):
-        said = error.message or type(error).__name__
-    else:
-        said = f"{type(error).__name__}: {error}"
-    return Text("the template does not work: {error}", "模板有误: {error}").format(error=said)
+@contextmanager
+def _placed(path: _Path) -> Iterator[None]:
+    """Say in which field a template does not work."""
+    try:
+        yield
+    except templates.TemplateError as error:
+        raise error.within(path) from None
+
+
+def _refusal(error: messages.MessageError) -> InputError:
+    limit, found = error.limit, error.found
+    longer = isinstance(limit, int) and isinstance(found, int) and found > limit
+    return (TooLongError if longer else InputError)(Text(error.en, error.zh))

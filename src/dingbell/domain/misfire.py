@@ -11,10 +11,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from dingbell.domain.causes import CauseKind
 from dingbell.domain.duration import Duration
-from dingbell.domain.trigger import Trigger
+from dingbell.domain.triggers import Trigger
 
-__all__ = ["LATE", "Misfire", "Review", "Verdict", "judge", "review", "too_late"]
+__all__ = ["LATE", "Misfire", "Review", "Verdict", "judge", "latest_of", "review", "too_late"]
 
 # An occurrence found later than this has been missed; less is the normal path.
 LATE = timedelta(seconds=5)
@@ -46,12 +47,12 @@ class Verdict:
 
     Attributes:
         due: the occurrence, or the last of those that share the verdict.
-        skip: the reason, None where it is to be sent.
+        skip: the cause, None where it is to be sent.
         occurrences: how many share the verdict; counting ends at 5,000.
     """
 
     due: datetime
-    skip: str | None = None
+    skip: CauseKind | None = None
     occurrences: int = 1
 
 
@@ -81,12 +82,17 @@ def _verdict(due: datetime, now: datetime, policy: Misfire, latest: datetime | N
     if now - due <= LATE:
         return Verdict(due)
     if too_late(due, now, policy.grace):
-        return Verdict(due, "misfire: later than the grace")
+        return Verdict(due, CauseKind.MISFIRE_GRACE)
+    return Verdict(due, latest_of(policy, newest=due == latest))
+
+
+def latest_of(policy: Misfire, *, newest: bool) -> CauseKind | None:
+    """Why one of several occurrences that come late together is left out; None where it is sent."""
     if policy.catch_up == "none":
-        return Verdict(due, "misfire: catch_up none")
-    if policy.catch_up == "latest" and due != latest:
-        return Verdict(due, "misfire: a later occurrence is sent")
-    return Verdict(due)
+        return CauseKind.MISFIRE_CATCH_UP
+    if policy.catch_up == "latest" and not newest:
+        return CauseKind.MISFIRE_LATEST
+    return None
 
 
 def review(
@@ -111,9 +117,9 @@ def review(
         return Review([], first)
     verdicts = judge(occurrences, now, policy)
     if older is not None:
-        reason = _verdict(older, now, policy, missed[-1]).skip or "misfire: too many were missed"
+        cause = _verdict(older, now, policy, missed[-1]).skip or CauseKind.MISFIRE_MANY
         before = takewhile(lambda due: due <= older, _from(trigger, first))
-        verdicts.insert(0, Verdict(older, reason, sum(1 for _ in islice(before, _MOST_JUDGED))))
+        verdicts.insert(0, Verdict(older, cause, sum(1 for _ in islice(before, _MOST_JUDGED))))
     return Review(_shared(verdicts), trigger.next_after(occurrences[-1]))
 
 
@@ -139,9 +145,10 @@ def _shared(verdicts: list[Verdict]) -> list[Verdict]:
     if len(skipped) <= _MOST_SKIPPED:
         return verdicts
     border = skipped[-_MOST_SKIPPED].due
-    shared: dict[str | None, Verdict] = {}
+    shared: dict[CauseKind, Verdict] = {}
     for verdict in skipped[:-_MOST_SKIPPED]:
-        count = shared[verdict.skip].occurrences if verdict.skip in shared else 0
-        shared[verdict.skip] = replace(verdict, occurrences=count + verdict.occurrences)
+        kind = verdict.skip or CauseKind.MISFIRE_MANY
+        count = shared[kind].occurrences if kind in shared else 0
+        shared[kind] = replace(verdict, occurrences=count + verdict.occurrences)
     kept = [verdict for verdict in verdicts if verdict.skip is None or verdict.due >= border]
     return sorted([*shared.values(), *kept], key=lambda verdict: verdict.due)

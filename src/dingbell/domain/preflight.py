@@ -31,6 +31,7 @@ class Reason(StrEnum):
     REPEAT = "repeat"
     DAILY_CAP = "daily_cap"
     TOO_LONG = "too_long"
+    TEMPLATE = "template"
     DENIED = "denied"
     UNTRACKED = "untracked"
 
@@ -80,6 +81,11 @@ _EXPECTATIONS = {
         None,
         Text("the message rendered for this person breaks a limit", "为此人渲染的消息超出限制"),
     ),
+    Reason.TEMPLATE: Expectation(
+        Delivery.FAILED,
+        None,
+        Text("the template does not work for this person", "模板不适用于此人"),
+    ),
     Reason.DENIED: Expectation(
         Delivery.CANCELED, None, Text("is on the deny-list", "在拒发名单中")
     ),
@@ -121,6 +127,7 @@ class Outlook:
         userids: everybody the firing names.
         reasons: of those who are not expected to be delivered to, why; by userid.
         usage: what the org has spent of its month.
+        words: what exactly is wrong, for whom the reason alone does not say it; by userid.
     """
 
     calls: int
@@ -129,6 +136,11 @@ class Outlook:
     userids: tuple[str, ...]
     reasons: dict[str, str] = field(repr=False)
     usage: Usage
+    words: dict[str, Text] = field(default_factory=dict, repr=False)
+
+    def why(self, userid: str) -> Text | None:
+        """Why a person is not expected to be reached; None for who is."""
+        return self.words.get(userid) or expectation(self.reasons.get(userid)).reason
 
     @property
     def cost(self) -> int:

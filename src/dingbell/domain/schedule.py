@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -22,7 +21,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.priority import Priority
 from dingbell.domain.quiet import QuietHours
-from dingbell.domain.trigger import Trigger, parse_trigger, parse_zone
+from dingbell.domain.triggers import Trigger, parse_trigger, parse_zone
 from dingbell.errors import InputError, Text
 
 __all__ = ["NAME_PATTERN", "Policies", "ScheduleSpec"]
@@ -71,11 +70,6 @@ class Policies(BaseModel):
     finish_by: Annotated[Duration, AfterValidator(_at_most_a_day)] | None = None
     quiet_hours: QuietHours | Literal[False] | None = None
 
-    @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Policies:
-        """The policies of a firing or a schedule, as it was stored."""
-        return Policies.model_validate({k: v for k, v in spec.items() if k in cls.model_fields})
-
     def quiet(self, everywhere: QuietHours | None) -> QuietHours | None:
         """The quiet hours in force; what is urgent has none but its own."""
         if self.quiet_hours is not None:
@@ -95,7 +89,7 @@ class ScheduleSpec(Policies):
         function: `module:qualname` of the Python function that makes the message.
         misfire: what becomes of missed occurrences.
         overlap: what an occurrence does while an earlier one is still being sent.
-        useless_after: an occurrence later than this is never sent, whatever the grace.
+        expires_after: an occurrence later than this is never sent, whatever the grace.
         prepare_ahead: how long before the due instant the work is prepared.
         follow_up: whom to remind, and whom to tell, when some have not read.
     """
@@ -108,7 +102,7 @@ class ScheduleSpec(Policies):
     function: str | None = None
     misfire: Misfire = Misfire()
     overlap: Literal["skip", "queue", "allow"] = "skip"
-    useless_after: Duration | None = None
+    expires_after: Duration | None = None
     prepare_ahead: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(seconds=60)
     follow_up: FollowUp | None = None
 
@@ -163,7 +157,7 @@ class ScheduleSpec(Policies):
     def grace(self) -> timedelta:
         """How late an occurrence may still be sent."""
         grace = self.misfire.grace
-        return min(grace, self.useless_after) if self.useless_after is not None else grace
+        return min(grace, self.expires_after) if self.expires_after is not None else grace
 
     def to_dict(self) -> dict[str, Any]:
         """The form it is stored and compared in: what differs from the defaults."""

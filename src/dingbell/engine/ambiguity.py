@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dingbell.domain.lifecycle import Batch, Delivery
-from dingbell.engine.context import report_job, send_job
+from dingbell.domain.priority import Rank
+from dingbell.planning import wakeups, waves
 from dingbell.planning.repair import may_resend
-from dingbell.store import calls, claims, deliveries, firings, jobs
+from dingbell.store import batches, calls, deliveries, firings, jobs
 from dingbell.store.connection import Connection
 from dingbell.telemetry import Event, log
 
@@ -33,6 +34,7 @@ class Lost:
     sent_at: datetime
     coarse: bool
     on_ambiguous: str
+    rank: Rank
 
 
 async def recover(connection: Connection, batch: Lost, now: datetime, *, code: str | None) -> bool:
@@ -55,28 +57,27 @@ async def recover(connection: Connection, batch: Lost, now: datetime, *, code: s
     )
     if not resend:
         return await _give_up(connection, batch, code)
-    (wave,) = await claims.next_waves(connection, 1)
-    ours = await claims.requeue(
+    cut = await waves.cut(connection, [(slot_at, batch.rank)])
+    ours = await batches.requeue(
         connection,
         batch.id,
         attempt=batch.attempt,
         slot_at=slot_at,
-        wave=wave,
+        wave=cut.numbers[0],
         code=code,
         lost_at=batch.sent_at,
     )
     if ours:
-        await jobs.enqueue(connection, [send_job(wave, slot_at)])
+        await jobs.enqueue(connection, cut.jobs)
         log(Event.BATCH_LOST, level=logging.WARNING, batch=batch.id, code=code)
     return ours
 
 
 async def _give_up(connection: Connection, batch: Lost, code: str | None) -> bool:
-    ours = await claims.give_up(
+    ours = await batches.give_up(
         connection, batch.id, attempt=batch.attempt, target=Batch.UNKNOWN, code=code
     )
     if ours:
         await deliveries.move_batches(connection, [batch.id], Delivery.UNKNOWN, code)
-        await jobs.enqueue(connection, [report_job([batch.firing_id])])
-        log(Event.BATCH_UNKNOWN, level=logging.ERROR, batch=batch.id, code=code)
+        await jobs.enqueue(connection, [wakeups.settle([batch.firing_id])])
     return ours

@@ -8,28 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from math import floor
 from typing import Any
 
 from dingbell.domain.batching import Draft, body_hash
-from dingbell.domain.duration import parse_duration
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.preflight import Reason, totals
 from dingbell.domain.priority import Rank, rank
-from dingbell.engine.context import Context, send_job
-from dingbell.planning import pace
-from dingbell.store import batches, claims, deliveries, firings, foresight, jobs
+from dingbell.engine.context import Context
+from dingbell.planning import pace, waves
+from dingbell.store import batches, deliveries, firings, foresight, jobs
 from dingbell.store.connection import Connection
 
 __all__ = ["Booked", "Drafted", "book"]
 
-_WAVE_SIZE = 400
-# So many batches are written at once; a wave is at most a part of them.
+# Batches that are written at once.
 _BATCHES_AT_ONCE = 4_000
 _WHY_NOT_SENT = {
     Reason.DENIED: (Batch.CANCELED, Delivery.CANCELED),
     Reason.TOO_LONG: (Batch.FAILED, Delivery.FAILED),
+    Reason.TEMPLATE: (Batch.FAILED, Delivery.FAILED),
+    Reason.UNKNOWN: (Batch.FAILED, Delivery.INVALID),
 }
 
 
@@ -52,7 +51,7 @@ class Drafted:
 
     def rank(self, paces: dict[int, pace.AppPace]) -> Rank:
         """Whose slots it may take."""
-        said = self.firing.spec.get("priority", "normal")
+        said = self.firing.spec.priority
         return rank(said, self.people, paces[self.firing.app_id].most_people)
 
 
@@ -73,16 +72,11 @@ class Booked:
     @property
     def late_by(self) -> timedelta | None:
         """How much later than `finish_by` the last call is; None where it is in time."""
-        limit = self.firing.spec.get("finish_by")
+        limit = self.firing.spec.finish_by
         if limit is None or self.finish_at is None:
             return None
-        late = self.finish_at - (self.firing.due_at + parse_duration(limit))
+        late = self.finish_at - (self.firing.due_at + limit)
         return late if late > timedelta(0) else None
-
-    @property
-    def spotless(self) -> bool:
-        """Whether everybody is expected to be reached, or sent to as a whole."""
-        return not self.foreseen.keys() - {"delivered", "untracked"}
 
     def forecast(self) -> dict[str, Any]:
         """What the firing keeps."""
@@ -155,7 +149,7 @@ async def _reserve(
             entry.firing.due_at,
             tuple(one.size for one in entry.sent),
             entry.rank(paces),
-            parse_duration(entry.firing.spec.get("spread", 0)),
+            entry.firing.spec.spread or timedelta(0),
         )
         for entry in drafted
     ]
@@ -188,6 +182,7 @@ class _Timed:
             rank=self.rank,
             state=_WHY_NOT_SENT[reason][0] if reason else Batch.QUEUED,
             code=reason.value if reason else None,
+            words=self.one.words,
         )
 
 
@@ -221,26 +216,14 @@ def _place(item: _Timed) -> tuple[bool, int, str, datetime, int, int]:
 
 async def _write(connection: Connection, timed: Sequence[_Timed]) -> None:
     """Write some batches, their people and the jobs of their waves; nothing is kept in memory."""
-    new = await _with_waves(connection, timed)
+    sent = [item for item in timed if not item.one.reason]
+    cut = await waves.cut(connection, [(item.slot_at, item.rank) for item in sent])
+    # What is not sent stands first.
+    aside = [item.batch(0) for item in timed if item.one.reason]
+    new = aside + [item.batch(wave) for item, wave in zip(sent, cut.numbers, strict=True)]
     ids = await batches.insert(connection, new)
     await deliveries.copy(connection, _ledger(timed, ids))
-    await jobs.enqueue(connection, [*_send_jobs(new)])
-
-
-async def _with_waves(connection: Connection, timed: Sequence[_Timed]) -> list[batches.NewBatch]:
-    """Turn drafts into batches, in their order; those of one second of slots share a wave."""
-    aside = [item.batch(0) for item in timed if item.one.reason]
-    sent = [item for item in timed if not item.one.reason]
-    parts = [
-        second[start : start + _WAVE_SIZE]
-        for _, group in groupby(sent, key=lambda item: floor(item.slot_at.timestamp()))
-        for second in [list(group)]
-        for start in range(0, len(second), _WAVE_SIZE)
-    ]
-    waves = await claims.next_waves(connection, len(parts))
-    return aside + [
-        item.batch(wave) for wave, part in zip(waves, parts, strict=True) for item in part
-    ]
+    await jobs.enqueue(connection, cut.jobs)
 
 
 def _ledger(timed: Sequence[_Timed], ids: list[int]) -> Iterator[deliveries.New]:
@@ -258,14 +241,3 @@ def _target(one: Draft) -> str:
     """The name under which a coarse target stands in the ledger."""
     departments = (one.target or {}).get("departments")
     return f"departments:{','.join(map(str, departments))}" if departments else "everyone"
-
-
-def _send_jobs(new: list[batches.NewBatch]) -> Iterator[jobs.Job]:
-    first: dict[int, batches.NewBatch] = {}
-    for batch in new:
-        if batch.state is Batch.QUEUED:
-            earliest = first.setdefault(batch.wave, batch)
-            if batch.slot_at < earliest.slot_at:
-                first[batch.wave] = batch
-    for wave, batch in first.items():
-        yield send_job(wave, batch.slot_at, batch.rank)

@@ -10,27 +10,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from math import floor
 
 from dingbell.clock import beijing_day
+from dingbell.domain.gates import (
+    Decision,
+    Gated,
+    Hold,
+    Rules,
+    TurnedAway,
+    decide,
+    is_questionable,
+)
 from dingbell.domain.lifecycle import Firing
-from dingbell.domain.misfire import LATE, too_late
-from dingbell.domain.schedule import ScheduleSpec
-from dingbell.engine.context import Context, report_job, send_job
-from dingbell.planning import pace
+from dingbell.domain.misfire import LATE
+from dingbell.engine.context import Context
+from dingbell.planning import pace, wakeups, waves
 from dingbell.planning.repair import may_resend
+from dingbell.planning.turning import turn_away
 from dingbell.store import batches, claims, firings, jobs
 from dingbell.store.claims import Candidate, Claimed, Queued
 from dingbell.store.connection import Connection, transaction
+from dingbell.store.holds import LOCAL
 from dingbell.telemetry import Event, log
 
 __all__ = ["claim"]
 
 # Sends of the same words to the same person wait while an earlier call is ambiguous.
 _WAIT_FOR_LOST = timedelta(seconds=5)
-# What a person asked for by hand is not sent when it could not begin for so long.
-_MANUAL_GRACE = timedelta(minutes=30)
-_QUEUE_RETRY = timedelta(seconds=1)
 _NOW = timedelta(0)
 
 
@@ -48,7 +54,7 @@ async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
         found = await _may_begin(connection, found, now)
         queued = await _may_go(connection, found, now)
         checked = await pace.admit(connection, queued, paces, now=now)
-        await claims.reslot(connection, [(b.id, slot) for b, slot in checked.nudged])
+        await claims.reslot(connection, [(b.id, slot, b.wave) for b, slot in checked.nudged])
         await _reslot(connection, checked.waiting)
         await _move_back(connection, checked.early, paces, now)
         beginning = {one.batch.firing_id for one in found if one.begins}
@@ -73,50 +79,44 @@ async def _may_begin(
             firing_id, slot_at = one.batch.firing_id, one.batch.slot_at
             slots[firing_id] = min(slots.get(firing_id, slot_at), slot_at)
             blocked[firing_id] = one.blocked
-            if one.blocked or one.perishable or now - max(one.due_at, slots[firing_id]) > LATE:
+            late = is_questionable(one.due_at, slots[firing_id], now)
+            if one.blocked or one.perishable or late:
                 questionable.add(firing_id)
     if not questionable:
         return found
+    away: dict[int, TurnedAway] = {}
     for firing in await firings.lock(connection, sorted(questionable), Firing.PLANNED):
-        reason, waits = _judged(firing, now, slot_at=slots[firing.id], blocked=blocked[firing.id])
-        if reason:
-            await _skip(connection, firing, reason, now)
-        elif waits:
+        decision = _judged(firing, now, slot_at=slots[firing.id], blocked=blocked[firing.id])
+        if isinstance(decision, Hold):
+            # It keeps its batches, and asks again a moment later.
             own = await claims.queued_of(connection, firing.id)
-            await _reslot(connection, [(batch, now + _QUEUE_RETRY) for batch in own])
+            await _reslot(connection, [(batch, decision.until or now) for batch in own])
+        elif isinstance(decision, TurnedAway):
+            away[firing.id] = decision
         else:
             questionable.discard(firing.id)
+    await turn_away(connection, away, now)
     return [one for one in found if one.batch.firing_id not in questionable]
 
 
 def _judged(
     firing: firings.FiringRow, now: datetime, *, slot_at: datetime, blocked: bool
-) -> tuple[str | None, bool]:
-    """Why a firing is skipped after all, or whether it waits for an earlier one.
+) -> Decision:
+    """Ask the gates once more.
 
-    A slot that lies late because the pace put it there is no misfire. What was late already when
-    it was made is being caught up with: one after the other.
+    A slot that lies late because the pace put it there is no misfire. Quiet hours have been asked
+    when it was planned: what was let go then is not stopped on its way.
     """
-    since = max(firing.due_at, slot_at)
-    if firing.kind != "occurrence":
-        late = too_late(since, now, _MANUAL_GRACE)
-        return ("expired: it could not be sent for 30 minutes" if late else None), False
-    spec = ScheduleSpec.model_validate(firing.spec)
-    useless = spec.useless_after is not None and now - firing.due_at > spec.useless_after
-    if useless or too_late(since, now, spec.misfire.grace):
-        return "misfire: later than the grace", False
-    caught_up = firing.created_at - firing.due_at > LATE
-    if blocked and spec.overlap == "skip" and not caught_up:
-        return "overlap: an earlier occurrence is still being sent", False
-    return None, blocked and spec.overlap != "allow"
-
-
-async def _skip(
-    connection: Connection, firing: firings.FiringRow, reason: str, now: datetime
-) -> None:
-    await firings.move(connection, [firing.id], Firing.SKIPPED, now, reason=reason)
-    await batches.cancel_queued(connection, [firing.id])
-    log(Event.FIRING_SKIPPED, firing=firing.id, schedule=firing.schedule, reason=reason)
+    gated = Gated(
+        firing.kind,
+        firing.spec,
+        firing.due_at,
+        since=max(firing.due_at, slot_at),
+        released_by=LOCAL,
+        blocked=blocked,
+        caught_up=firing.created_at - firing.due_at > LATE,
+    )
+    return decide(gated, now, Rules())
 
 
 async def _may_go(
@@ -130,9 +130,9 @@ async def _may_go(
         if batch.lost_at and not may_resend(max(batch.slot_at, now), batch.lost_at)
     }
     if expired:
-        await claims.expire(connection, sorted(expired))
+        await batches.expire(connection, sorted(expired))
         firing_ids = sorted({b.firing_id for b in queued if b.id in expired})
-        await jobs.enqueue(connection, [report_job(firing_ids)])
+        await jobs.enqueue(connection, [wakeups.settle(firing_ids)])
     # Only a call of today or yesterday can still be on its way to these people.
     doubt = any(one.lost_near for one in found)
     waiting = await claims.lost_elsewhere(connection, queued, beijing_day(now)) if doubt else set()
@@ -169,16 +169,12 @@ async def _reslot(connection: Connection, slots: list[tuple[Queued, datetime]]) 
     """Move batches to later slots; those of one second share a wave."""
     if not slots:
         return
-    seconds: dict[int, list[tuple[int, datetime]]] = {}
-    for batch, slot_at in slots:
-        seconds.setdefault(floor(slot_at.timestamp()), []).append((batch.id, slot_at))
-    waves = await claims.next_waves(connection, len(seconds))
-    for wave, part in zip(waves, seconds.values(), strict=True):
-        await claims.reslot(connection, part, wave)
-    await jobs.enqueue(
+    cut = await waves.cut(connection, [(slot_at, batch.rank) for batch, slot_at in slots])
+    await claims.reslot(
         connection,
         [
-            send_job(wave, min(slot_at for _, slot_at in part))
-            for wave, part in zip(waves, seconds.values(), strict=True)
+            (batch.id, slot_at, wave)
+            for (batch, slot_at), wave in zip(slots, cut.numbers, strict=True)
         ],
     )
+    await jobs.enqueue(connection, cut.jobs)

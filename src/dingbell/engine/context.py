@@ -1,4 +1,4 @@
-"""What every room of the engine needs, and the names of the jobs that wake them."""
+"""What every room of the engine needs."""
 
 from __future__ import annotations
 
@@ -11,24 +11,14 @@ from typing import Any
 from dingbell.clients import Clients
 from dingbell.clock import Clock
 from dingbell.domain.budget import Allowance
-from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
 from dingbell.engine.lease import Lease
 from dingbell.engine.traffic import Traffic
 from dingbell.engine.trouble import Trouble
 from dingbell.store.connection import Pool
-from dingbell.store.jobs import Job
 from dingbell.telemetry import Metrics
 
-__all__ = [
-    "Context",
-    "MessageFunction",
-    "plan_job",
-    "release_job",
-    "report_job",
-    "send_job",
-    "track_job",
-]
+__all__ = ["LOOK_BEFORE", "LOOK_SHARE", "Context", "MessageFunction"]
 
 # A Python function that makes a message when its schedule is prepared; it may be a coroutine.
 MessageFunction = Callable[[], Any]
@@ -69,36 +59,3 @@ class Context:
 LOOK_BEFORE = timedelta(seconds=30)
 # Looks take this part of an app's calls per second; each is at most one call per API and task.
 LOOK_SHARE = 0.9
-# A send job is run this long before its slot; the handler then waits on its own timer.
-SEND_LEAD = timedelta(seconds=1)
-
-
-def plan_job(firing_ids: list[int], function: str | None, *, alone: bool = False) -> Job:
-    """Wake the planner for a chunk of firings; those of a function go where it is known."""
-    return Job(
-        f"plan:{function}" if function else "plan",
-        firing_ids,
-        dedupe=f"plan:{firing_ids[0]}:{'alone' if alone else len(firing_ids)}",
-    )
-
-
-def send_job(wave: int, slot_at: Any, rank: Rank = Rank.NORMAL) -> Job:
-    """Wake the sender for a wave, a little before its first slot; what is urgent first."""
-    return Job(
-        "send", wave, at=slot_at - SEND_LEAD, dedupe=f"send:{wave}", priority=Rank.BULK - rank
-    )
-
-
-def release_job(firing_ids: list[int], at: Any) -> Job:
-    """Let held firings go at an instant."""
-    return Job("release", firing_ids, at=at)
-
-
-def track_job(batch_ids: list[int], at: Any) -> Job:
-    """Wake the tracker for batches whose look comes at an instant."""
-    return Job("track", batch_ids, at=at)
-
-
-def report_job(firing_ids: list[int]) -> Job:
-    """Wake the reporter for firings of which a batch has become final."""
-    return Job("report", firing_ids)

@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft
-from dingbell.domain.followup import FollowUp
 from dingbell.domain.message import Message
-from dingbell.domain.trigger import parse_zone
+from dingbell.domain.run import AlertNotice, FollowUpStep, Manual, Occurrence
 from dingbell.engine.context import Context, MessageFunction
 from dingbell.errors import InputError, Text
 from dingbell.planning.drafts import (
@@ -44,14 +42,15 @@ async def draft(
         InputError: the audience, the message or the author's function does not work; the text is
             the firing's reason.
     """
-    if firing.kind == "follow_up":
-        return await _follow_up(context, firing, most, denied)
-    message = await _message(context, firing)
+    spec = firing.spec
+    if isinstance(spec, FollowUpStep):
+        return await _follow_up(context, firing, spec, most, denied)
+    message = await _message(context, firing, spec)
     if message is None:
         return []
-    audience = Audience.model_validate(firing.spec["to"])
+    audience = spec.to
     brief = Brief(firing.org, message, _variables(firing), most, denied)
-    coarse = firing.spec.get("tracking") == "coarse"
+    coarse = spec.coarse
     if not (coarse or audience.needs_directory() or message.is_personal):
         return draft_alike(brief, plain(audience))
     async with acquire(context.pool) as connection:
@@ -64,16 +63,16 @@ async def draft(
 
 
 async def _follow_up(
-    context: Context, firing: FiringRow, most: int, denied: frozenset[str]
+    context: Context, firing: FiringRow, spec: FollowUpStep, most: int, denied: frozenset[str]
 ) -> list[Draft]:
     """Remind those who have not read the parent, or tell others who they are.
 
     Asked for at the last moment: whoever has read meanwhile is left alone.
     """
-    rule = FollowUp.model_validate(firing.spec["follow_up"])
+    rule = spec.follow_up
     async with acquire(context.pool) as connection:
         unread = await deliveries.unread(connection, firing.parent_id or 0)
-        if firing.spec["step"] == "remind":
+        if spec.step == "remind":
             brief = Brief(firing.org, rule.message, _variables(firing), most, denied)
             people = [one["userid"] for one in unread]
             return await draft_people(connection, context.clock, brief, people)
@@ -100,9 +99,12 @@ def _by_manager(
     return dict(found)
 
 
-async def _message(context: Context, firing: FiringRow) -> Message | None:
-    if firing.function is None or "message" in firing.spec:
-        return Message(firing.spec["message"])
+async def _message(
+    context: Context, firing: FiringRow, spec: Occurrence | Manual | AlertNotice
+) -> Message | None:
+    if spec.message is not None:
+        return spec.message
+    assert firing.function is not None
     function = context.functions[firing.function]
     made = await _called(function, context.threads)
     if made is None:
@@ -133,5 +135,4 @@ async def _called(function: MessageFunction, threads: Executor) -> Any:
 
 
 def _variables(firing: FiringRow) -> dict[str, Any]:
-    zone = parse_zone(firing.spec.get("timezone", "Asia/Shanghai"))
-    return {"due": firing.due_at.astimezone(zone), "schedule": firing.schedule}
+    return {"due": firing.due_at.astimezone(firing.spec.zone), "schedule": firing.schedule}

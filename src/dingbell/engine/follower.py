@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from dingbell.domain.followup import FollowUp
+from dingbell.domain.causes import Cause, CauseKind
+from dingbell.domain.followup import FollowUp, Step
 from dingbell.domain.lifecycle import Firing
-from dingbell.engine.context import LOOK_BEFORE, LOOK_SHARE, Context, release_job, track_job
-from dingbell.planning import pace
+from dingbell.domain.run import FollowUpStep, Kind
+from dingbell.domain.schedule import Policies
+from dingbell.engine.context import LOOK_BEFORE, LOOK_SHARE, Context
+from dingbell.planning import pace, wakeups
 from dingbell.store import deliveries, firings, jobs, tracking
 from dingbell.store.connection import Connection
 from dingbell.telemetry import Event, log
@@ -37,21 +41,23 @@ async def _prepare(
     connection: Connection, context: Context, parent: firings.FiringRow, last_call: datetime
 ) -> None:
     now = context.clock.now()
-    rule = FollowUp.model_validate(parent.spec["follow_up"])
+    rule = parent.spec.follow_up
+    if rule is None:
+        return
     lead = await _look_lead(connection, context, parent)
     made: list[firings.NewFiring] = []
     for step, after in rule.steps():
         # Nobody is told of people who were never reminded.
         missed = now - (last_call + after) > _GRACE or any(m.state is Firing.SKIPPED for m in made)
-        made.append(_firing(parent, step, last_call + after, lead, missed=missed))
+        made.append(_firing(parent, rule, step, last_call + after, lead, missed=missed))
     created = await firings.create(connection, made, now)
     held = [(firing_id, one.due_at) for firing_id, one in created if one.state is Firing.HELD]
-    await jobs.enqueue(connection, [release_job([one], due_at) for one, due_at in held])
+    await jobs.enqueue(connection, [wakeups.release([one], due_at) for one, due_at in held])
     for firing_id, due_at in held:
         at = max(due_at - lead, now + (due_at - now) / 2)
         looked = await tracking.look_again(connection, parent.id, at)
         if looked:
-            await jobs.enqueue(connection, [track_job(looked, at)])
+            await jobs.enqueue(connection, [wakeups.poll(looked, at)])
         log(Event.FOLLOW_UP_PLANNED, firing=firing_id, parent=parent.id)
 
 
@@ -65,22 +71,34 @@ async def _look_lead(
     return LOOK_BEFORE + timedelta(seconds=count / per_second)
 
 
+def _policies(parent: firings.FiringRow) -> dict[str, Any]:
+    """How the parent was sent, and in which zone: so is what follows it."""
+    names = ("timezone", *Policies.model_fields)
+    return {name: getattr(parent.spec, name) for name in names}
+
+
 def _firing(
-    parent: firings.FiringRow, step: str, due_at: datetime, lead: timedelta, *, missed: bool
+    parent: firings.FiringRow,
+    rule: FollowUp,
+    step: Step,
+    due_at: datetime,
+    lead: timedelta,
+    *,
+    missed: bool,
 ) -> firings.NewFiring:
     return firings.NewFiring(
         schedule_id=parent.schedule_id,
         schedule=parent.schedule,
         revision=0,
-        kind="follow_up",
+        kind=Kind.FOLLOW_UP,
         key=f"{parent.id}:{step}",
         app_id=parent.app_id,
         org=parent.org,
         function=None,
-        spec={**parent.spec, "step": step, "look_lead": lead.total_seconds()},
+        spec=FollowUpStep(**_policies(parent), follow_up=rule, step=step, poll_lead=lead),
         due_at=due_at,
         state=Firing.SKIPPED if missed else Firing.HELD,
-        reason=f"{step}: its time had passed" if missed else f"{step}: waits for its time",
+        cause=Cause(CauseKind.FOLLOW_UP_LATE if missed else CauseKind.FOLLOW_UP, {"step": step}),
         parent_id=parent.id,
         held_until=None if missed else due_at,
     )

@@ -1,25 +1,22 @@
-"""Holder: held firings whose time has come → due again, with the job that plans them."""
+"""Holder: held firings whose time has come → through the gates again, and due."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from itertools import groupby
 
-from dingbell.domain.lifecycle import Firing
-from dingbell.domain.misfire import too_late
-from dingbell.domain.schedule import ScheduleSpec
-from dingbell.engine.context import Context, plan_job
-from dingbell.store import firings, holds, jobs
-from dingbell.store.connection import Connection, transaction
+from dingbell.domain.causes import Cause, CauseKind
+from dingbell.domain.gates import Gated, Rules, Skip, TurnedAway, decide
+from dingbell.domain.misfire import latest_of
+from dingbell.domain.run import Occurrence
+from dingbell.engine.context import Context
+from dingbell.planning import wakeups
+from dingbell.planning.turning import turn_away
+from dingbell.store import holds, jobs, rules
+from dingbell.store.connection import transaction
 from dingbell.store.firings import FiringRow
-from dingbell.telemetry import Event, log
 
-__all__ = ["BUDGET", "Holder"]
-
-# How the reason of a hold begins that only money can end.
-BUDGET = "budget:"
-# What was asked for by hand is not sent so long after.
-_GRACE = timedelta(days=1)
+__all__ = ["Holder"]
 
 
 class Holder:
@@ -32,27 +29,43 @@ class Holder:
         """Let those go whose hold has ended; a repeat finds none."""
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
-            await self._skip_stale(connection, firing_ids)
-            released = await holds.release_due(connection, firing_ids, now)
-            await jobs.enqueue(
-                connection, [plan_job([one], function) for one, function in released]
+            ended = await holds.ended(connection, firing_ids, now)
+            standing = Rules(await rules.quiet_hours(connection))
+            away = _superseded(ended)
+            for one in ended:
+                if one.id in away:
+                    continue
+                decision = decide(
+                    Gated(one.kind, one.spec, one.due_at, held=one.cause), now, standing
+                )
+                if isinstance(decision, TurnedAway):
+                    away[one.id] = decision
+            await turn_away(connection, away, now)
+            released = await holds.let_go(
+                connection, [one.id for one in ended if one.id not in away], now
             )
-        for firing_id, _ in released:
-            log(Event.FIRING_RELEASED, firing=firing_id)
-
-    async def _skip_stale(self, connection: Connection, firing_ids: Sequence[int]) -> None:
-        """A new month is no reason to send what belonged to the old one."""
-        now = self._context.clock.now()
-        held = await firings.lock(connection, firing_ids, Firing.HELD)
-        stale = [firing.id for firing in held if _is_stale(firing, now)]
-        await firings.move(
-            connection, stale, Firing.SKIPPED, now, reason="budget: held for longer than its grace"
-        )
+            await jobs.enqueue(
+                connection, [wakeups.plan([one], function) for one, function in released]
+            )
 
 
-def _is_stale(firing: FiringRow, now: datetime) -> bool:
-    if not (firing.reason or "").startswith(BUDGET):
-        return False
-    occurrence = firing.kind == "occurrence"
-    grace = ScheduleSpec.model_validate(firing.spec).grace() if occurrence else _GRACE
-    return too_late(firing.due_at, now, grace)
+def _superseded(ended: Sequence[FiringRow]) -> dict[int, TurnedAway]:
+    """Of the occurrences of a schedule that quiet hours held, those its `catch_up` leaves out."""
+    away: dict[int, TurnedAway] = {}
+    held = [
+        one
+        for one in ended
+        if one.cause is not None
+        and one.cause.kind is CauseKind.QUIET_HOURS
+        and isinstance(one.spec, Occurrence)
+    ]
+    held.sort(key=lambda one: (one.schedule_id or 0, one.due_at))
+    for _, group in groupby(held, key=lambda one: one.schedule_id):
+        own = list(group)
+        newest = own[-1]
+        assert isinstance(newest.spec, Occurrence)
+        for one in own:
+            cause = latest_of(newest.spec.misfire, newest=one is newest)
+            if len(own) > 1 and cause is not None:
+                away[one.id] = Skip(Cause(cause))
+    return away

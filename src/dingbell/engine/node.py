@@ -30,9 +30,10 @@ from dingbell.engine.ticker import Ticker
 from dingbell.engine.tracker import Tracker
 from dingbell.engine.trouble import Trouble
 from dingbell.errors import DingBellError
+from dingbell.planning import wakeups
 from dingbell.store import schedules
 from dingbell.store.connection import Pool, connect
-from dingbell.telemetry import Event, Metrics, log
+from dingbell.telemetry import Event, Metrics, log, observe
 
 __all__ = ["ROLES", "Node", "Role"]
 
@@ -88,6 +89,7 @@ class Node:
             allowance=allowance,
         )
         self._trouble = context.trouble
+        self._metrics = metrics
         self._ticker = Ticker(context)
         self._outcomes = Outcomes(context)
         self._sender = Sender(context, self._outcomes)
@@ -105,15 +107,15 @@ class Node:
             return ()
         planner = self._planner
         rest: dict[str, Handler] = {
-            "plan": planner.plan,
-            "track": self._tracker.track,
-            "report": Reporter(context).report,
-            "recall": Recaller(context).recall,
-            "release": Holder(context).release,
+            wakeups.PLAN: planner.plan,
+            wakeups.POLL: self._tracker.track,
+            wakeups.SETTLE: Reporter(context).report,
+            wakeups.RECALL: Recaller(context).recall,
+            wakeups.RELEASE: Holder(context).release,
         }
-        rest |= {f"plan:{function}": planner.plan_apart for function in context.functions}
+        rest |= {wakeups.plan_of(one): planner.plan_apart for one in context.functions}
         return (
-            self._worker({"send": self._sender.send}, at_once=_WAVES_AT_ONCE),
+            self._worker({wakeups.SEND: self._sender.send}, at_once=_WAVES_AT_ONCE),
             self._worker(rest, at_once=_JOBS_AT_ONCE),
         )
 
@@ -136,6 +138,7 @@ class Node:
 
     async def start(self) -> None:
         """Enter the node and start its rooms; return when it fires schedules."""
+        observe(self._metrics)
         await self.lease.acquire()
         runs: list[Callable[[], Awaitable[None]]] = [
             self.lease.keep,

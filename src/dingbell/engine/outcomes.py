@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.calling import Next, Verdict
-from dingbell.engine.context import Context, report_job, send_job, track_job
+from dingbell.engine.context import Context
 from dingbell.errors import DatabaseUnavailable
-from dingbell.store import apps, batches, calls, claims, deliveries, firings, jobs, spending
+from dingbell.planning import wakeups, waves
+from dingbell.store import apps, batches, calls, deliveries, firings, jobs, spending
 from dingbell.store.claims import Claimed
 from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
@@ -145,6 +146,7 @@ class Outcomes:
                 batch.sent_at,
                 batch.target is not None,
                 batch.on_ambiguous,
+                batch.rank,
             )
             await recover(connection, lost, now, code=verdict.code)
         elif verdict.next is Next.LATER and batch.attempt < _MOST_ATTEMPTS:
@@ -178,7 +180,7 @@ def _track_jobs(due: list[tuple[datetime, int]]) -> list[jobs.Job]:
     for at, batch_id in due:
         groups.setdefault(int(at.timestamp()), []).append((at, batch_id))
     return [
-        track_job([batch_id for _, batch_id in group], max(at for at, _ in group))
+        wakeups.poll([batch_id for _, batch_id in group], max(at for at, _ in group))
         for group in groups.values()
     ]
 
@@ -204,30 +206,29 @@ async def _send_later(
     if not await firings.on_its_way(connection, batch.firing_id):
         await _end(connection, batch, Batch.CANCELED, verdict.code)
         return
-    (wave,) = await claims.next_waves(connection, 1)
     slot_at = now + verdict.after
-    if await claims.requeue(
+    cut = await waves.cut(connection, [(slot_at, batch.rank)])
+    if await batches.requeue(
         connection,
         batch.id,
         attempt=batch.attempt,
         slot_at=slot_at,
-        wave=wave,
+        wave=cut.numbers[0],
         code=verdict.code,
         lost_at=None,
     ):
-        await jobs.enqueue(connection, [send_job(wave, slot_at)])
+        await jobs.enqueue(connection, cut.jobs)
         log(Event.BATCH_GIVEN_BACK, batch=batch.id, code=verdict.code)
 
 
 async def _fail(connection: Connection, batch: Claimed, code: str | None) -> None:
     await _end(connection, batch, Batch.FAILED, code)
-    log(Event.BATCH_FAILED, level=logging.ERROR, batch=batch.id, code=code)
 
 
 async def _end(connection: Connection, batch: Claimed, target: Batch, code: str | None) -> None:
     """Give a batch up; where an earlier call was lost nobody knows who was reached."""
     if batch.lost_at is not None or await calls.times_lost(connection, batch.id):
         target = Batch.UNKNOWN
-    if await claims.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
+    if await batches.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
         await deliveries.move_batches(connection, [batch.id], Delivery(target.value), code)
-        await jobs.enqueue(connection, [report_job([batch.firing_id])])
+        await jobs.enqueue(connection, [wakeups.settle([batch.firing_id])])

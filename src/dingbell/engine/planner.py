@@ -14,21 +14,22 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
-from dingbell.domain.budget import end_of_month, month_of
+from dingbell.domain.budget import Usage, month_of
+from dingbell.domain.causes import of_input
 from dingbell.domain.duration import format_duration
+from dingbell.domain.gates import Gated, Rules, TurnedAway, decide
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
-from dingbell.domain.schedule import Policies
-from dingbell.domain.trigger import parse_zone
 from dingbell.engine.booking import Booked, Drafted, book
-from dingbell.engine.context import Context, release_job, report_job
+from dingbell.engine.context import Context
 from dingbell.engine.drafting import draft
-from dingbell.engine.holder import BUDGET
 from dingbell.errors import DatabaseUnavailable, InputError
-from dingbell.planning import pace
+from dingbell.planning import pace, wakeups
 from dingbell.planning.drafts import denied_in
-from dingbell.store import alerts, batches, firings, holds, jobs, rules, spending
+from dingbell.planning.turning import turn_away
+from dingbell.store import alerts, firings, jobs, rules, spending
 from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.store.holds import LOCAL
 from dingbell.telemetry import Event, log
 
 __all__ = ["Planner"]
@@ -37,7 +38,6 @@ _TOUCH_EVERY = 3.0
 _FORGIVE_AGAIN = 1.0
 # So many firings are drafted before others have a turn: the loop has calls to make.
 _DRAFTED_AT_ONCE = 20
-_OVER_THE_LINE = f"{BUDGET} bulk is held above the org's line until the month ends"
 
 
 class Planner:
@@ -150,30 +150,23 @@ class Planner:
             drafts = await draft(self._context, firing, most=most, denied=denied)
             return Drafted(firing, drafts)
         except InputError as error:
-            await self._fail(firing, str(error))
+            await self._fail(firing, error)
         except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
             log(Event.JOB_FAILED, level=logging.ERROR, firing=firing.id, error=repr(error)[:300])
         return None
 
-    async def _fail(self, firing: firings.FiringRow, reason: str) -> None:
-        log(
-            Event.FIRING_FAILED,
-            level=logging.ERROR,
-            firing=firing.id,
-            schedule=firing.schedule,
-            reason=reason[:500],
-        )
+    async def _fail(self, firing: firings.FiringRow, error: InputError) -> None:
         async with transaction(self._context.pool) as connection:
             await firings.move(
                 connection,
                 [firing.id],
                 Firing.FAILED,
                 self._context.clock.now(),
-                reason=_storable(reason),
+                cause=of_input(error),
+                usual=Firing.DUE,
             )
-        self._context.metrics.firings.labels("failed").inc()
 
     async def _write_what_can_be(self, drafted: list[Drafted]) -> list[Drafted]:
         """Write together; where one cannot be written, each by itself: it holds up no other.
@@ -207,88 +200,86 @@ class Planner:
             drafted = [entry for entry in drafted if entry.firing.id in still_due]
             app_ids = sorted({entry.firing.app_id for entry in drafted})
             paces = await pace.paces_of(connection, app_ids, self._context.pace, lock=True)
-            drafted = await self._loud(connection, drafted, now)
-            drafted = await self._affordable(connection, drafted, paces, now)
+            drafted = await self._let_through(connection, drafted, paces, now)
             booked = await book(connection, self._context, drafted, paces, now)
-            refused = {one.firing.id: reason for one in booked if (reason := _refusal(one))}
-            await self._refuse(connection, refused, now)
-            planned = [one for one in booked if one.firing.id not in refused]
             await firings.foresee(connection, [(one.firing.id, one.forecast()) for one in booked])
-            await firings.move(connection, [one.firing.id for one in planned], Firing.PLANNED, now)
+            refused = self._refused(booked, now)
+            await turn_away(connection, refused, now)
+            planned = [one for one in booked if one.firing.id not in refused]
+            await firings.move(
+                connection,
+                [one.firing.id for one in planned],
+                Firing.PLANNED,
+                now,
+                usual=Firing.DUE,
+            )
             await self._report_empty(connection, planned)
             await self._alert(connection, planned, now)
-        for one in planned:
-            log(
-                Event.FIRING_PLANNED,
-                level=logging.DEBUG,
-                firing=one.firing.id,
-                batches=one.calls,
-            )
 
-    async def _loud(
-        self, connection: Connection, drafted: list[Drafted], now: datetime
-    ) -> list[Drafted]:
-        """Keep what may ring when it would: follow-ups and what is late come here only.
-
-        What a person has let go rings whenever it is.
-        """
-        everywhere = await rules.quiet_hours(connection)
-        loud = []
-        for entry in drafted:
-            firing = entry.firing
-            if everywhere is None and "quiet_hours" not in firing.spec:
-                loud.append(entry)
-                continue
-            rule = Policies.of(firing.spec).quiet(everywhere)
-            zone = parse_zone(firing.spec.get("timezone", "Asia/Shanghai"))
-            ends = rule.end_after(max(firing.due_at, now), zone) if rule else None
-            if rule is None or ends is None or firing.approved_by is not None:
-                loud.append(entry)
-            elif rule.then == "skip":
-                await firings.move(connection, [firing.id], Firing.SKIPPED, now, reason=rule.reason)
-            else:
-                await holds.hold(connection, [firing.id], until=ends, reason=rule.reason, now=now)
-                await jobs.enqueue(connection, [release_job([firing.id], ends)])
-        return loud
-
-    async def _affordable(
+    async def _let_through(
         self,
         connection: Connection,
         drafted: list[Drafted],
         paces: dict[int, pace.AppPace],
         now: datetime,
     ) -> list[Drafted]:
-        """Keep what the month's calls allow; bulk is held above the line its org has drawn."""
-        bulk = [entry for entry in drafted if entry.rank(paces) is Rank.BULK]
-        if not bulk:
-            return drafted
-        usage = await spending.usage(
+        """Ask the gates: follow-ups and what is late come here only, and bulk costs money."""
+        standing = Rules(await rules.quiet_hours(connection))
+        usage = await self._usage(connection, drafted, paces, now)
+        away: dict[int, TurnedAway] = {}
+        for entry in drafted:
+            one = entry.firing
+            gated = Gated(
+                one.kind,
+                one.spec,
+                one.due_at,
+                released_by=one.approved_by,
+                rank=entry.rank(paces),
+            )
+            decision = decide(gated, now, standing, usage.get(one.org))
+            if isinstance(decision, TurnedAway):
+                away[one.id] = decision
+        await turn_away(connection, away, now)
+        return [entry for entry in drafted if entry.firing.id not in away]
+
+    async def _usage(
+        self,
+        connection: Connection,
+        drafted: list[Drafted],
+        paces: dict[int, pace.AppPace],
+        now: datetime,
+    ) -> dict[str, Usage]:
+        """What the orgs have spent whose bulk is planned; others are not asked about."""
+        orgs = {one.firing.org for one in drafted if one.rank(paces) is Rank.BULK}
+        if not orgs:
+            return {}
+        return await spending.usage(
             connection,
-            sorted({entry.firing.org for entry in bulk}),
+            sorted(orgs),
             month_of(now),
             default_limit=self._context.allowance.monthly_calls,
         )
-        held = {
-            entry.firing.id
-            for entry in bulk
-            if usage[entry.firing.org].holds_bulk and entry.firing.approved_by is None
-        }
-        month_ends = end_of_month(now)
-        await holds.hold(connection, sorted(held), until=month_ends, reason=_OVER_THE_LINE, now=now)
-        for firing_id in sorted(held):
-            log(Event.FIRING_HELD, firing=firing_id, reason=_OVER_THE_LINE)
-        return [entry for entry in drafted if entry.firing.id not in held]
 
-    async def _refuse(self, connection: Connection, refused: dict[int, str], now: datetime) -> None:
-        """Send nothing of a firing whose author wants that when somebody would not be reached."""
-        for firing_id, reason in refused.items():
-            await firings.move(connection, [firing_id], Firing.REFUSED, now, reason=reason)
-            log(Event.FIRING_REFUSED, level=logging.WARNING, firing=firing_id, reason=reason)
-        await batches.cancel_queued(connection, sorted(refused))
+    def _refused(self, booked: list[Booked], now: datetime) -> dict[int, TurnedAway]:
+        """Those that would not reach everybody in time, where their authors want that."""
+        refused: dict[int, TurnedAway] = {}
+        for one in booked:
+            gated = Gated(
+                one.firing.kind,
+                one.firing.spec,
+                one.firing.due_at,
+                released_by=LOCAL,
+                expected=one.foreseen,
+                late_by=one.late_by,
+            )
+            decision = decide(gated, now, Rules())
+            if isinstance(decision, TurnedAway):
+                refused[one.firing.id] = decision
+        return refused
 
     async def _report_empty(self, connection: Connection, planned: list[Booked]) -> None:
         empty = [one.firing.id for one in planned if one.calls == 0]
-        await jobs.enqueue(connection, [report_job(empty)] if empty else [])
+        await jobs.enqueue(connection, [wakeups.settle(empty)] if empty else [])
 
     async def _alert(self, connection: Connection, planned: list[Booked], now: datetime) -> None:
         for one in planned:
@@ -301,20 +292,3 @@ class Planner:
 def _subject(app_id: int) -> str:
     """What an alert about an app is about."""
     return f"app {app_id}"
-
-
-def _refusal(one: Booked) -> str | None:
-    """Why a firing is not sent at all; None where it is."""
-    if one.firing.spec.get("preflight") != "refuse":
-        return None
-    if one.late_by is not None:
-        return f"preflight: the last call would be {format_duration(one.late_by)} after finish_by"
-    if not one.spotless:
-        told = ", ".join(f"{state} {count}" for state, count in one.foreseen.items())
-        return f"preflight: {told}"
-    return None
-
-
-def _storable(reason: str) -> str:
-    """A reason as PostgreSQL takes it: no NUL, no half characters, not endless."""
-    return reason.replace("\0", "").encode(errors="replace").decode()[:500]

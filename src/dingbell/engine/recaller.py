@@ -8,7 +8,8 @@ import asyncpg
 
 from dingbell.dingtalk import errors
 from dingbell.domain.lifecycle import Batch, Delivery, Firing
-from dingbell.engine.context import Context, report_job
+from dingbell.engine.context import Context
+from dingbell.planning import wakeups
 from dingbell.store import batches, calls, deliveries, firings, jobs, spending, summaries
 from dingbell.store.connection import acquire, transaction
 from dingbell.telemetry import Event, log
@@ -35,7 +36,7 @@ class Recaller:
             if summary is None:
                 return
             for row in rows:
-                if row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["code"] is None:
+                if row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["recall_code"] is None:
                     await self._recall(firing_id, summary.app, row["id"])
             if await self._finish(firing_id):
                 return
@@ -77,7 +78,7 @@ class Recaller:
         async with transaction(self._context.pool) as connection:
             await spending.add(connection, spent, self._context.clock.now())
             if failure:
-                await batches.set_code(connection, batch_id, f"recall:{failure}")
+                await batches.note_recall(connection, batch_id, failure)
                 return
             await batches.move(connection, [batch_id], Batch.RECALLED)
             await deliveries.move_batches(connection, [batch_id], Delivery.RECALLED)
@@ -97,7 +98,7 @@ class Recaller:
             if any(row["state"] == Batch.RECALLED for row in rows):
                 await firings.move(connection, [firing_id], Firing.RECALLED, now)
             else:
-                await jobs.enqueue(connection, [report_job([firing_id])])
+                await jobs.enqueue(connection, [wakeups.settle([firing_id])])
             await firings.ask_recall(connection, firing_id, None)
         return True
 
@@ -106,4 +107,4 @@ def _is_left(row: asyncpg.Record) -> bool:
     """Whether a batch may still be recalled: it is on its way, or nobody has tried."""
     if row["state"] in (Batch.SENDING, Batch.QUEUED):
         return True
-    return row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["code"] is None
+    return row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["recall_code"] is None

@@ -8,7 +8,6 @@ from dingbell.engine.context import Context
 from dingbell.engine.follower import prepare
 from dingbell.store import firings
 from dingbell.store.connection import transaction
-from dingbell.telemetry import Event, log
 
 __all__ = ["Reporter"]
 
@@ -24,6 +23,3 @@ class Reporter:
         async with transaction(self._context.pool) as connection:
             settled = await firings.settle(connection, firing_ids, self._context.clock.now())
             await prepare(connection, self._context, settled)
-        for firing_id in settled:
-            self._context.metrics.firings.labels("settled").inc()
-            log(Event.FIRING_SETTLED, firing=firing_id)

@@ -10,11 +10,14 @@ import logging
 from datetime import timedelta
 
 from dingbell.clients import CALL_TIMEOUT
+from dingbell.domain.causes import Cause, CauseKind
 from dingbell.domain.lifecycle import Firing
+from dingbell.domain.priority import Rank
 from dingbell.engine.ambiguity import Lost, recover
-from dingbell.engine.context import Context, plan_job, release_job, report_job, track_job
+from dingbell.engine.context import Context
+from dingbell.planning import wakeups
 from dingbell.store import calls, claims, firings, forgotten, holds, jobs, nodes, tracking
-from dingbell.store.connection import Connection, acquire
+from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sweeper"]
@@ -53,12 +56,13 @@ class Sweeper:
     async def sweep(self) -> None:
         """Sweep once, unless another node is at it."""
         async with acquire(self._context.pool) as connection:
-            if await forgotten.anything(connection, self._late()):
-                await self._sweep(connection)
+            late = await forgotten.anything(connection, self._late())
+        if late:
+            await self._sweep()
         await self._prune()
 
-    async def _sweep(self, connection: Connection) -> None:
-        async with connection.transaction():
+    async def _sweep(self) -> None:
+        async with transaction(self._context.pool) as connection:
             if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
                 return
             woken = await self._wake(connection)
@@ -98,11 +102,11 @@ class Sweeper:
         await jobs.enqueue(
             connection,
             [
-                *(jobs.Job("send", wave, dedupe=f"send:{wave}") for wave in waves),
-                *([track_job(looks, now)] if looks else []),
-                *([report_job(settling)] if settling else []),
-                *(jobs.Job("recall", one, dedupe=f"recall:{one}") for one in recalls),
-                *([release_job(held, now)] if held else []),
+                *(wakeups.send(wave) for wave in waves),
+                *([wakeups.poll(looks, now)] if looks else []),
+                *([wakeups.settle(settling)] if settling else []),
+                *(wakeups.recall(one) for one in recalls),
+                *([wakeups.release(held, now)] if held else []),
             ],
         )
         woken = len(waves) + len(looks) + len(settling) + len(recalls) + len(held)
@@ -116,14 +120,12 @@ class Sweeper:
         )
         poison = [firing_id for firing_id, _, tries in lost if tries >= _MOST_TRIES]
         if poison:
-            await firings.move(
-                connection, poison, Firing.FAILED, now, reason="quarantined: planning never ends"
-            )
-            log(Event.FIRING_FAILED, level=logging.ERROR, firings=poison, reason="quarantined")
+            cause = Cause(CauseKind.QUARANTINED, {"tries": _MOST_TRIES})
+            await firings.move(connection, poison, Firing.FAILED, now, cause=cause)
         await jobs.enqueue(
             connection,
             [
-                plan_job([firing_id], function, alone=True)
+                wakeups.plan([firing_id], function, alone=True)
                 for firing_id, function, tries in lost
                 if tries < _MOST_TRIES
             ],
@@ -144,9 +146,10 @@ class Sweeper:
                 row["sent_at"],
                 row["target"] is not None,
                 row["on_ambiguous"],
+                Rank(row["rank"]),
             )
             await recover(connection, lost, now, code="node_died")
         looked = await tracking.take_over(connection, dead, now)
-        await jobs.enqueue(connection, [track_job(looked, now)] if looked else [])
+        await jobs.enqueue(connection, [wakeups.poll(looked, now)] if looked else [])
         await nodes.prune(connection, dead)
         return len(orphans) + len(looked)

@@ -9,7 +9,10 @@ import aiohttp
 
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.lifecycle import Firing
-from dingbell.engine.context import Context, plan_job
+from dingbell.domain.message import Message
+from dingbell.domain.run import AlertNotice, Kind
+from dingbell.engine.context import Context
+from dingbell.planning import wakeups
 from dingbell.store import alerts, apps, firings, jobs, rules
 from dingbell.store.alerts import Alert
 from dingbell.store.connection import acquire, transaction
@@ -77,23 +80,21 @@ class Teller:
                     schedule_id=None,
                     schedule=None,
                     revision=0,
-                    kind="send",
-                    key=f"alert:{alert.id}",
+                    kind=Kind.ALERT,
+                    key=str(alert.id),
                     app_id=sender.id,
                     org=sender.org,
                     function=None,
-                    spec={
-                        "to": rule.notify.to_dict(),
-                        "message": {"text": _words(alert)},
-                        "priority": "urgent",
-                    },
+                    spec=AlertNotice(
+                        to=rule.notify, message=Message({"text": _words(alert)}), priority="urgent"
+                    ),
                     due_at=now,
                     state=Firing.DUE,
                 )
                 for alert in told
             ]
             created = await firings.create(connection, made, now)
-            await jobs.enqueue(connection, [plan_job([one], None) for one, _ in created])
+            await jobs.enqueue(connection, [wakeups.plan([one], None) for one, _ in created])
 
 
 def _told(alert: Alert) -> dict[str, Any]:

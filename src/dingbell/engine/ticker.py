@@ -11,12 +11,23 @@ import logging
 from datetime import datetime
 from math import floor
 
+from dingbell.domain.causes import Cause
+from dingbell.domain.gates import (
+    Decision,
+    Gated,
+    Hold,
+    Proceed,
+    Rules,
+    Skip,
+    decide,
+    state_of,
+)
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import Verdict, review
-from dingbell.domain.quiet import QuietHours
+from dingbell.domain.run import Kind, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.domain.trigger import parse_zone
-from dingbell.engine.context import Context, plan_job, release_job
+from dingbell.engine.context import Context
+from dingbell.planning import wakeups
 from dingbell.store import firings, jobs, rules, schedules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.telemetry import Event, log
@@ -68,14 +79,14 @@ class Ticker:
             )
             if not due:
                 return 0
-            quiet = await rules.quiet_hours(connection)
+            standing = Rules(await rules.quiet_hours(connection))
             made: list[firings.NewFiring] = []
             steps: list[tuple[int, datetime | None, datetime | None]] = []
             for place, schedule in enumerate(due):
                 if place % _READ_AT_ONCE == 0:
                     await self._context.clock.sleep(0)
                 try:
-                    step, occurrences = _occurrences(schedule, now, quiet)
+                    step, occurrences = _occurrences(schedule, now, standing)
                 except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
                     await _set_aside(connection, schedule, error)
                     continue
@@ -93,29 +104,16 @@ class Ticker:
     ) -> None:
         created = await firings.create(connection, made, now)
         to_plan: dict[str | None, list[int]] = {}
-        held: list[tuple[int, firings.NewFiring]] = []
+        held: list[tuple[int, datetime]] = []
         for firing_id, firing in created:
             if firing.state is Firing.DUE:
                 to_plan.setdefault(firing.function, []).append(firing_id)
-                log(Event.FIRING_CREATED, level=logging.DEBUG, firing=firing_id)
-            elif firing.state is Firing.HELD:
-                held.append((firing_id, firing))
-                log(Event.FIRING_HELD, firing=firing_id, reason=firing.reason)
-            else:
-                log(
-                    Event.FIRING_SKIPPED,
-                    firing=firing_id,
-                    schedule=firing.schedule,
-                    reason=firing.reason,
-                )
+            elif firing.held_until is not None:
+                held.append((firing_id, firing.held_until))
         await jobs.enqueue(
             connection,
-            [plan_job(ids, function) for function, ids in to_plan.items()]
-            + [
-                release_job([firing_id], firing.held_until)
-                for firing_id, firing in held
-                if firing.held_until is not None
-            ],
+            [wakeups.plan(ids, function) for function, ids in to_plan.items()]
+            + [wakeups.release([firing_id], until) for firing_id, until in held],
         )
 
 
@@ -125,7 +123,7 @@ async def _set_aside(connection: Connection, schedule: schedules.Due, error: Exc
 
 
 def _occurrences(
-    schedule: schedules.Due, now: datetime, quiet: QuietHours | None
+    schedule: schedules.Due, now: datetime, rules: Rules
 ) -> tuple[tuple[int, datetime | None, datetime | None], list[firings.NewFiring]]:
     """What a schedule has to fire now, and where it moves on to."""
     spec = ScheduleSpec.model_validate(schedule.spec)
@@ -136,50 +134,42 @@ def _occurrences(
         until=now + spec.lead,
         policy=spec.misfire.model_copy(update={"grace": spec.grace()}),
     )
-    made = [_firing(schedule, v, *_fate(schedule, spec, v, quiet)) for v in found.verdicts]
+    kept = Occurrence.of(spec)
+    made = [
+        _firing(schedule, kept, v, _fate(schedule, kept, v, now, rules)) for v in found.verdicts
+    ]
     wake = found.following - spec.lead if found.following else None
     return (schedule.id, found.following, wake), made
 
 
 def _fate(
-    schedule: schedules.Due, spec: ScheduleSpec, verdict: Verdict, everywhere: QuietHours | None
-) -> tuple[Firing, str | None, datetime | None]:
-    """What becomes of an occurrence: its state, the reason, and until when it is held."""
-    if verdict.skip:
-        return Firing.SKIPPED, verdict.skip, None
-    if not schedule.approved:
-        return Firing.HELD, "approval: nobody has approved this revision of the schedule", None
-    quiet = spec.quiet(everywhere)
-    ends = quiet.end_after(verdict.due, parse_zone(spec.timezone)) if quiet else None
-    if quiet is None or ends is None:
-        return Firing.DUE, None, None
-    if quiet.then == "skip":
-        return Firing.SKIPPED, quiet.reason, None
-    return Firing.HELD, quiet.reason, ends
+    schedule: schedules.Due, spec: Occurrence, verdict: Verdict, now: datetime, rules: Rules
+) -> Decision:
+    """What becomes of an occurrence."""
+    if verdict.skip is not None:
+        return Skip(Cause(verdict.skip))
+    gated = Gated(Kind.OCCURRENCE, spec, verdict.due, approved=schedule.approved)
+    return decide(gated, min(now, verdict.due), rules)
 
 
 def _firing(
-    schedule: schedules.Due,
-    verdict: Verdict,
-    state: Firing,
-    reason: str | None,
-    held_until: datetime | None,
+    schedule: schedules.Due, spec: Occurrence, verdict: Verdict, fate: Decision
 ) -> firings.NewFiring:
     return firings.NewFiring(
         schedule_id=schedule.id,
         schedule=schedule.name,
         revision=schedule.revision,
-        kind="occurrence",
+        kind=Kind.OCCURRENCE,
         key=verdict.due.isoformat(),
         app_id=schedule.app_id,
         org=schedule.org,
         function=schedule.function,
-        spec=schedule.spec,
+        spec=spec,
         due_at=verdict.due,
-        state=state,
-        reason=reason,
+        state=state_of(fate),
+        cause=None if isinstance(fate, Proceed) else fate.cause,
         occurrences=verdict.occurrences,
-        held_until=held_until,
+        held_until=fate.until if isinstance(fate, Hold) else None,
         requested_by=schedule.requested_by,
     )
 

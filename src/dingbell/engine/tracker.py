@@ -19,9 +19,10 @@ from dingbell.dingtalk import Client, SendResult, errors
 from dingbell.domain.budget import look_plan
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.receipts import DUPLICATE, PACE_CODES, Finding, attribute, merge
-from dingbell.engine.context import LOOK_SHARE, Context, report_job, track_job
+from dingbell.engine.context import LOOK_SHARE, Context
 from dingbell.engine.meter import Meter
 from dingbell.errors import DingBellError
+from dingbell.planning import wakeups
 from dingbell.planning.repair import repair
 from dingbell.store import (
     apps,
@@ -198,7 +199,12 @@ class Tracker:
                 plan += follow_ups.get(look.batch.firing_id, ())
                 _plan_next(look, after, plan, now, settled=look in settled)
             # Batches before deliveries, as everybody who locks both.
-            await batches.move(connection, [look.batch.id for look in settled], Batch.SETTLED)
+            await batches.move(
+                connection,
+                [look.batch.id for look in settled],
+                Batch.SETTLED,
+                usual=Batch.ACCEPTED,
+            )
             await tracking.set_looks(connection, [(look.batch.id, look.next_at) for look in looks])
             await deliveries.receive(connection, receipts, now)
             await _learn(connection, looks, receipts, now)
@@ -330,13 +336,13 @@ def _complete(look: _Look, people: dict[str, str], now: datetime) -> bool:
 
 def _jobs(looks: list[_Look], settled: list[_Look]) -> list[jobs.Job]:
     firing_ids = sorted({look.batch.firing_id for look in settled})
-    report = [report_job(firing_ids)] if firing_ids else []
+    report = [wakeups.settle(firing_ids)] if firing_ids else []
     again: dict[int, list[_Look]] = {}
     for look in looks:
         if look.next_at is not None:
             again.setdefault(int(look.next_at.timestamp()), []).append(look)
     return report + [
-        track_job(
+        wakeups.poll(
             [look.batch.id for look in group], max(look.next_at for look in group if look.next_at)
         )
         for group in again.values()

@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from dingbell.domain.audience import Audience
+from dingbell.domain.causes import Cause, CauseKind
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import too_late
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import reports
 from dingbell.operations.desk import Desk
+from dingbell.planning import wakeups
 from dingbell.store import accounts, firings, holds, jobs, schedules
 from dingbell.store.connection import Connection, acquire, transaction
 
@@ -20,7 +22,6 @@ __all__ = ["APPROVAL_OVER", "approve_firing", "approve_schedule", "is_large", "n
 
 # Above so many people, or for everyone, somebody has to say yes.
 APPROVAL_OVER = 1_000
-_APPROVAL = "approval:"
 
 
 def is_large(audience: Audience, people: int) -> bool:
@@ -52,9 +53,9 @@ async def approve_firing(desk: Desk, firing_id: int, *, by: str | None = None) -
     async with transaction(desk.pool) as connection:
         await _check_account(connection, by)
         found = await reports.find(connection, firing_id)
-        if (found.reason or "").startswith(_APPROVAL):
+        if found.cause is not None and found.cause.kind is CauseKind.APPROVAL:
             _check_second(found.requested_by, by)
-        released = await holds.release(connection, [firing_id], by=by, now=now)
+        released = await holds.let_go(connection, [firing_id], now, by=by or holds.LOCAL)
         if not released:
             raise ConflictError(
                 Text(
@@ -93,23 +94,18 @@ async def _let_go(
     connection: Connection, schedule: schedules.Schedule, by: str | None, now: datetime
 ) -> None:
     """Let the occurrences go that waited for the approval; skip those that are too late."""
-    waiting = await holds.of_schedule(connection, schedule.id, _APPROVAL)
+    waiting = await holds.waiting_for(connection, schedule.id, CauseKind.APPROVAL)
     grace = schedule.parsed().grace()
-    late = [firing_id for firing_id, due_at in waiting if too_late(due_at, now, grace)]
-    await firings.move(
-        connection, late, Firing.SKIPPED, now, reason="approval: it came after the grace"
-    )
-    released = await holds.release(
-        connection, [one for one, _ in waiting if one not in late], by=by, now=now
+    late = [one.id for one in waiting if too_late(one.due_at, now, grace)]
+    await firings.move(connection, late, Firing.SKIPPED, now, cause=Cause(CauseKind.APPROVAL_LATE))
+    released = await holds.let_go(
+        connection, [one.id for one in waiting if one.id not in late], now, by=by or holds.LOCAL
     )
     await jobs.enqueue(connection, _plan_jobs(released))
 
 
 def _plan_jobs(released: list[tuple[int, str | None]]) -> list[jobs.Job]:
-    return [
-        jobs.Job(f"plan:{function}" if function else "plan", [firing_id], priority=1)
-        for firing_id, function in released
-    ]
+    return [wakeups.plan([firing_id], function, asked_for=True) for firing_id, function in released]
 
 
 async def _check_account(connection: Connection, by: str | None) -> None:

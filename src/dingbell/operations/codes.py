@@ -19,6 +19,14 @@ _OURS = {
         "the message rendered for them breaks a limit; not called",
         "为其渲染的消息超出限制; 未调用",
     ),
+    "template": (
+        "the template does not work for them; not called",
+        "模板不适用于此人; 未调用",
+    ),
+    "unknown_person": (
+        "not in the directory, and the message needs what stands there; not called",
+        "不在通讯录中, 而消息需要其资料; 未调用",
+    ),
     "denied": ("on the deny-list; not called", "在拒发名单中; 未调用"),
     "stale": ("not called: this host was frozen", "未调用: 主机曾被冻结"),
 }

@@ -27,6 +27,7 @@ _FIELDS = (
     "attempt",
     "sent_at",
     "read_at",
+    "words",
 )
 
 

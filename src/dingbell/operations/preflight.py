@@ -20,8 +20,8 @@ from dingbell.domain.message import Message
 from dingbell.domain.preflight import DELIVERED, Outlook, Reason, expectation
 from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
-from dingbell.domain.trigger import parse_zone
-from dingbell.errors import OutsideError, Text
+from dingbell.domain.triggers import parse_zone
+from dingbell.errors import InputError, OutsideError, Text
 from dingbell.operations import apps, people
 from dingbell.operations.desk import Desk
 from dingbell.planning import pace
@@ -85,7 +85,7 @@ async def look_ahead(
         InputError: the audience or the message does not work.
     """
     app = question.app
-    if thorough:
+    if thorough or (question.message is not None and question.message.is_personal):
         with suppress(OutsideError):
             await people.ensure(desk, app, progress=progress)
     userids = await people.resolve(desk, app, question.audience, progress=progress)
@@ -123,6 +123,7 @@ async def look_ahead(
             userids=tuple(userids),
             reasons=reasons,
             usage=usage,
+            words={u: d.words for d in drafts if d.words is not None for u in d.userids},
         )
 
 
@@ -220,28 +221,27 @@ def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:
 
 def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> bool:
     """Whether a schedule says the same words before an instant, later than now on the same day."""
+    words = _words(name, spec, at)
     earlier = spec.trigger().after(max(now, beijing_day(at)))
-    return any(
-        _same_words(name, spec, one, at) for one in takewhile(lambda found: found < at, earlier)
+    return words is not None and any(
+        words == _words(name, spec, one) for one in takewhile(lambda found: found < at, earlier)
     )
 
 
-def _same_words(name: str, spec: ScheduleSpec, one: datetime, other: datetime) -> bool:
-    """Whether a schedule's message reads the same at two instants."""
+def _words(name: str, spec: ScheduleSpec, at: datetime) -> bytes | None:
+    """What a schedule says to anybody at an instant; None where only a real person shows it."""
     if spec.message is None:
-        return False
-    sample = {"person": _Anybody()}
-    return spec.message.body({**_variables(name, spec, one), **sample}) == spec.message.body(
-        {**_variables(name, spec, other), **sample}
-    )
+        return None
+    try:
+        return spec.message.body({**_variables(name, spec, at), "person": _Anybody()})
+    except InputError:
+        return None  # of real people it is told one by one
 
 
-class _Anybody:
+class _Anybody(dict[str, str]):
     """A person of whom every attribute is the same short word."""
 
-    def __getattr__(self, name: str) -> str:
-        if name.startswith("__"):
-            raise AttributeError(name)
+    def __missing__(self, name: str) -> str:
         return "x"
 
 
@@ -250,14 +250,14 @@ def repeats(name: str, spec: ScheduleSpec, now: datetime) -> tuple[datetime, dat
 
     That is legal; DingTalk drops the second for everybody (143106).
     """
-    last: datetime | None = None
+    last: tuple[datetime, bytes] | None = None
     for place, instant in enumerate(spec.trigger().after(now)):
-        if place >= _MOST_INSTANTS:
+        words = _words(name, spec, instant)
+        if place >= _MOST_INSTANTS or words is None:
             return None
-        same_day = last is not None and beijing_day(last) == beijing_day(instant)
-        if last is not None and same_day and _same_words(name, spec, last, instant):
-            return last, instant
-        last = instant
+        if last and last[1] == words and beijing_day(last[0]) == beijing_day(instant):
+            return last[0], instant
+        last = instant, words
     return None
 
 
@@ -269,17 +269,18 @@ def present(outlook: Outlook) -> dict[str, Any]:
         "seconds": round(outlook.seconds, 3),
         "budget": {"used": usage.used, "limit": usage.limit, "cost": outlook.cost},
         "totals": outlook.totals(),
-        "people": [_person(userid, outlook.reasons.get(userid)) for userid in outlook.userids],
+        "people": [_person(outlook, userid) for userid in outlook.userids],
     }
 
 
-def _person(userid: str, reason: str | None) -> dict[str, Any]:
-    found = expectation(reason)
+def _person(outlook: Outlook, userid: str) -> dict[str, Any]:
+    found = expectation(outlook.reasons.get(userid))
+    why = outlook.why(userid)
     return {
         "userid": userid,
         "expected": found.expected,
         "code": found.code,
-        "reason": str(found.reason) if found.reason else None,
+        "reason": str(why) if why else None,
     }
 
 

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dingbell.clock import SHANGHAI
+from dingbell.domain.causes import Cause, CauseKind, canceled
 from dingbell.domain.lifecycle import Batch, Firing
 from dingbell.domain.preflight import came_true, expectation
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations.desk import Desk
+from dingbell.planning import wakeups
 from dingbell.store import batches, deliveries, firings, jobs, summaries
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.summaries import Summary
@@ -36,7 +38,8 @@ def present(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
         "app": summary.app,
         "due_at": instant(summary.due_at),
         "state": summary.state,
-        "reason": summary.reason,
+        "reason": str(summary.cause.text()) if summary.cause else None,
+        "cause": _cause(summary.cause),
         "occurrences": summary.occurrences,
         "parent": summary.parent_id,
         "held_until": instant(summary.held_until),
@@ -49,6 +52,10 @@ def present(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
         "started_at": instant(summary.started_at),
         "settled_at": instant(summary.settled_at),
     }
+
+
+def _cause(cause: Cause | None) -> dict[str, Any] | None:
+    return {"kind": cause.kind.value, **cause.params} if cause else None
 
 
 async def listed(
@@ -130,6 +137,8 @@ async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
                 "size": row["size"],
                 "attempts": row["attempt"],
                 "code": row["code"],
+                "recall_code": row["recall_code"],
+                "words": _words(row["words"]),
             }
             for row in own
         ],
@@ -138,6 +147,11 @@ async def show(desk: Desk, firing_id: int) -> dict[str, Any]:
             _surprise(dict(row)) for row in odd if came_true(row["foreseen"], row["state"]) is False
         ],
     }
+
+
+def _words(kept: Mapping[str, str] | None) -> Text | None:
+    """What exactly was wrong, in both languages."""
+    return Text(kept["en"], kept["zh"]) if kept else None
 
 
 def _surprise(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,6 +177,7 @@ def delivery(row: Mapping[str, Any]) -> dict[str, Any]:
         "read_at": instant(row["read_at"]),
         "attempt": row["attempt"],
         "expected": expected.expected,
+        "words": _words(row["words"]),
     }
 
 
@@ -208,7 +223,7 @@ async def cancel(desk: Desk, firing_id: int) -> dict[str, Any]:
             [firing_id],
             Firing.CANCELED,
             desk.clock.now(),
-            reason="canceled by a person",
+            cause=canceled(None),
         )
         if not moved:
             raise ConflictError(
@@ -257,13 +272,13 @@ async def recall(desk: Desk, firing_id: int) -> None:
                     "触发 {id} ({state}) 没有可撤回的内容: 钉钉只能撤回 24 小时内发送的通知",
                 ).format(id=firing_id, state=summary.state)
             )
-        await firings.move(connection, [firing_id], Firing.CANCELED, now, reason="recalled")
+        await firings.move(
+            connection, [firing_id], Firing.CANCELED, now, cause=Cause(CauseKind.RECALLED)
+        )
         await batches.cancel_queued(connection, [firing_id])
         await batches.clear_recall_codes(connection, firing_id)
         await firings.ask_recall(connection, firing_id, now)
-        await jobs.enqueue(
-            connection, [jobs.Job("recall", firing_id, dedupe=f"recall:{firing_id}", priority=1)]
-        )
+        await jobs.enqueue(connection, [wakeups.recall(firing_id)])
 
 
 async def recalled(desk: Desk, firing_id: int) -> bool:

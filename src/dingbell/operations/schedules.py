@@ -7,11 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 from dingbell.directory.sync import Progress
+from dingbell.domain.causes import ScheduleChange
+from dingbell.domain.run import Kind, Manual, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.domain.trigger import Once, instants, parse_zone
+from dingbell.domain.triggers import instants, parse_zone
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import approvals, apps, preflight
 from dingbell.operations.desk import Desk
+from dingbell.planning import wakeups
 from dingbell.store import firings, jobs, schedules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.schedules import Schedule
@@ -166,9 +169,10 @@ async def store(
             approved=approved,
         )
         return "created"
-    taken_back = await firings.unprepare(connection, known.id, now)
+    ready = await firings.prepared(connection, known.id, now)
+    taken_back = await firings.withdraw(connection, ready)
     await firings.respecify_held(
-        connection, known.id, app_id=app.id, org=app.org, spec=spec.to_dict()
+        connection, known.id, app_id=app.id, org=app.org, spec=Occurrence.of(spec)
     )
     fired = await firings.last_due(connection, known.id) is not None
     active = known.state == "active"
@@ -187,10 +191,7 @@ async def store(
 
 
 def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
-    trigger = spec.trigger()
-    if isinstance(trigger, Once) and now - trigger.at <= spec.grace():
-        return trigger.at
-    due = trigger.next_after(now)
+    due = spec.trigger().first_due(now, spec.grace())
     if due is None:
         raise InputError(
             Text(
@@ -212,9 +213,7 @@ def _next_due(
     due = trigger.next_after(min(taken_back - _TINY, now) if taken_back else now)
     if due is not None and due < now - spec.grace():
         due = trigger.next_after(now)
-    if due is None and isinstance(trigger, Once) and not fired:
-        return trigger.at if now - trigger.at <= spec.grace() else None
-    return due
+    return trigger.first_due(now, spec.grace()) if due is None and not fired else due
 
 
 async def pause(desk: Desk, name: str) -> None:
@@ -223,7 +222,7 @@ async def pause(desk: Desk, name: str) -> None:
         schedule = await _named(connection, name, lock=True)
         if schedule.state == "paused":
             return
-        await _take_back(desk, connection, schedule)
+        await _take_back(desk, connection, schedule, ScheduleChange.PAUSED)
         await schedules.set_state(
             connection,
             schedule.id,
@@ -259,16 +258,18 @@ async def delete(desk: Desk, name: str) -> None:
         await remove(desk, connection, schedule)
 
 
-async def _take_back(desk: Desk, connection: Connection, schedule: Schedule) -> None:
+async def _take_back(
+    desk: Desk, connection: Connection, schedule: Schedule, change: ScheduleChange
+) -> None:
     """Take back all that a schedule has prepared or held."""
     now = desk.clock.now()
-    await firings.unprepare(connection, schedule.id, now)
-    await firings.cancel_held(connection, schedule.id, now)
+    await firings.withdraw(connection, await firings.prepared(connection, schedule.id, now))
+    await firings.stop(connection, schedule.id, now, change)
 
 
 async def remove(desk: Desk, connection: Connection, schedule: Schedule) -> None:
     """Remove a schedule inside the caller's transaction."""
-    await _take_back(desk, connection, schedule)
+    await _take_back(desk, connection, schedule, ScheduleChange.DELETED)
     await schedules.delete(connection, schedule.id)
 
 
@@ -289,12 +290,12 @@ async def run(desk: Desk, name: str, *, request_id: str | None = None) -> int:
                     schedule_id=schedule.id,
                     schedule=schedule.name,
                     revision=schedule.revision,
-                    kind="run",
+                    kind=Kind.RUN,
                     key=request_id or uuid4().hex,
                     app_id=schedule.app_id,
                     org=schedule.org,
                     function=schedule.function,
-                    spec=schedule.spec,
+                    spec=Manual.of(schedule.parsed()),
                     due_at=now,
                 )
             ],
@@ -303,6 +304,7 @@ async def run(desk: Desk, name: str, *, request_id: str | None = None) -> int:
         if not created:
             raise ConflictError(Text("this request was made before", "该请求已提交过"))
         firing_id = created[0][0]
-        entrypoint = f"plan:{schedule.function}" if schedule.function else "plan"
-        await jobs.enqueue(connection, [jobs.Job(entrypoint, [firing_id], priority=1)])
+        await jobs.enqueue(
+            connection, [wakeups.plan([firing_id], schedule.function, asked_for=True)]
+        )
     return firing_id

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from dingbell.clock import SHANGHAI
 from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.gates import Decision, Gated, Hold, Proceed, Rules, decide, state_of
 from dingbell.domain.message import Message
 from dingbell.domain.preflight import Outlook
+from dingbell.domain.run import Kind, Manual
 from dingbell.domain.schedule import Policies
 from dingbell.errors import ConflictError, Text
 from dingbell.operations import approvals, apps
 from dingbell.operations.desk import Desk
 from dingbell.operations.preflight import Question, look_ahead
+from dingbell.planning import wakeups
 from dingbell.store import firings, jobs, rules
 from dingbell.store.connection import Connection, transaction
 
@@ -42,13 +43,10 @@ class Order:
     cool_down: timedelta = timedelta(0)
     request_id: str = field(default_factory=lambda: uuid4().hex)
 
-    def spec(self) -> dict[str, Any]:
-        """The form in which the firing keeps it."""
-        return {
-            "to": self.audience.to_dict(),
-            "message": self.message.to_dict(),
-            **self.policies.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        }
+    def spec(self) -> Manual:
+        """What the firing keeps."""
+        policies = {name: getattr(self.policies, name) for name in Policies.model_fields}
+        return Manual(to=self.audience, message=self.message, **policies)
 
 
 async def outlook(
@@ -94,51 +92,48 @@ async def send(desk: Desk, order: Order, *, people: int = 0, by: str | None = No
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
         app = await apps.find(desk, connection, order.app)
-        state, reason, until = await _fate(connection, order, people, by, now)
+        fate = await _fate(connection, order, people, by, now)
         new = firings.NewFiring(
             schedule_id=None,
             schedule=None,
             revision=0,
-            kind="send",
+            kind=Kind.SEND,
             key=order.request_id,
             app_id=app.id,
             org=app.org,
             function=None,
             spec=order.spec(),
             due_at=now + order.cool_down,
-            state=state,
-            reason=reason,
-            held_until=until,
+            state=state_of(fate),
+            cause=None if isinstance(fate, Proceed) else fate.cause,
+            held_until=fate.until if isinstance(fate, Hold) else None,
             requested_by=by,
         )
         created = await firings.create(connection, [new], now)
         if not created:
             raise ConflictError(Text("this request was made before", "该请求已提交过"))
         firing_id = created[0][0]
-        await jobs.enqueue(connection, _jobs(firing_id, state, until))
+        await jobs.enqueue(connection, _jobs(firing_id, fate))
     return firing_id
 
 
 async def _fate(
     connection: Connection, order: Order, people: int, by: str | None, now: datetime
-) -> tuple[Firing, str | None, datetime | None]:
+) -> Decision:
     """Whether a send goes at once, or is held: why, and until when."""
-    if await approvals.needed(connection, order.audience, people, by=by):
-        return Firing.HELD, "approval: a second person has to approve", None
     due = now + order.cool_down
-    quiet = order.policies.quiet(await rules.quiet_hours(connection))
-    ends = quiet.end_after(due, SHANGHAI) if quiet else None
-    if quiet and ends:
-        reason = quiet.reason
-        return (
-            (Firing.SKIPPED, reason, None) if quiet.then == "skip" else (Firing.HELD, reason, ends)
-        )
-    if order.cool_down:
-        return Firing.HELD, "cool-down: `dingbell firings cancel` stops it", due
-    return Firing.DUE, None, None
+    gated = Gated(
+        Kind.SEND,
+        order.spec(),
+        due,
+        approved=not await approvals.needed(connection, order.audience, people, by=by),
+        cool_down_until=due if order.cool_down else None,
+    )
+    return decide(gated, now, Rules(await rules.quiet_hours(connection)))
 
 
-def _jobs(firing_id: int, state: Firing, until: datetime | None) -> list[jobs.Job]:
-    if state is Firing.DUE:
-        return [jobs.Job("plan", [firing_id], priority=1)]
-    return [jobs.Job("release", [firing_id], at=until)] if until else []
+def _jobs(firing_id: int, fate: Decision) -> list[jobs.Job]:
+    if isinstance(fate, Proceed):
+        return [wakeups.plan([firing_id], None, asked_for=True)]
+    until = fate.until if isinstance(fate, Hold) else None
+    return [wakeups.release([firing_id], until)] if until else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,8 +12,9 @@ from typing import Any
 from dingbell.clock import Clock, beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft, Groups, cut
-from dingbell.domain.message import Message
+from dingbell.domain.message import Message, TooLongError
 from dingbell.domain.preflight import Reason
+from dingbell.domain.templates import MissingError
 from dingbell.errors import InputError, Text
 from dingbell.store import batches, directory, rules
 from dingbell.store.connection import Connection
@@ -31,6 +33,10 @@ __all__ = [
 # So many people are read at once, and so many bodies rendered before others have a turn.
 _PEOPLE_AT_ONCE = 1_000
 _BODIES_AT_ONCE = 50
+# A body takes a few microseconds; those that take long give the loop back after so many seconds.
+_RENDERED_AT_ONCE = 0.002
+# What is wrong is told apart in so many ways a firing: each makes a batch.
+_MOST_WORDS = 20
 # Sends to everyone an app may make on one day (41045; FAQ page, read 2026-08).
 _TO_ALL_A_DAY = 3
 
@@ -75,13 +81,7 @@ async def named(connection: Connection, org: str, audience: Audience) -> list[st
     """
     if not audience.needs_directory():
         return plain(audience)
-    if await directory.last_sync(connection, org) is None:
-        raise InputError(
-            Text(
-                "the directory of org {org} has not been read yet: run `dingbell directory sync`",
-                "组织 {org} 的通讯录尚未同步: 请运行 `dingbell directory sync`",
-            ).format(org=org)
-        )
+    await _demand_directory(connection, org)
     try:
         return await directory.resolve(connection, org, audience)
     except LookupError as error:
@@ -92,28 +92,50 @@ async def named(connection: Connection, org: str, audience: Audience) -> list[st
         ) from None
 
 
+async def _demand_directory(connection: Connection, org: str) -> None:
+    if await directory.last_sync(connection, org) is None:
+        raise InputError(
+            Text(
+                "the directory of org {org} has not been read yet: run `dingbell directory sync`",
+                "组织 {org} 的通讯录尚未同步: 请运行 `dingbell directory sync`",
+            ).format(org=org)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why nothing could be rendered for a person."""
+
+    reason: Reason
+    error: InputError
+
+
 async def draft_people(
     connection: Connection, clock: Clock, brief: Brief, userids: Sequence[str]
 ) -> list[Draft]:
     """Make batches for people; those on the deny-list, or without a body, are set aside.
 
     Raises:
-        InputError: nobody's body could be rendered; the text says why.
+        InputError: nobody's body could be rendered, and the text says why; or the directory was
+            never read, and the message needs what stands in it.
     """
     if not brief.message.is_personal:
         return draft_alike(brief, userids)
-    failures: dict[str, InputError] = {}
+    failures: dict[str, _Failure] = {}
     wanted = [userid for userid in userids if userid not in brief.denied]
     groups = Groups()
     async for userid, body in _bodies(connection, clock, brief, wanted, failures):
         groups.add(userid, body)
     drafts = groups.cut(brief.per_batch)
-    if failures and not drafts:
-        raise next(iter(failures.values()))
+    unknown = any(one.reason is Reason.UNKNOWN for one in failures.values())
+    if unknown:
+        await _demand_directory(connection, brief.org)
+    if failures and not drafts and not unknown:
+        raise next(iter(failures.values())).error
     return [
         *drafts,
         *_aside(brief.denied.intersection(userids), Reason.DENIED),
-        *_aside(failures, Reason.TOO_LONG),
+        *_failed(failures),
     ]
 
 
@@ -149,10 +171,11 @@ async def _bodies(
     clock: Clock,
     brief: Brief,
     userids: Sequence[str],
-    failures: dict[str, InputError],
+    failures: dict[str, _Failure],
 ) -> AsyncIterator[tuple[str, bytes]]:
     """Render per person; who cannot be rendered for is put among the failures."""
     ahead = iter(userids)
+    began = clock.monotonic()
     while chunk := list(islice(ahead, _PEOPLE_AT_ONCE)):
         people = await directory.people(connection, brief.org, chunk)
         for place, userid in enumerate(chunk):
@@ -160,16 +183,43 @@ async def _bodies(
             if brief.rosters:
                 variables["unread"] = brief.rosters.get(userid, ())
             try:
-                yield userid, brief.message.body(variables)
+                body = brief.message.body(variables)
             except InputError as error:
-                failures[userid] = error
-            if place % _BODIES_AT_ONCE == 0:
+                failures[userid] = _Failure(_reason(error, known=userid in people), error)
+            else:
+                yield userid, body
+            if place % _BODIES_AT_ONCE == 0 or clock.monotonic() - began > _RENDERED_AT_ONCE:
                 await clock.sleep(0)
+                began = clock.monotonic()
 
 
-def _aside(userids: Collection[str], reason: Reason) -> list[Draft]:
+def _reason(error: InputError, *, known: bool) -> Reason:
+    """Why nothing could be rendered; of whom nothing is known, everything is missing."""
+    if isinstance(error, MissingError) and not known:
+        return Reason.UNKNOWN
+    return Reason.TOO_LONG if isinstance(error, TooLongError) else Reason.TEMPLATE
+
+
+def _failed(failures: Mapping[str, _Failure]) -> list[Draft]:
+    """One batch for all of whom the same is wrong, and says what; the rarest share one."""
+    alike: dict[tuple[Reason, Text | None], list[str]] = defaultdict(list)
+    for userid, failure in failures.items():
+        words = None if failure.reason is Reason.UNKNOWN else failure.error.message
+        if len(alike) >= _MOST_WORDS and (failure.reason, words) not in alike:
+            words = None
+        alike[failure.reason, words].append(userid)
+    return [
+        draft
+        for (reason, words), userids in alike.items()
+        for draft in _aside(userids, reason, words)
+    ]
+
+
+def _aside(userids: Collection[str], reason: Reason, words: Text | None = None) -> list[Draft]:
     """One batch for all who are not sent to for one reason."""
-    return [Draft(b"", tuple(sorted(userids)), len(userids), reason=reason)] if userids else []
+    if not userids:
+        return []
+    return [Draft(b"", tuple(sorted(userids)), len(userids), reason=reason, words=words)]
 
 
 async def allow_everyone(

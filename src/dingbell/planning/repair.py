@@ -10,15 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from math import floor
 
 from dingbell.clients import CALL_TIMEOUT
 from dingbell.clock import beijing_day
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
-from dingbell.planning import pace
-from dingbell.store import batches, broken, claims, firings, jobs
+from dingbell.planning import pace, waves
+from dingbell.store import batches, broken, firings, jobs
 from dingbell.store.broken import Broken
 from dingbell.store.connection import Connection
 
@@ -26,7 +25,6 @@ __all__ = ["may_resend", "repair"]
 
 # Room for clocks that differ and for DingTalk's own delay.
 _MARGIN = timedelta(seconds=30)
-_SEND_LEAD = timedelta(seconds=1)
 
 
 def may_resend(slot_at: datetime, lost_at: datetime) -> bool:
@@ -71,7 +69,7 @@ async def repair(
     slots = [slot for (slot,) in await pace.reserve_slots(connection, wanted, paces, now=now)]
     await _book(connection, groups, slots)
     firing_ids = sorted({one.firing_id for one in people})
-    await firings.move(connection, firing_ids, Firing.SENDING, now)
+    await firings.move(connection, firing_ids, Firing.SENDING, now, usual=Firing.SETTLED)
     return len(people)
 
 
@@ -89,7 +87,7 @@ class _Group:
 
     @property
     def rank(self) -> Rank:
-        return Rank(self.first.priority)
+        return Rank(self.first.rank)
 
     def batch(self, ordinal: int, slot_at: datetime, wave: int) -> batches.NewBatch:
         return batches.NewBatch(
@@ -127,12 +125,13 @@ async def _book(
     ordinals = await broken.next_ordinals(
         connection, sorted({group.first.firing_id for group in groups})
     )
-    seconds = sorted({floor(slot.timestamp()) for slot in slots})
-    waves = dict(zip(seconds, await claims.next_waves(connection, len(seconds)), strict=True))
+    cut = await waves.cut(
+        connection, [(slot, group.rank) for group, slot in zip(groups, slots, strict=True)]
+    )
     new = []
-    for group, slot in zip(groups, slots, strict=True):
+    for group, slot, wave in zip(groups, slots, cut.numbers, strict=True):
         firing_id = group.first.firing_id
-        new.append(group.batch(ordinals[firing_id], slot, waves[floor(slot.timestamp())]))
+        new.append(group.batch(ordinals[firing_id], slot, wave))
         ordinals[firing_id] += 1
     ids = await batches.insert(connection, new)
     await broken.hand_over(
@@ -142,13 +141,4 @@ async def _book(
             for group, batch_id in zip(groups, ids, strict=True)
         ],
     )
-    first = {
-        batch.wave: batch.slot_at for batch in sorted(new, key=lambda b: b.slot_at, reverse=True)
-    }
-    await jobs.enqueue(
-        connection,
-        [
-            jobs.Job("send", wave, at=slot - _SEND_LEAD, dedupe=f"send:{wave}")
-            for wave, slot in first.items()
-        ],
-    )
+    await jobs.enqueue(connection, cut.jobs)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dingbell.store.connection import Connection
+from dingbell.store.states import RUN_OPEN
 
 __all__ = [
     "Alert",
@@ -96,11 +97,11 @@ async def end_seen_before(connection: Connection, kind: str, before: datetime) -
 async def end_of_final_firings(connection: Connection, kind: str, now: datetime) -> None:
     """End the alerts of a kind about firings that have come to their end."""
     await connection.execute(
-        """
+        f"""
         update alerts a set ended_at = $2
         where kind = $1 and ended_at is null and not exists (
             select from firings f where a.subject = 'firing ' || f.id
-            and f.state in ('due', 'held', 'planned', 'sending'))
+            and f.state in {RUN_OPEN})
         """,
         kind,
         now,

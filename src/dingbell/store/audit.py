@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.store.connection import Connection
+from dingbell.store.states import BATCH_OPEN, BATCH_POLLED, BATCH_UNSENT, RUN_UNDER_WAY, any_of
 
 __all__ = ["discrepancies"]
 
+_ENDED = any_of((Firing.SETTLED, Firing.REFUSED, Firing.FAILED, Firing.SKIPPED))
 # Each finds ids of what must not be. `f` are the firings that are looked at.
 _LAWS = {
-    "a final firing with batches still to send": """
+    "a final firing with batches still to send": f"""
         select f.id from f join batches b on b.firing_id = f.id
-        where f.state in ('settled', 'refused', 'failed', 'skipped')
-          and b.state in ('queued', 'sending')""",
+        where f.state in {_ENDED}
+          and b.state in {BATCH_UNSENT}""",
     "a batch whose people do not add up": """
         select b.id from f join batches b on b.firing_id = f.id
         left join deliveries d on d.batch_id = b.id
@@ -22,20 +25,21 @@ _LAWS = {
         select f.id from f join deliveries d on d.firing_id = f.id
         left join batches b on b.id = d.batch_id
         where b.firing_id is distinct from d.firing_id""",
-    "a settled batch with people nobody accounted for": """
+    "a settled batch with people nobody accounted for": f"""
         select b.id from f join batches b on b.firing_id = f.id
         join deliveries d on d.batch_id = b.id
-        where b.state in ('settled', 'failed', 'unknown', 'canceled', 'recalled')
-          and (d.state = 'planned' or (d.state = 'sent' and d.code is null))""",
-    "an accepted batch without a task": """
+        where b.state not in {BATCH_OPEN}
+          and (d.state = {Delivery.PLANNED:sql}
+               or (d.state = {Delivery.SENT:sql} and d.code is null))""",
+    "an accepted batch without a task": f"""
         select b.id from f join batches b on b.firing_id = f.id
-        where b.state in ('accepted', 'settled') and b.task_id is null""",
-    "an accepted batch nobody will look at": """
+        where b.state in {BATCH_POLLED} and b.task_id is null""",
+    "an accepted batch nobody will look at": f"""
         select b.id from f join batches b on b.firing_id = f.id
-        where b.state = 'accepted' and b.next_look_at is null""",
-    "a queued batch of a firing that is not on its way": """
+        where b.state = {Batch.ACCEPTED:sql} and b.next_look_at is null""",
+    "a queued batch of a firing that is not on its way": f"""
         select b.id from f join batches b on b.firing_id = f.id
-        where b.state = 'queued' and f.state not in ('planned', 'sending')""",
+        where b.state = {Batch.QUEUED:sql} and f.state not in {RUN_UNDER_WAY}""",
 }
 _MOST = 20
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import asyncpg
 
-from dingbell.domain.lifecycle import BATCH_MOVES, Batch, Delivery, origins
+from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.priority import Rank
+from dingbell.errors import Text
 from dingbell.store import deliveries
 from dingbell.store.connection import Connection
+from dingbell.store.transitions import BATCHES, Given
+from dingbell.store.transitions import move as move_rows
 
 __all__ = ["NewBatch", "accept", "insert", "move"]
 
@@ -26,6 +29,7 @@ class NewBatch:
         target: None for userids; else `{"departments": […]}` or `{"everyone": true}`.
         state: `queued`, or where it ends without a call: `failed` or `canceled`.
         code: why, for those.
+        words: what exactly is wrong with it, where the code alone does not say.
         repairs: the batch whose people it is sent to once more.
         generation: how many repairs came before it, and itself.
         lost_at: when a call that may have reached these people with this body was lost.
@@ -47,6 +51,7 @@ class NewBatch:
     repairs: int | None = None
     generation: int = 0
     lost_at: datetime | None = None
+    words: Text | None = None
 
 
 async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[int]:
@@ -54,11 +59,12 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
     rows = await connection.fetch(
         """
         insert into batches (firing_id, ordinal, app_id, org, body, body_hash, size, target,
-                             slot_at, wave, priority, state, code, repairs, generation, lost_at)
+                             slot_at, wave, rank, state, code, repairs, generation, lost_at,
+                             words)
         select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::bytea[],
                              $6::bytea[], $7::int[], $8::jsonb[], $9::timestamptz[], $10::bigint[],
                              $11::smallint[], $12::text[], $13::text[], $14::bigint[],
-                             $15::smallint[], $16::timestamptz[])
+                             $15::smallint[], $16::timestamptz[], $17::jsonb[])
         returning id, firing_id, ordinal
         """,
         [b.firing_id for b in batches],
@@ -77,25 +83,30 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
         [b.repairs for b in batches],
         [b.generation for b in batches],
         [b.lost_at for b in batches],
+        [{"en": b.words, "zh": b.words.zh} if b.words else None for b in batches],
     )
     ids = {(row["firing_id"], row["ordinal"]): row["id"] for row in rows}
     return [ids[batch.firing_id, batch.ordinal] for batch in batches]
 
 
 async def move(
-    connection: Connection, ids: Sequence[int], target: Batch, *, code: str | None = None
+    connection: Connection,
+    ids: Sequence[int],
+    target: Batch,
+    *,
+    code: str | None = None,
+    usual: Batch | None = None,
 ) -> list[int]:
     """Compare and swap the state of batches; return those that moved."""
-    rows = await connection.fetch(
-        """
-        update batches set state = $2, owner = null, code = coalesce($4, code),
-            next_look_at = case when $2 in ('accepted', 'settled') then next_look_at end
-        where id = any($1::bigint[]) and state = any($3::text[]) returning id
-        """,
-        list(ids),
-        target.value,
-        origins(BATCH_MOVES, target),
-        code,
+    keeps = target in (Batch.ACCEPTED, Batch.SETTLED)
+    rows = await move_rows(
+        connection,
+        BATCHES,
+        target,
+        Given.of(ids, code=("text", code)),
+        changes="owner = null, code = coalesce(g.code, t.code), "
+        f"next_look_at = {'t.next_look_at' if keeps else 'null'}",
+        usual=usual,
     )
     return [row["id"] for row in rows]
 
@@ -105,49 +116,117 @@ async def accept(
 ) -> list[int]:
     """Record that DingTalk took batches: (id, task id, sent at, first look).
 
-    A late answer also completes a batch that was given up or taken back meanwhile.
+    A late answer also completes a batch that was given up or withdrawn meanwhile.
     """
-    rows = await connection.fetch(
-        """
-        update batches b set state = 'accepted', owner = null, task_id = a.task_id, code = null,
-            sent_at = a.sent_at, next_look_at = a.look
-        from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[])
-             as a (id, task_id, sent_at, look)
-        where b.id = a.id and b.state = any($5::text[])
-        returning b.id
-        """,
-        [batch_id for batch_id, *_ in answers],
-        [task_id for _, task_id, *_ in answers],
-        [sent_at for _, _, sent_at, _ in answers],
-        [look for *_, look in answers],
-        origins(BATCH_MOVES, Batch.ACCEPTED),
+    columns: dict[str, tuple[str, list[Any]]] = {
+        "task_id": ("bigint", [task_id for _, task_id, *_ in answers]),
+        "sent_at": ("timestamptz", [sent_at for _, _, sent_at, _ in answers]),
+        "look": ("timestamptz", [look for *_, look in answers]),
+    }
+    rows = await move_rows(
+        connection,
+        BATCHES,
+        Batch.ACCEPTED,
+        Given.of((batch_id for batch_id, *_ in answers), columns),
+        usual=Batch.SENDING,
+        changes="owner = null, task_id = g.task_id, code = null, sent_at = g.sent_at, "
+        "next_look_at = g.look",
     )
     return [row["id"] for row in rows]
 
 
-async def cancel_queued(connection: Connection, firing_ids: Sequence[int]) -> None:
+async def requeue(
+    connection: Connection,
+    batch_id: int,
+    *,
+    attempt: int,
+    slot_at: datetime,
+    wave: int,
+    code: str | None,
+    lost_at: datetime | None,
+) -> bool:
+    """Give a claimed batch back, to be sent at a later slot; False when it is not ours any more."""
+    rows = await move_rows(
+        connection,
+        BATCHES,
+        Batch.QUEUED,
+        Given.of(
+            [batch_id],
+            attempt=("int", attempt),
+            slot_at=("timestamptz", slot_at),
+            wave=("bigint", wave),
+            code=("text", code),
+            lost_at=("timestamptz", lost_at),
+        ),
+        only="t.attempt = g.attempt",
+        changes="owner = null, slot_at = g.slot_at, wave = g.wave, code = g.code, "
+        "lost_at = coalesce(t.lost_at, g.lost_at)",
+    )
+    return bool(rows)
+
+
+async def give_up(
+    connection: Connection, batch_id: int, *, attempt: int, target: Batch, code: str | None
+) -> bool:
+    """End a claimed batch without an answer; False when it is not ours any more."""
+    rows = await move_rows(
+        connection,
+        BATCHES,
+        target,
+        Given.of([batch_id], attempt=("int", attempt), code=("text", code)),
+        source=[Batch.SENDING],
+        only="t.attempt = g.attempt",
+        changes="owner = null, code = g.code",
+    )
+    return bool(rows)
+
+
+async def expire(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Give up lost batches that wait to be sent again: whom they reached is unknown."""
+    rows = await move_rows(
+        connection, BATCHES, Batch.UNKNOWN, Given.of(batch_ids), source=[Batch.QUEUED]
+    )
+    await deliveries.move_batches(connection, [row["id"] for row in rows], Delivery.UNKNOWN)
+
+
+async def cancel_queued(
+    connection: Connection, firing_ids: Sequence[int], *, actor: str | None = None
+) -> None:
     """Cancel what has not been claimed yet, with its people.
 
     What waits to be sent again after a lost call may have rung already: that is `unknown`.
     """
     rows = await connection.fetch(
-        """
-        update batches set next_look_at = null,
-            state = case when lost_at is null then 'canceled' else 'unknown' end
-        where firing_id = any($1::bigint[]) and state = 'queued' returning id, state
+        f"""
+        select id, lost_at is not null as lost from batches
+        where firing_id = any($1::bigint[]) and state = {Batch.QUEUED:sql} order by id for update
         """,
         list(firing_ids),
     )
-    for state in (Delivery.CANCELED, Delivery.UNKNOWN):
-        ids = [row["id"] for row in rows if row["state"] == state]
-        await deliveries.move_batches(connection, ids, state)
+    for target, people, lost in (
+        (Batch.CANCELED, Delivery.CANCELED, False),
+        (Batch.UNKNOWN, Delivery.UNKNOWN, True),
+    ):
+        ids = [row["id"] for row in rows if row["lost"] is lost]
+        if ids:
+            await move_rows(
+                connection,
+                BATCHES,
+                target,
+                Given.of(ids),
+                source=[Batch.QUEUED],
+                changes="next_look_at = null",
+                actor=actor,
+            )
+            await deliveries.move_batches(connection, ids, people)
 
 
 async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
     """All batches of a firing, by ordinal."""
     return await connection.fetch(
         """
-        select id, ordinal, state, task_id, slot_at, sent_at, size, attempt, code, target
+        select id, ordinal, state, task_id, slot_at, sent_at, size, attempt, code, recall_code,
+               target, words
         from batches where firing_id = $1 order by ordinal
         """,
         firing_id,
@@ -157,11 +236,11 @@ async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Reco
 async def sent_to_everyone(connection: Connection, app_id: int, day: datetime) -> int:
     """How many sends to everyone an app has made, or has planned, since the start of a day."""
     count: int = await connection.fetchval(
-        """
+        f"""
         select count(*) from batches
         where app_id = $1 and target ? 'everyone' and coalesce(sent_at, slot_at) >= $2
           and coalesce(sent_at, slot_at) < $2::timestamptz + interval '1 day'
-          and state not in ('canceled', 'failed')
+          and state not in ({Batch.CANCELED:sql}, {Batch.FAILED:sql})
         """,
         app_id,
         day,
@@ -176,13 +255,14 @@ async def sender_of(connection: Connection, batch_id: int) -> tuple[int, str]:
     return app_id, org
 
 
-async def set_code(connection: Connection, batch_id: int, code: str) -> None:
-    """Note what went wrong with a batch without moving it."""
-    await connection.execute("update batches set code = $2 where id = $1", batch_id, code)
+async def note_recall(connection: Connection, batch_id: int, code: str) -> None:
+    """Note why a batch could not be recalled."""
+    await connection.execute("update batches set recall_code = $2 where id = $1", batch_id, code)
 
 
 async def clear_recall_codes(connection: Connection, firing_id: int) -> None:
     """Forget why an earlier recall failed, so that it is tried again."""
     await connection.execute(
-        "update batches set code = null where firing_id = $1 and code like 'recall:%'", firing_id
+        "update batches set recall_code = null where firing_id = $1 and recall_code is not null",
+        firing_id,
     )

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dingbell.domain.lifecycle import DELIVERY_MOVES, Delivery, origins
+from dingbell.domain.lifecycle import Delivery
 from dingbell.domain.receipts import PACE_CODES
 from dingbell.store.connection import Connection
+from dingbell.store.states import RUN_SENT
+from dingbell.store.transitions import DELIVERIES, Given, move
 
 __all__ = [
     "Broken",
@@ -36,19 +38,19 @@ class Broken:
     org: str
     body: bytes = field(repr=False)
     body_hash: bytes
-    priority: int
+    rank: int
     generation: int
     sent_at: datetime | None
     lost_at: datetime | None
 
 
-_SELECT = """
-    select d.firing_id, d.userid, d.batch_id, b.app_id, b.org, b.body, b.body_hash, b.priority,
-           b.generation, b.sent_at, case when d.state = 'unknown' then b.sent_at
+_SELECT = f"""
+    select d.firing_id, d.userid, d.batch_id, b.app_id, b.org, b.body, b.body_hash, b.rank,
+           b.generation, b.sent_at, case when d.state = {Delivery.UNKNOWN:sql} then b.sent_at
                                          else b.lost_at end as lost_at
     from batches b join deliveries d on d.batch_id = b.id
     join firings f on f.id = b.firing_id
-    where b.target is null and length(b.body) > 0 and f.state in ('sending', 'settled')
+    where b.target is null and length(b.body) > 0 and f.state in {RUN_SENT}
       and f.recall_asked_at is null
 """
 _LOCK = " order by b.id, d.userid for update of b, d"
@@ -60,8 +62,8 @@ async def dropped_for_pace(
     """Lock those of some batches whom DingTalk dropped because too many were sent to."""
     rows = await connection.fetch(
         f"""
-        {_SELECT} and b.id = any($1::bigint[]) and d.state = 'dropped' and d.code = any($2::text[])
-          and b.generation < $3 {_LOCK}
+        {_SELECT} and b.id = any($1::bigint[]) and d.state = {Delivery.DROPPED:sql}
+          and d.code = any($2::text[]) and b.generation < $3 {_LOCK}
         """,
         list(batch_ids),
         list(PACE_CODES),
@@ -71,9 +73,9 @@ async def dropped_for_pace(
 
 
 _KINDS = {
-    "pace": "d.state = 'dropped' and d.code = any($2::text[])",
-    "failed": "d.state = 'failed' and $2::text[] is not null",
-    "unknown": "d.state = 'unknown' and $2::text[] is not null",
+    "pace": f"d.state = {Delivery.DROPPED:sql} and d.code = any($2::text[])",
+    "failed": f"d.state = {Delivery.FAILED:sql} and $2::text[] is not null",
+    "unknown": f"d.state = {Delivery.UNKNOWN:sql} and $2::text[] is not null",
 }
 
 
@@ -94,9 +96,9 @@ async def of_firing(connection: Connection, firing_id: int, kind: str) -> list[B
 async def still_open(connection: Connection, firing_ids: Sequence[int]) -> set[int]:
     """Lock those of some firings that may still send, and are not being recalled."""
     rows = await connection.fetch(
-        """
+        f"""
         select id from firings
-        where id = any($1::bigint[]) and state in ('sending', 'settled')
+        where id = any($1::bigint[]) and state in {RUN_SENT}
           and recall_asked_at is null
         order by id for update
         """,
@@ -120,16 +122,19 @@ async def next_ordinals(connection: Connection, firing_ids: Sequence[int]) -> di
 async def hand_over(connection: Connection, moves: Sequence[tuple[int, int, list[str]]]) -> None:
     """Move people from one batch to another and plan them anew: (old batch, new batch, userids)."""
     pairs = [(old, new, userid) for old, new, userids in moves for userid in userids]
-    await connection.execute(
-        """
-        update deliveries d set state = 'planned', code = null, batch_id = m.new, read_at = null
-        from unnest($1::bigint[], $2::bigint[], $3::text[]) as m (old, new, userid)
-        where d.batch_id = m.old and d.userid = m.userid and d.state = any($4::text[])
-        """,
-        [old for old, _, _ in pairs],
-        [new for _, new, _ in pairs],
-        [userid for _, _, userid in pairs],
-        origins(DELIVERY_MOVES, Delivery.PLANNED),
+    await move(
+        connection,
+        DELIVERIES,
+        Delivery.PLANNED,
+        Given.of(
+            (old for old, _, _ in pairs),
+            {
+                "new": ("bigint", [new for _, new, _ in pairs]),
+                "userid": ("text", [userid for _, _, userid in pairs]),
+            },
+        ),
+        only="t.userid = g.userid",
+        changes="code = null, batch_id = g.new, read_at = null",
     )
     await connection.execute(
         """

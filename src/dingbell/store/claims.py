@@ -9,10 +9,12 @@ from typing import Any
 
 import asyncpg
 
-from dingbell.domain.lifecycle import Batch, Delivery
+from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.domain.priority import Rank
-from dingbell.store import deliveries
+from dingbell.domain.run import Kind
 from dingbell.store.connection import Connection
+from dingbell.store.states import BATCH_OPEN, BATCH_UNSENT, RUN_UNDER_WAY
+from dingbell.store.transitions import BATCHES, RUNS, moving
 
 __all__ = [
     "Candidate",
@@ -20,9 +22,7 @@ __all__ = [
     "Queued",
     "candidates",
     "claim",
-    "give_up",
     "occupied",
-    "requeue",
     "reslot",
 ]
 
@@ -81,6 +81,7 @@ class Claimed:
     userids: Sequence[str]
     on_ambiguous: str
     lost_at: datetime | None
+    rank: Rank
     call_id: int
 
 
@@ -93,20 +94,19 @@ async def next_waves(connection: Connection, count: int) -> list[int]:
 
 
 _QUEUED = (
-    "b.id, b.firing_id, b.app_id, b.org, b.size, b.slot_at, b.wave, b.body_hash, b.lost_at, "
-    "b.priority"
+    "b.id, b.firing_id, b.app_id, b.org, b.size, b.slot_at, b.wave, b.body_hash, b.lost_at, b.rank"
 )
 
 
 def _queued(row: Iterable[Any]) -> Queued:
-    *start, priority = row
-    return Queued(*start, Rank(priority))  # type: ignore[call-arg]
+    *start, rank = row
+    return Queued(*start, Rank(rank))  # type: ignore[call-arg]
 
 
 async def of_wave(connection: Connection, wave: int) -> list[Queued]:
     """The batches of a wave that still wait, by slot."""
     rows = await connection.fetch(
-        f"select {_QUEUED} from batches b where wave = $1 and state = 'queued' "
+        f"select {_QUEUED} from batches b where wave = $1 and state = {Batch.QUEUED:sql} "
         "order by slot_at, id",
         wave,
     )
@@ -125,27 +125,27 @@ async def candidates(
     rows = await connection.fetch(
         f"""
         with beginning as (
-            select id, schedule_id, kind, due_at, spec ? 'useless_after' as perishable
+            select id, schedule_id, kind, due_at, expires_after is not null as perishable
             from firings
             where id = any(array(select firing_id from batches where id = any($1::bigint[])))
-              and state = 'planned'
+              and state = {Firing.PLANNED:sql}
             order by id for update
         )
         select g.id is not null, f.due_at,
-               g.kind is not distinct from 'occurrence' and exists (
+               g.kind is not distinct from {Kind.OCCURRENCE:sql} and exists (
                    select from firings o
                    where o.schedule_id = g.schedule_id and o.due_at < g.due_at
-                     and o.kind = 'occurrence' and o.state in ('planned', 'sending')
+                     and o.kind = {Kind.OCCURRENCE:sql} and o.state in {RUN_UNDER_WAY}
                      and (select true from batches b
                           where b.firing_id = o.id and b.repairs is null
-                            and b.state in ('queued', 'sending') limit 1)),
+                            and b.state in {BATCH_UNSENT} limit 1)),
                coalesce(g.perishable, false),
                exists (select from batches l where l.app_id = b.app_id and l.lost_at > $2
                        and l.lost_at is not null),
                {_QUEUED}
         from batches b join firings f on f.id = b.firing_id left join beginning g on g.id = f.id
-        where b.id = any($1::bigint[]) and b.state = 'queued'
-          and (g.id is not null or f.state = 'sending')
+        where b.id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql}
+          and (g.id is not null or f.state = {Firing.SENDING:sql})
         order by b.slot_at, b.id
         """,
         list(ids),
@@ -160,7 +160,7 @@ async def candidates(
 async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
     """The batches of a firing that wait, by slot."""
     rows = await connection.fetch(
-        f"select {_QUEUED} from batches b where firing_id = $1 and state = 'queued' "
+        f"select {_QUEUED} from batches b where firing_id = $1 and state = {Batch.QUEUED:sql} "
         "order by slot_at, id",
         firing_id,
     )
@@ -176,21 +176,21 @@ async def occupied(
     up_to: Rank | None,
     without: Sequence[int] = (),
 ) -> list[asyncpg.Record]:
-    """What occupies the windows of some orgs: (org, app id, until, size, priority).
+    """What occupies the windows of some orgs: (org, app id, until, size, rank).
 
-    Calls have no priority. A call occupies the windows from when it was answered; an unanswered one
+    Calls have no rank. A call occupies the windows from when it was answered; an unanswered one
     until its latest possible arrival; `until` is in epoch seconds. A refused call reached nobody,
     one that was not sent does not count. Promises are those to queued batches up to a rank.
     """
     return await connection.fetch(
-        """
+        f"""
         select org, app_id, extract(epoch from coalesce(answered_at, sent_at + $3))::float8,
                case when outcome = 'refused' then 0 else size end, null::smallint
         from calls
         where org = any($1::text[]) and sent_at > $2 and outcome is distinct from 'not_sent'
         union all
-        select org, app_id, extract(epoch from slot_at)::float8, size, priority from batches
-        where org = any($1::text[]) and state = 'queued' and priority <= $4
+        select org, app_id, extract(epoch from slot_at)::float8, size, rank from batches
+        where org = any($1::text[]) and state = {Batch.QUEUED:sql} and rank <= $4
           and not id = any($5::bigint[])
         """,
         list(orgs),
@@ -199,6 +199,47 @@ async def occupied(
         -1 if up_to is None else int(up_to),
         list(without),
     )
+
+
+_BEGUN = moving(
+    RUNS,
+    Firing.SENDING,
+    source=[Firing.PLANNED],
+    given="(select id, $3::timestamptz as now from unnest($4::bigint[]) as u (id)) as g",
+    name="begun",
+)
+_TAKEN = moving(
+    BATCHES,
+    Batch.SENDING,
+    source=[Batch.QUEUED],
+    given="unnest($1::bigint[]) as g (id), firings f",
+    only=f"f.id = t.firing_id "
+    f"and (f.state = {Firing.SENDING:sql} or f.id in (select id from begun))",
+    changes="owner = $2, attempt = t.attempt + 1, sent_at = greatest(t.slot_at, $3)",
+    returning="t.firing_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body, "
+    "t.target, t.lost_at, t.rank, f.on_ambiguous",
+    name="taken",
+)
+_CLAIM = f"""
+    with {_BEGUN}, {_TAKEN}, intended as (
+        insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at)
+        select id, app_id, org, size, attempt, $2, sent_at from taken returning id, batch_id
+    )
+    select t.id, t.firing_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body,
+           t.target, coalesce(d.userids, '{{}}'), t.on_ambiguous, t.lost_at, t.rank, i.id
+    from taken t join intended i on i.batch_id = t.id
+    left join lateral (
+        select array_agg(d.userid order by d.userid) as userids
+        from deliveries d
+        where d.batch_id = t.id and t.target is null and d.state = {Delivery.PLANNED:sql}
+    ) d on true
+    order by t.slot_at, t.id
+"""
+
+
+def _claimed(row: Iterable[Any]) -> Claimed:
+    *start, rank, call_id = row
+    return Claimed(*start, Rank(rank), call_id)  # type: ignore[call-arg]  # in order
 
 
 async def claim(
@@ -210,111 +251,24 @@ async def claim(
     now: datetime,
 ) -> list[Claimed]:
     """Take queued batches for this node, begin their firings, and write the intent of each call."""
-    rows = await connection.fetch(
-        """
-        with begun as (
-            update firings set state = 'sending', tries = 0, started_at = $3
-            where id = any($4::bigint[]) and state = 'planned' returning id
-        ), taken as (
-            update batches b set state = 'sending', owner = $2, attempt = attempt + 1,
-                sent_at = greatest(slot_at, $3)
-            from firings f
-            where b.id = any($1::bigint[]) and b.state = 'queued' and f.id = b.firing_id
-              and (f.state = 'sending' or f.id in (select id from begun))
-            returning b.id, b.firing_id, b.app_id, b.org, b.size, b.attempt, b.slot_at, b.sent_at,
-                      b.body, b.target, b.lost_at,
-                      coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
-        ), intended as (
-            insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at)
-            select id, app_id, org, size, attempt, $2, sent_at from taken returning id, batch_id
-        )
-        select t.id, t.firing_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body,
-               t.target, coalesce(d.userids, '{}'), t.on_ambiguous, t.lost_at, i.id
-        from taken t join intended i on i.batch_id = t.id
-        left join lateral (
-            select array_agg(d.userid order by d.userid) as userids
-            from deliveries d where d.batch_id = t.id and t.target is null
-        ) d on true
-        order by t.slot_at, t.id
-        """,
-        list(ids),
-        node_id,
-        now,
-        list(begins),
-    )
-    return [Claimed(*row) for row in rows]
+    rows = await connection.fetch(_CLAIM, list(ids), node_id, now, list(begins))
+    return [_claimed(row) for row in rows]
 
 
-async def requeue(
-    connection: Connection,
-    batch_id: int,
-    *,
-    attempt: int,
-    slot_at: datetime,
-    wave: int,
-    code: str | None,
-    lost_at: datetime | None,
-) -> bool:
-    """Give a claimed batch back, to be sent at a later slot; False when it is not ours any more."""
-    moved = await connection.fetchval(
-        """
-        update batches set state = 'queued', owner = null, slot_at = $3, wave = $4, code = $5,
-            lost_at = coalesce(lost_at, $6)
-        where id = $1 and state = 'sending' and attempt = $2 returning id
-        """,
-        batch_id,
-        attempt,
-        slot_at,
-        wave,
-        code,
-        lost_at,
-    )
-    return moved is not None
-
-
-async def reslot(
-    connection: Connection, slots: Sequence[tuple[int, datetime]], wave: int | None = None
-) -> None:
-    """Move queued batches to later slots, in another wave or in their own."""
+async def reslot(connection: Connection, slots: Sequence[tuple[int, datetime, int]]) -> None:
+    """Move queued batches to later slots: (batch id, slot, wave)."""
     if not slots:
         return
     await connection.execute(
-        """
-        update batches b set slot_at = s.slot_at, wave = coalesce($3, b.wave)
-        from unnest($1::bigint[], $2::timestamptz[]) as s (id, slot_at)
-        where b.id = s.id and b.state = 'queued'
+        f"""
+        update batches b set slot_at = s.slot_at, wave = s.wave
+        from unnest($1::bigint[], $2::timestamptz[], $3::bigint[]) as s (id, slot_at, wave)
+        where b.id = s.id and b.state = {Batch.QUEUED:sql}
         """,
-        [batch_id for batch_id, _ in slots],
-        [slot_at for _, slot_at in slots],
-        wave,
+        [batch_id for batch_id, _, _ in slots],
+        [slot_at for _, slot_at, _ in slots],
+        [wave for *_, wave in slots],
     )
-
-
-async def give_up(
-    connection: Connection, batch_id: int, *, attempt: int, target: Batch, code: str | None
-) -> bool:
-    """Move a claimed batch to `failed` or `unknown`; False when it is not ours any more."""
-    moved = await connection.fetchval(
-        """
-        update batches set state = $3, owner = null, code = $4
-        where id = $1 and state = 'sending' and attempt = $2 returning id
-        """,
-        batch_id,
-        attempt,
-        target.value,
-        code,
-    )
-    return moved is not None
-
-
-async def expire(connection: Connection, batch_ids: Sequence[int]) -> None:
-    """Give up lost batches that wait to be sent again: nobody knows whom they reached."""
-    rows = await connection.fetch(
-        "update batches set state = 'unknown' where id = any($1::bigint[]) and state = 'queued' "
-        "returning id",
-        list(batch_ids),
-    )
-    await deliveries.move_batches(connection, [row["id"] for row in rows], Delivery.UNKNOWN)
 
 
 async def orphans(
@@ -322,11 +276,11 @@ async def orphans(
 ) -> list[asyncpg.Record]:
     """Lock batches that dead nodes were sending, and those that were sent too long ago."""
     return await connection.fetch(
-        """
-        select b.id, b.firing_id, b.attempt, b.sent_at, b.target,
-               coalesce(f.spec ->> 'on_ambiguous', 'resend') as on_ambiguous
+        f"""
+        select b.id, b.firing_id, b.attempt, b.sent_at, b.target, b.rank,
+               f.on_ambiguous
         from batches b join firings f on f.id = b.firing_id
-        where b.state = 'sending' and (b.owner = any($1::bigint[])
+        where b.state = {Batch.SENDING:sql} and (b.owner = any($1::bigint[])
               or not exists (select from nodes n where n.id = b.owner) or b.sent_at < $2)
           and b.owner is not null
         order by b.id limit 200 for update of b skip locked
@@ -339,7 +293,8 @@ async def orphans(
 async def late_waves(connection: Connection, before: datetime) -> list[int]:
     """Waves whose slot passed and that still have batches waiting."""
     rows = await connection.fetch(
-        "select distinct wave from batches where state = 'queued' and slot_at < $1 limit 500",
+        f"select distinct wave from batches "
+        f"where state = {Batch.QUEUED:sql} and slot_at < $1 limit 500",
         before,
     )
     return [row["wave"] for row in rows]
@@ -350,14 +305,14 @@ async def lost_elsewhere(
 ) -> set[int]:
     """Those batches of which another firing has an unresolved lost call with the same body."""
     rows = await connection.fetch(
-        """
+        f"""
         select w.id from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
              as w (id, firing_id, app_id, body_hash)
         where exists (
             select from batches b join deliveries mine on mine.batch_id = w.id
             join deliveries other on other.batch_id = b.id and other.userid = mine.userid
             where b.app_id = w.app_id and b.body_hash = w.body_hash and b.lost_at > $5
-              and b.firing_id <> w.firing_id and b.state in ('queued', 'sending', 'accepted')
+              and b.firing_id <> w.firing_id and b.state in {BATCH_OPEN}
               and b.id < w.id)
         """,
         [batch.id for batch in batches],

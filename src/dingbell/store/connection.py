@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -17,6 +18,7 @@ __all__ = [
     "Connection",
     "Pool",
     "acquire",
+    "after_commit",
     "connect",
     "create_pool",
     "transaction",
@@ -172,8 +174,33 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         DatabaseUnavailable: PostgreSQL is away, or goes away meanwhile: nothing was written, unless
             it went away while it committed.
     """
-    async with acquire(pool) as connection, connection.transaction():
-        yield connection
+    pending: list[Callable[[], None]] = []
+    token = _AFTER_COMMIT.set(pending)
+    try:
+        async with acquire(pool) as connection, connection.transaction():
+            yield connection
+    finally:
+        _AFTER_COMMIT.reset(token)
+    for work in pending:
+        work()
+
+
+# What the open transaction of this task does once it has committed.
+_AFTER_COMMIT: ContextVar[list[Callable[[], None]] | None] = ContextVar(
+    "after_commit", default=None
+)
+
+
+def after_commit(work: Callable[[], None]) -> None:
+    """Do something when the transaction of this task has committed; at once where none is open.
+
+    What is rolled back is not told.
+    """
+    pending = _AFTER_COMMIT.get()
+    if pending is None:
+        work()
+    else:
+        pending.append(work)
 
 
 def _not_accepted(error: object) -> Text:

@@ -9,8 +9,11 @@ from typing import Any
 
 import asyncpg
 
-from dingbell.domain.lifecycle import DELIVERY_MOVES, Delivery, origins
+from dingbell.domain.lifecycle import Delivery
+from dingbell.domain.preflight import Reason
 from dingbell.store.connection import Connection
+from dingbell.store.states import DELIVERY_REACHED
+from dingbell.store.transitions import DELIVERIES, PEOPLE, Given, move
 
 __all__ = ["Receipt", "copy", "move_batches", "receive", "totals"]
 
@@ -39,34 +42,36 @@ async def copy(connection: Connection, rows: Iterable[New]) -> None:
 
 
 async def sent(connection: Connection, batches: Sequence[tuple[int, datetime]]) -> None:
-    """Move everybody of accepted batches to `sent`; coarse targets to `untracked`."""
-    await connection.execute(
-        """
-        update deliveries d set state = case when t.target is null then 'sent' else 'untracked' end,
-            sent_at = b.sent_at, code = null
-        from unnest($1::bigint[], $2::timestamptz[]) as b (id, sent_at)
-        join batches t on t.id = b.id
-        where d.batch_id = b.id and d.state = any($3::text[])
-        """,
-        [batch_id for batch_id, _ in batches],
-        [sent_at for _, sent_at in batches],
-        origins(DELIVERY_MOVES, Delivery.SENT),
-    )
+    """Move everybody of accepted batches to `sent`; coarse targets to `untracked`.
+
+    Who was taken out of a batch before it was called, by the deny-list, was not in the call.
+    """
+    ids = [batch_id for batch_id, _ in batches]
+    at = {"sent_at": ("timestamptz", [sent_at for _, sent_at in batches])}
+    for target, whole in ((Delivery.SENT, "null"), (Delivery.UNTRACKED, "not null")):
+        await move(
+            connection,
+            DELIVERIES,
+            target,
+            Given.of(ids, at),
+            only=f"t.code is distinct from '{Reason.DENIED.value}' and exists "
+            f"(select from batches b where b.id = g.id and b.target is {whole})",
+            changes="sent_at = g.sent_at, code = null",
+        )
 
 
 async def move_batches(
     connection: Connection, batch_ids: Sequence[int], target: Delivery, code: str | None = None
 ) -> None:
     """Compare and swap everybody of some batches."""
-    await connection.execute(
-        """
-        update deliveries set state = $2, code = coalesce($4, code)
-        where batch_id = any($1::bigint[]) and state = any($3::text[])
-        """,
-        list(batch_ids),
-        target.value,
-        origins(DELIVERY_MOVES, target),
-        code,
+    if not batch_ids:
+        return
+    await move(
+        connection,
+        DELIVERIES,
+        target,
+        Given.of(batch_ids, code=("text", code)),
+        changes="code = coalesce(g.code, t.code)",
     )
     if target is Delivery.UNKNOWN:
         await _note_unknown(connection, batch_ids)
@@ -81,52 +86,78 @@ async def _note_unknown(connection: Connection, batch_ids: Sequence[int]) -> Non
 
 
 async def resolve(
-    connection: Connection, firing_id: int, userids: Sequence[str], target: Delivery, *, code: str
+    connection: Connection,
+    firing_id: int,
+    userids: Sequence[str],
+    target: Delivery,
+    *,
+    code: str,
+    actor: str | None = None,
 ) -> list[str]:
     """Move people of a firing out of `unknown`; all of them when none are named."""
-    rows = await connection.fetch(
-        """
-        update deliveries set state = $3, code = $4
-        where firing_id = $1 and state = 'unknown'
-          and (cardinality($2::text[]) = 0 or userid = any($2::text[])) returning userid
-        """,
-        firing_id,
-        list(userids),
-        target.value,
-        code,
+    rows = await move(
+        connection,
+        PEOPLE,
+        target,
+        Given.of([firing_id], userids=("text[]", list(userids)), code=("text", code)),
+        source=[Delivery.UNKNOWN],
+        only="(cardinality(g.userids) = 0 or t.userid = any(g.userids))",
+        changes="code = g.code",
+        returning="t.userid",
+        actor=actor,
     )
     return [row["userid"] for row in rows]
 
 
-_ALLOWED = [
-    (origin.value, target.value) for origin, targets in DELIVERY_MOVES.items() for target in targets
-]
-
-
 async def receive(connection: Connection, receipts: Sequence[Receipt], now: datetime) -> None:
     """Write what DingTalk says of people; only moves that the table of moves allows are made."""
-    moved = await connection.fetch(
-        """
-        update deliveries d set state = r.state, code = r.code,
-            read_at = case when r.state = 'read' then coalesce(d.read_at, $5::timestamptz) end
-        from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
-             as r (firing_id, userid, state, code)
-        where d.firing_id = r.firing_id and d.userid = r.userid
-          and (d.state = r.state
-               or (d.state, r.state) in (select * from unnest($6::text[], $7::text[])))
-        returning d.batch_id, d.state
+    by_state: dict[Delivery, list[Receipt]] = {}
+    for receipt in receipts:
+        by_state.setdefault(receipt.state, []).append(receipt)
+    for state, own in sorted(by_state.items()):
+        moved = await _receive(connection, state, own, now)
+        if state is Delivery.UNKNOWN and moved:
+            await _note_unknown(connection, sorted(moved))
+
+
+async def _receive(
+    connection: Connection, state: Delivery, receipts: Sequence[Receipt], now: datetime
+) -> set[int]:
+    """Write receipts that say the same; return the batches of whom they are."""
+    rows = await move(
+        connection,
+        PEOPLE,
+        state,
+        Given.of(
+            (receipt.firing_id for receipt in receipts),
+            {
+                "userid": ("text", [receipt.userid for receipt in receipts]),
+                "code": ("text", [receipt.code for receipt in receipts]),
+            },
+            now=("timestamptz", now),
+        ),
+        only="t.userid = g.userid",
+        changes="code = g.code, read_at = "
+        + ("coalesce(t.read_at, g.now)" if state is Delivery.READ else "null"),
+    )
+    codes = [receipt for receipt in receipts if receipt.state is Delivery.SENT and receipt.code]
+    if codes:
+        await _note_lost_call(connection, codes)
+    return {row["batch"] for row in rows}
+
+
+async def _note_lost_call(connection: Connection, receipts: Sequence[Receipt]) -> None:
+    """Note of people who are `sent` already that a lost call reached them: there is no receipt."""
+    await connection.execute(
+        f"""
+        update deliveries d set code = r.code
+        from unnest($1::bigint[], $2::text[], $3::text[]) as r (firing_id, userid, code)
+        where d.firing_id = r.firing_id and d.userid = r.userid and d.state = {Delivery.SENT:sql}
         """,
         [receipt.firing_id for receipt in receipts],
         [receipt.userid for receipt in receipts],
-        [receipt.state.value for receipt in receipts],
         [receipt.code for receipt in receipts],
-        now,
-        [origin for origin, _ in _ALLOWED],
-        [target for _, target in _ALLOWED],
     )
-    unknown = {row["batch_id"] for row in moved if row["state"] == Delivery.UNKNOWN}
-    if unknown:
-        await _note_unknown(connection, sorted(unknown))
 
 
 async def states(connection: Connection, batch_ids: Sequence[int]) -> dict[int, dict[str, str]]:
@@ -151,9 +182,10 @@ async def same_words(
         a lost call can have reached (`sent` with a code) counts as reached.
     """
     rows = await connection.fetch(
-        """
+        f"""
         select d.userid,
-               case when d.state = 'sent' and d.code is not null then 'unread' else d.state end
+               case when d.state = {Delivery.SENT:sql} and d.code is not null
+                    then {Delivery.UNREAD:sql} else d.state end
                as state
         from batches mine
         join batches b on b.app_id = mine.app_id and b.body_hash = mine.body_hash
@@ -174,11 +206,11 @@ async def same_words(
 async def unread(connection: Connection, firing_id: int) -> list[dict[str, Any]]:
     """Who has a notice of a firing and has not read it: userid, name, manager."""
     rows = await connection.fetch(
-        """
+        f"""
         select d.userid, coalesce(p.name, d.userid) as name, p.attributes ->> 'manager' as manager
         from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
         left join people p on p.org = b.org and p.userid = d.userid
-        where d.firing_id = $1 and d.state = 'unread' order by d.userid
+        where d.firing_id = $1 and d.state = {Delivery.UNREAD:sql} order by d.userid
         """,
         firing_id,
     )
@@ -205,7 +237,7 @@ async def totals(connection: Connection, firing_ids: Sequence[int]) -> dict[int,
 
 _LEDGER = """
     select d.userid, d.state, d.code, b.task_id, d.sent_at, d.read_at, d.people, p.name,
-           d.foreseen, b.attempt
+           d.foreseen, b.attempt, b.words
     from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
     left join people p on p.org = b.org and p.userid = d.userid
     where d.firing_id = $1 order by b.ordinal, d.userid
@@ -233,9 +265,9 @@ async def of_person(
 async def surprises(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
     """(userid, state, code, foreseen) of everybody who might not have ended as foreseen."""
     return await connection.fetch(
-        """
+        f"""
         select userid, state, code, foreseen from deliveries
-        where firing_id = $1 and (foreseen is not null or state not in ('sent', 'unread', 'read'))
+        where firing_id = $1 and (foreseen is not null or state not in {DELIVERY_REACHED})
         order by userid
         """,
         firing_id,

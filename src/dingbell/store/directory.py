@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dingbell.domain.attributes import stored, typed
 from dingbell.domain.audience import Audience
 from dingbell.store.connection import Connection
 
@@ -155,7 +156,7 @@ async def put_people(connection: Connection, org: str, people: Sequence[Person])
         [person.name for person in people],
         [person.mobile for person in people],
         [person.active for person in people],
-        [person.attributes for person in people],
+        [stored(person.attributes) for person in people],
     )
 
 
@@ -283,7 +284,7 @@ async def people(
     )
     return {
         row["userid"]: {
-            **row["attributes"],
+            **typed(row["attributes"]),
             "userid": row["userid"],
             "name": row["name"],
             "mobile": row["mobile"],

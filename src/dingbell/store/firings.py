@@ -1,14 +1,23 @@
-"""Table `firings`: one occurrence of a schedule, a run-now, or a manual send."""
+"""Table `firings`: one occurrence of a schedule, a run by hand, a send, a follow-up, an alert."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from dingbell.domain.lifecycle import FIRING_MOVES, Firing, origins
+import asyncpg
+
+from dingbell.domain.causes import Cause, CauseKind, ScheduleChange
+from dingbell.domain.lifecycle import Delivery, Firing
+from dingbell.domain.run import Kind, RunSpec, parse_spec
+from dingbell.store import batches
 from dingbell.store.connection import Connection
+from dingbell.store.states import BATCH_OPEN, RUN_OPEN, RUN_UNDER_WAY
+from dingbell.store.transitions import RUNS, Given, entered, noted_new
+from dingbell.store.transitions import move as move_rows
 
 __all__ = ["FiringRow", "NewFiring", "create", "lock", "move"]
 
@@ -20,55 +29,122 @@ class NewFiring:
     schedule_id: int | None
     schedule: str | None
     revision: int
-    kind: str
+    kind: Kind
     key: str
     app_id: int
     org: str
     function: str | None
-    spec: dict[str, Any]
+    spec: RunSpec
     due_at: datetime
     state: Firing = Firing.DUE
-    reason: str | None = None
+    cause: Cause | None = None
     occurrences: int = 1
     parent_id: int | None = None
     held_until: datetime | None = None
     requested_by: str | None = None
 
+    def columns(self) -> tuple[Any, ...]:
+        """What is inserted, in the order of `_NEW`."""
+        return (
+            self.schedule_id,
+            self.schedule,
+            self.revision,
+            self.kind.value,
+            self.key,
+            self.app_id,
+            self.org,
+            self.function,
+            self.spec.to_dict(),
+            self.due_at,
+            self.state.value,
+            self.cause.kind.value if self.cause else None,
+            dict(self.cause.params) if self.cause else None,
+            self.occurrences,
+            self.parent_id,
+            self.held_until,
+            self.requested_by,
+            self.spec.on_ambiguous,
+            getattr(self.spec, "expires_after", None),
+            self.spec.follow_up is not None and self.kind is not Kind.FOLLOW_UP,
+            getattr(self.spec, "poll_lead", None),
+        )
 
-@dataclass(frozen=True, slots=True)
+
+# Columns and their types; the state comes with them, and with it when the firing ended.
+_NEW = {
+    "schedule_id": "bigint",
+    "schedule": "text",
+    "revision": "int",
+    "kind": "text",
+    "key": "text",
+    "app_id": "bigint",
+    "org": "text",
+    "function": "text",
+    "spec": "jsonb",
+    "due_at": "timestamptz",
+    "state": "text",
+    "cause": "text",
+    "cause_params": "jsonb",
+    "occurrences": "int",
+    "parent_id": "bigint",
+    "held_until": "timestamptz",
+    "requested_by": "text",
+    "on_ambiguous": "text",
+    "expires_after": "interval",
+    "follows_up": "boolean",
+    "poll_lead": "interval",
+}
+
+
+@dataclass(frozen=True)
 class FiringRow:
     """A firing as the engine works on it."""
 
     id: int
     schedule_id: int | None
     schedule: str | None
-    kind: str
+    kind: Kind
     app_id: int
     org: str
     function: str | None
-    spec: dict[str, Any]
+    stored: Mapping[str, Any]
     due_at: datetime
     created_at: datetime
-    state: str
+    state: Firing
     tries: int
     parent_id: int | None
-    reason: str | None
+    cause: Cause | None
     approved_by: str | None
 
+    @cached_property
+    def spec(self) -> RunSpec:
+        """What it is to do.
 
-_COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec, due_at,
-    created_at, state, tries, parent_id, reason, approved_by"""
+        Raises:
+            InputError: it cannot be read, or does not work any more.
+        """
+        return parse_spec(self.kind, self.stored)
+
+
+_COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec as stored, due_at,
+    created_at, state, tries, parent_id, cause, cause_params, approved_by"""
 
 
 # A planner that is alive touches its firings more often than this.
 PLANNING_SILENCE = timedelta(seconds=10)
 
-# When a firing enters a state is kept; all final states share `settled_at`.
-_STAMPS = {Firing.PLANNED: "planned_at", Firing.SENDING: "started_at"}
 
-
-def _row(row: Mapping[str, Any]) -> FiringRow:
-    return FiringRow(**row)
+def _row(row: asyncpg.Record) -> FiringRow:
+    values = dict(row)
+    params = values.pop("cause_params")
+    return FiringRow(
+        **{
+            **values,
+            "kind": Kind(values["kind"]),
+            "state": Firing(values["state"]),
+            "cause": Cause.stored(values["cause"], params),
+        }
+    )
 
 
 async def create(
@@ -79,46 +155,44 @@ async def create(
     Returns:
         The new ones with their ids, in the order given.
     """
+    arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_NEW.values(), 2))
+    names = ", ".join(_NEW)
+    columns = zip(*(one.columns() for one in firings), strict=True)
     rows = await connection.fetch(
-        """
-        insert into firings (schedule_id, schedule, revision, kind, key, app_id, org, function,
-                             spec, due_at, created_at, touched_at, settled_at, state, reason,
-                             occurrences, parent_id, held_until, requested_by)
-        select f.schedule_id, f.schedule, f.revision, f.kind, f.key, f.app_id, f.org, f.function,
-               f.spec, f.due_at, $17::timestamptz, $17::timestamptz,
-               case when f.state not in ('due', 'held') then $17::timestamptz end, f.state,
-               f.reason, f.occurrences, f.parent_id, f.held_until, f.requested_by
-        from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[],
-                    $7::text[], $8::text[], $9::jsonb[], $10::timestamptz[], $11::text[],
-                    $12::text[], $13::int[], $14::bigint[], $15::timestamptz[], $16::text[])
-             with ordinality as f (schedule_id, schedule, revision, kind, key, app_id, org,
-                                   function, spec, due_at, state, reason, occurrences, parent_id,
-                                   held_until, requested_by, place)
-        order by f.place
-        on conflict (coalesce(schedule_id, 0), kind, key) do nothing
-        returning id, coalesce(schedule_id, 0) as schedule_id, kind, key
+        f"""
+        with entered as (
+            insert into firings ({names}, created_at, touched_at, settled_at)
+            select {", ".join(f"f.{name}" for name in _NEW)}, $1::timestamptz, $1::timestamptz,
+                   case when f.state not in {RUN_OPEN} then $1::timestamptz end
+            from unnest({arrays}) with ordinality as f ({names}, place)
+            order by f.place
+            on conflict (coalesce(schedule_id, 0), kind, key) do nothing
+            returning id, coalesce(schedule_id, 0) as schedule_id, kind, key, state, cause,
+                      cause_params, requested_by
+        ), {noted_new("entered")}
+        select id, schedule_id, kind, key from entered
         """,
-        [f.schedule_id for f in firings],
-        [f.schedule for f in firings],
-        [f.revision for f in firings],
-        [f.kind for f in firings],
-        [f.key for f in firings],
-        [f.app_id for f in firings],
-        [f.org for f in firings],
-        [f.function for f in firings],
-        [f.spec for f in firings],
-        [f.due_at for f in firings],
-        [f.state.value for f in firings],
-        [f.reason for f in firings],
-        [f.occurrences for f in firings],
-        [f.parent_id for f in firings],
-        [f.held_until for f in firings],
-        [f.requested_by for f in firings],
         now,
+        *(list(column) for column in columns),
     )
     ids = {(row["schedule_id"], row["kind"], row["key"]): row["id"] for row in rows}
     identified = ((ids.pop((f.schedule_id or 0, f.kind, f.key), None), f) for f in firings)
-    return [(firing_id, f) for firing_id, f in identified if firing_id is not None]
+    created = [(firing_id, f) for firing_id, f in identified if firing_id is not None]
+    entered([(firing_id, f.state, f.cause) for firing_id, f in created])
+    return created
+
+
+async def identified(
+    connection: Connection, schedule_id: int | None, kind: Kind, key: str
+) -> int | None:
+    """The id of the firing of an identity."""
+    found: int | None = await connection.fetchval(
+        "select id from firings where coalesce(schedule_id, 0) = $1 and kind = $2 and key = $3",
+        schedule_id or 0,
+        kind.value,
+        key,
+    )
+    return found
 
 
 async def begin_planning(
@@ -131,7 +205,7 @@ async def begin_planning(
     rows = await connection.fetch(
         f"""
         update firings set tries = tries + 1, touched_at = $2 where id in (
-            select id from firings where id = any($1::bigint[]) and state = 'due'
+            select id from firings where id = any($1::bigint[]) and state = {Firing.DUE:sql}
               and (tries = 0 or touched_at <= $3)
             order by id for update skip locked)
         returning {_COLUMNS}
@@ -140,7 +214,7 @@ async def begin_planning(
         now,
         now - PLANNING_SILENCE,
     )
-    return sorted((_row(dict(row)) for row in rows), key=lambda firing: firing.id)
+    return sorted((_row(row) for row in rows), key=lambda firing: firing.id)
 
 
 async def on_its_way(connection: Connection, firing_id: int) -> bool:
@@ -155,7 +229,7 @@ async def forgive(connection: Connection, ids: Sequence[int]) -> None:
     """Take back a try at planning that failed for no fault of the firings."""
     await connection.execute(
         "update firings set tries = greatest(tries - 1, 1) "
-        "where id = any($1::bigint[]) and state = 'due'",
+        f"where id = any($1::bigint[]) and state = {Firing.DUE:sql}",
         list(ids),
     )
 
@@ -163,7 +237,8 @@ async def forgive(connection: Connection, ids: Sequence[int]) -> None:
 async def touch(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """Say that firings are still being planned."""
     await connection.execute(
-        "update firings set touched_at = $2 where id = any($1::bigint[]) and state = 'due'",
+        f"update firings set touched_at = $2 "
+        f"where id = any($1::bigint[]) and state = {Firing.DUE:sql}",
         list(ids),
         now,
     )
@@ -179,7 +254,7 @@ async def lock(connection: Connection, ids: Sequence[int], state: Firing) -> lis
         list(ids),
         state.value,
     )
-    return [_row(dict(row)) for row in rows]
+    return [_row(row) for row in rows]
 
 
 async def foresee(connection: Connection, forecasts: Sequence[tuple[int, dict[str, Any]]]) -> None:
@@ -200,85 +275,148 @@ async def move(
     target: Firing,
     now: datetime,
     *,
-    reason: str | None = None,
+    cause: Cause | None = None,
+    actor: str | None = None,
+    usual: Firing | None = None,
 ) -> list[int]:
-    """Compare and swap the state of firings; return those that moved."""
-    stamp = _STAMPS.get(target, "settled_at")
-    rows = await connection.fetch(
-        f"""
-        update firings set state = $2, reason = coalesce($5, reason), tries = 0, {stamp} = $4
-        where id = any($1::bigint[]) and state = any($3::text[]) returning id
-        """,
-        list(ids),
-        target.value,
-        origins(FIRING_MOVES, target),
-        now,
-        reason,
+    """Compare and swap the state of firings; return those that moved.
+
+    A cause replaces the one before; without one that stays.
+    """
+    rows = await move_rows(
+        connection,
+        RUNS,
+        target,
+        Given.of(ids, now=("timestamptz", now)),
+        changes="cause = coalesce(g.cause_kind, t.cause), "
+        "cause_params = case when g.cause_kind is null then t.cause_params else g.cause_params end",
+        cause=cause,
+        actor=actor,
+        usual=usual,
     )
     return [row["id"] for row in rows]
 
 
-async def unprepare(connection: Connection, schedule_id: int, now: datetime) -> datetime | None:
-    """Take back the occurrences of a schedule for which no call was made.
+async def prepared(connection: Connection, schedule_id: int, now: datetime) -> list[int]:
+    """Lock the occurrences of a schedule for which no call was made.
 
-    Those that are held past their instant stay: see `respecify_held` and `cancel_held`.
-
-    Returns:
-        The earliest due instant taken back, to be made again under the new rule.
+    Those that are held past their instant are none of them: see `held_of`.
     """
     rows = await connection.fetch(
-        """
-        select f.id, f.due_at from firings f
-        where f.schedule_id = $1 and f.kind = 'occurrence'
-          and (f.state in ('due', 'planned') or (f.state = 'held' and f.due_at > $2))
-        order by f.id for update
+        f"""
+        select id from firings
+        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql}
+          and (state in ({Firing.DUE:sql}, {Firing.PLANNED:sql})
+               or (state = {Firing.HELD:sql} and due_at > $2))
+        order by id for update
         """,
         schedule_id,
         now,
     )
-    ids = [row["id"] for row in rows]
-    for statement in (
-        "delete from deliveries where firing_id = any($1::bigint[])",
-        "delete from batches where firing_id = any($1::bigint[])",
-        "delete from firings where id = any($1::bigint[])",
-    ):
-        await connection.execute(statement, ids)
-    return min((row["due_at"] for row in rows), default=None)
+    return [row["id"] for row in rows]
+
+
+async def withdraw(connection: Connection, ids: Sequence[int]) -> datetime | None:
+    """Delete firings for which no call was made, with all that was prepared for them.
+
+    Returns:
+        The earliest due instant, to be made again under the new rule.
+    """
+    for table in ("deliveries", "batches"):
+        await connection.execute(
+            f"delete from {table} where firing_id = any($1::bigint[])", list(ids)
+        )
+    earliest: datetime | None = await connection.fetchval(
+        """
+        with gone as (delete from firings where id = any($1::bigint[]) returning id, state, due_at),
+        noted as (
+            insert into outbox (noun, run_id, old, new) select 'run', id, state, null from gone)
+        select min(due_at) from gone
+        """,
+        list(ids),
+    )
+    return earliest
+
+
+async def unprepare(connection: Connection, ids: Sequence[int], now: datetime) -> list[FiringRow]:
+    """Have planned firings planned anew: their batches go, they are `due` again.
+
+    Returns:
+        Those that no call had been made of.
+    """
+    moved = await move(connection, ids, Firing.DUE, now, usual=Firing.PLANNED)
+    for table in ("deliveries", "batches"):
+        await connection.execute(f"delete from {table} where firing_id = any($1::bigint[])", moved)
+    return await lock(connection, moved, Firing.DUE)
+
+
+async def in_state(connection: Connection, state: Firing) -> list[int]:
+    """Every firing that is in a state, oldest first."""
+    rows = await connection.fetch(
+        "select id from firings where state = $1 order by id", state.value
+    )
+    return [row["id"] for row in rows]
+
+
+async def held_of(connection: Connection, schedule_id: int) -> list[FiringRow]:
+    """Lock the held occurrences of a schedule, the earliest first."""
+    rows = await connection.fetch(
+        f"""
+        select {_COLUMNS} from firings
+        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Firing.HELD:sql}
+        order by due_at, id for update
+        """,
+        schedule_id,
+    )
+    return [_row(row) for row in rows]
+
+
+async def stop(
+    connection: Connection, schedule_id: int, now: datetime, change: ScheduleChange
+) -> None:
+    """Cancel all runs of a schedule that rests or is gone; what is claimed counts as sent."""
+    rows = await connection.fetch(
+        f"""
+        select f.id, coalesce(sum(d.people), 0)::int as people,
+               coalesce(sum(d.people) filter (where d.state <> {Delivery.PLANNED:sql}), 0)::int
+                   as sent
+        from firings f left join deliveries d on d.firing_id = f.id
+        where f.schedule_id = $1 and f.state in {RUN_OPEN}
+        group by f.id order by f.id
+        """,
+        schedule_id,
+    )
+    for row in rows:
+        params = {"change": change.value, "sent": row["sent"], "people": row["people"]}
+        cause = Cause(CauseKind.SCHEDULE_CHANGED, params)
+        await move(connection, [row["id"]], Firing.CANCELED, now, cause=cause)
+    await batches.cancel_queued(connection, [row["id"] for row in rows])
 
 
 async def respecify_held(
-    connection: Connection, schedule_id: int, *, app_id: int, org: str, spec: dict[str, Any]
+    connection: Connection, schedule_id: int, *, app_id: int, org: str, spec: RunSpec
 ) -> None:
     """Let held occurrences of a schedule say what it says now."""
     await connection.execute(
-        """
-        update firings set app_id = $2, org = $3, spec = $4
-        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
+        f"""
+        update firings set app_id = $2, org = $3, spec = $4, on_ambiguous = $5,
+            expires_after = $6, follows_up = $7
+        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Firing.HELD:sql}
         """,
         schedule_id,
         app_id,
         org,
-        spec,
-    )
-
-
-async def cancel_held(connection: Connection, schedule_id: int, now: datetime) -> None:
-    """Cancel held occurrences of a schedule that rests or is gone."""
-    await connection.execute(
-        """
-        update firings set state = 'canceled', settled_at = $2,
-            reason = 'the schedule was paused or deleted while it was held'
-        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
-        """,
-        schedule_id,
-        now,
+        spec.to_dict(),
+        spec.on_ambiguous,
+        getattr(spec, "expires_after", None),
+        spec.follow_up is not None,
     )
 
 
 async def last_due(connection: Connection, schedule_id: int) -> datetime | None:
     """The due instant of a schedule's newest occurrence."""
     due: datetime | None = await connection.fetchval(
-        "select max(due_at) from firings where schedule_id = $1 and kind = 'occurrence'",
+        f"select max(due_at) from firings where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql}",
         schedule_id,
     )
     return due
@@ -287,9 +425,9 @@ async def last_due(connection: Connection, schedule_id: int) -> datetime | None:
 async def last_forecast(connection: Connection, schedule_id: int) -> dict[str, Any] | None:
     """What was expected of a schedule's newest planned occurrence."""
     forecast: dict[str, Any] | None = await connection.fetchval(
-        """
+        f"""
         select forecast from firings
-        where schedule_id = $1 and kind = 'occurrence' and forecast is not null
+        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and forecast is not null
         order by due_at desc limit 1
         """,
         schedule_id,
@@ -302,37 +440,33 @@ async def settle(connection: Connection, ids: Sequence[int], now: datetime) -> l
     await connection.execute(
         "select from firings where id = any($1::bigint[]) order by id for update", list(ids)
     )
-    rows = await connection.fetch(
-        """
-        update firings f set state = 'settled', settled_at = $2
-        where id = any($1::bigint[]) and state in ('sending', 'planned') and not exists (
-            select from batches b where b.firing_id = f.id
-            and b.state in ('queued', 'sending', 'accepted'))
-        returning id
-        """,
-        list(ids),
-        now,
+    rows = await move_rows(
+        connection,
+        RUNS,
+        Firing.SETTLED,
+        Given.of(ids, now=("timestamptz", now)),
+        only=f"not exists (select from batches b where b.firing_id = t.id "
+        f"and b.state in {BATCH_OPEN})",
+        usual=Firing.SENDING,
     )
     return [row["id"] for row in rows]
 
 
 async def with_follow_up(connection: Connection, ids: Sequence[int]) -> list[FiringRow]:
-    """Those of the firings that are to be followed up on; a follow-up itself is not."""
+    """Those of the firings that are to be followed up on."""
     rows = await connection.fetch(
         f"""
         select {_COLUMNS} from firings
-        where id = any($1::bigint[]) and kind <> 'follow_up' and spec ? 'follow_up' order by id
+        where id = any($1::bigint[]) and follows_up order by id
         """,
         list(ids),
     )
-    return [_row(dict(row)) for row in rows]
+    return [_row(row) for row in rows]
 
 
 async def cancelable(connection: Connection) -> list[int]:
     """Firings of which something may still be sent."""
-    rows = await connection.fetch(
-        "select id from firings where state in ('due', 'held', 'planned', 'sending') order by id"
-    )
+    rows = await connection.fetch(f"select id from firings where state in {RUN_OPEN} order by id")
     return [row["id"] for row in rows]
 
 
@@ -370,9 +504,9 @@ async def planning_lost(
 ) -> list[tuple[int, str | None, int]]:
     """Due firings that nobody has touched for a while: (id, function, tries)."""
     rows = await connection.fetch(
-        """
+        f"""
         select id, function, tries from firings
-        where state = 'due' and touched_at < $1
+        where state = {Firing.DUE:sql} and touched_at < $1
           and (function is null or function = any($2::text[]))
         order by id limit 200
         """,
@@ -385,11 +519,11 @@ async def planning_lost(
 async def settling_lost(connection: Connection, before: datetime) -> list[int]:
     """Firings on their way since a while of which every batch is final."""
     rows = await connection.fetch(
-        """
-        select f.id from firings f where f.state in ('planned', 'sending')
+        f"""
+        select f.id from firings f where f.state in {RUN_UNDER_WAY}
         and coalesce(f.started_at, f.planned_at) < $1
         and not exists (select from batches b where b.firing_id = f.id
-                        and b.state in ('queued', 'sending', 'accepted'))
+                        and b.state in {BATCH_OPEN})
         limit 200
         """,
         before,

@@ -11,7 +11,9 @@ from datetime import datetime
 
 import asyncpg
 
+from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.store.connection import Connection
+from dingbell.store.states import DELIVERY_ARRIVED, DELIVERY_HAD, any_of
 
 __all__ = ["Foreseen", "learn_outsiders", "mark", "of_firings", "of_people"]
 
@@ -19,10 +21,10 @@ __all__ = ["Foreseen", "learn_outsiders", "mark", "of_firings", "of_people"]
 Foreseen = tuple[int, str, str]
 
 _MANY = 5_000  # people
-_PLANNED = """
+_PLANNED = f"""
     select d.firing_id, d.userid, b.app_id, b.org, b.body_hash, b.slot_at, b.id as batch_id
     from batches b join deliveries d on d.batch_id = b.id
-    where b.firing_id = any($1::bigint[]) and b.state = 'queued' and b.target is null
+    where b.firing_id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql} and b.target is null
 """
 _ASKED = """
     select 0::bigint as firing_id, a.userid, $3::bigint as app_id, $4::text as org, a.body_hash,
@@ -48,9 +50,9 @@ said as materialized (  -- the same words by another firing that day, sent or ab
          and o.firing_id <> w.firing_id
          and coalesce(o.sent_at, o.slot_at) >= w.day
          and coalesce(o.sent_at, o.slot_at) < w.day + interval '1 day'
-         and (o.sent_at is not null or o.state = 'queued')
+         and (o.sent_at is not null or o.state = {queued})
     join deliveries d on d.batch_id = o.id
-         and d.state in ('planned', 'sent', 'unread', 'read', 'unknown', 'recalled')
+         and d.state in {told}
 ),
 repeated as materialized (
     select distinct w.firing_id, w.userid
@@ -67,7 +69,7 @@ busy as materialized (  -- apps that made so many batches today that somebody ma
 capped as materialized (
     select o.app_id, d.userid
     from busy join batches o on o.app_id = busy.app_id and o.sent_at >= busy.day
-    join deliveries d on d.batch_id = o.id and d.state in ('sent', 'unread', 'read', 'recalled')
+    join deliveries d on d.batch_id = o.id and d.state in {had}
     group by 1, 2 having count(*) >= {cap}
 ),
 outside as (  -- refused at the last notice although the directory had them
@@ -76,7 +78,7 @@ outside as (  -- refused at the last notice although the directory had them
       and o.seen_at > now() - interval '30 days'
       and not exists (
           select from deliveries k join batches kb on kb.id = k.batch_id
-          where k.userid = o.userid and kb.app_id = o.app_id and k.state in ('unread', 'read')
+          where k.userid = o.userid and kb.app_id = o.app_id and k.state in {arrived}
             and k.sent_at > o.seen_at)
 ),
 judged as (
@@ -101,6 +103,30 @@ order by firing_id, userid
 """
 
 
+# Whoever is in one of these may be told a text by another batch of the day.
+_TOLD = any_of(
+    (
+        Delivery.PLANNED,
+        Delivery.SENT,
+        Delivery.UNREAD,
+        Delivery.READ,
+        Delivery.UNKNOWN,
+        Delivery.RECALLED,
+    )
+)
+
+
+def _question(wanted: str, daily_cap: int) -> str:
+    return _QUESTION.format(
+        wanted=wanted,
+        cap=int(daily_cap),
+        queued=f"{Batch.QUEUED:sql}",
+        told=_TOLD,
+        had=DELIVERY_HAD,
+        arrived=DELIVERY_ARRIVED,
+    )
+
+
 async def _ask(
     connection: Connection, wanted: str, *arguments: object, people: int, daily_cap: int
 ) -> list[asyncpg.Record]:
@@ -111,14 +137,12 @@ async def _ask(
     """
     if people < _MANY:
         source = f"wanted as materialized ({wanted}),"
-        return await connection.fetch(
-            _QUESTION.format(wanted=source, cap=int(daily_cap)), *arguments
-        )
+        return await connection.fetch(_question(source, daily_cap), *arguments)
     async with connection.transaction():
         await connection.execute(_TABLE)
         await connection.execute(f"insert into wanted {wanted}", *arguments)
         await connection.execute("analyze wanted")
-        rows = await connection.fetch(_QUESTION.format(wanted="", cap=int(daily_cap)))
+        rows = await connection.fetch(_question("", daily_cap))
         await connection.execute("drop table wanted")
     return rows
 

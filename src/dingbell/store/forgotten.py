@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from dingbell.domain.lifecycle import Batch, Firing
 from dingbell.store.connection import Connection
+from dingbell.store.states import RUN_UNDER_WAY
 
 __all__ = ["Late", "anything"]
 
@@ -36,17 +38,17 @@ class Late:
 async def anything(connection: Connection, late: Late) -> bool:
     """Whether anything may have been forgotten, or a node has died."""
     found: bool = await connection.fetchval(
-        """
-        select exists (select from batches where state = 'queued' and slot_at < $1)
+        f"""
+        select exists (select from batches where state = {Batch.QUEUED:sql} and slot_at < $1)
             or exists (select from batches where next_look_at < $2)
-            or exists (select from firings where state in ('planned', 'sending')
+            or exists (select from firings where state in {RUN_UNDER_WAY}
                        and coalesce(started_at, planned_at) < $3)
             or exists (select from firings where recall_asked_at < $4)
-            or exists (select from firings where state = 'held' and held_until < $5)
-            or exists (select from firings where state = 'due' and touched_at < $6)
+            or exists (select from firings where state = {Firing.HELD:sql} and held_until < $5)
+            or exists (select from firings where state = {Firing.DUE:sql} and touched_at < $6)
             or exists (select from nodes where lease_until < clock_timestamp())
             or exists (select from batches b where owner is not null
-                       and ((state = 'sending' and sent_at < $7)
+                       and ((state = {Batch.SENDING:sql} and sent_at < $7)
                             or not exists (select from nodes n where n.id = b.owner)))
         """,
         late.slots,

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dingbell.domain.lifecycle import FIRING_MOVES, Firing, origins
+from dingbell.domain.causes import Cause, CauseKind
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.run import Kind
+from dingbell.store import firings
 from dingbell.store.connection import Connection
+from dingbell.store.firings import FiringRow
+from dingbell.store.transitions import RUNS, Given, move
 
-__all__ = ["LOCAL", "hold", "overdue", "release", "release_due"]
+__all__ = ["LOCAL", "hold", "let_go", "overdue", "waiting_for"]
 
 # Who lets something go on the command line of the machine itself.
 LOCAL = "local"
@@ -21,53 +26,63 @@ async def hold(
     firing_ids: Sequence[int],
     *,
     until: datetime | None,
-    reason: str,
+    cause: Cause,
     now: datetime,
 ) -> list[int]:
-    """Hold firings until an instant, or with None until a person lets them go."""
-    rows = await connection.fetch(
-        """
-        update firings set state = 'held', held_until = $2, reason = $3, touched_at = $4, tries = 0
-        where id = any($1::bigint[]) and state = any($5::text[]) returning id
+    """Hold firings until an instant, or with None until a person lets them go.
+
+    One that is held already is held on, for what holds it now.
+    """
+    held = await connection.fetch(
+        f"""
+        update firings set held_until = $2, cause = $3, cause_params = $4
+        where id = any($1::bigint[]) and state = {Firing.HELD:sql} returning id
         """,
         list(firing_ids),
         until,
-        reason,
-        now,
-        origins(FIRING_MOVES, Firing.HELD),
+        cause.kind.value,
+        dict(cause.params),
     )
-    return [row["id"] for row in rows]
-
-
-async def release(
-    connection: Connection, firing_ids: Sequence[int], *, by: str | None, now: datetime
-) -> list[Released]:
-    """Let held firings go, because a person says so; None is the local command line."""
-    rows = await connection.fetch(
-        """
-        update firings set state = 'due', held_until = null, reason = null, touched_at = $2,
-            approved_by = $3, due_at = case when kind = 'occurrence' then due_at else $2 end
-        where id = any($1::bigint[]) and state = 'held' returning id, function
-        """,
-        list(firing_ids),
-        now,
-        by or LOCAL,
+    rows = await move(
+        connection,
+        RUNS,
+        Firing.HELD,
+        Given.of(firing_ids, now=("timestamptz", now), until=("timestamptz", until)),
+        usual=Firing.DUE,
+        changes="held_until = g.until, cause = g.cause_kind, cause_params = g.cause_params",
+        cause=cause,
     )
-    return [(row["id"], row["function"]) for row in rows]
+    return [row["id"] for row in (*held, *rows)]
 
 
-async def release_due(
-    connection: Connection, firing_ids: Sequence[int], now: datetime
+async def let_go(
+    connection: Connection, firing_ids: Sequence[int], now: datetime, *, by: str | None = None
 ) -> list[Released]:
-    """Let those go whose time has come; a repeat finds none."""
-    rows = await connection.fetch(
-        """
-        update firings set state = 'due', reason = null, touched_at = $2
-        where id = any($1::bigint[]) and state = 'held' and held_until <= $2
-        returning id, function
-        """,
-        list(firing_ids),
-        now,
+    """Make held firings due again.
+
+    Args:
+        connection: in a transaction.
+        firing_ids: which; those that are not held are left as they are.
+        now: the present instant.
+        by: who lets them go, whatever holds them; None where their time has come.
+    """
+    approved = (
+        ""
+        if by is None
+        else (
+            ", approved_by = g.actor, "
+            f"due_at = case when t.kind = {Kind.OCCURRENCE:sql} then t.due_at else g.now end"
+        )
+    )
+    rows = await move(
+        connection,
+        RUNS,
+        Firing.DUE,
+        Given.of(firing_ids, now=("timestamptz", now)),
+        source=[Firing.HELD],
+        changes=f"held_until = null, cause = null, cause_params = null{approved}",
+        returning="t.function",
+        actor=by,
     )
     return [(row["id"], row["function"]) for row in rows]
 
@@ -75,24 +90,37 @@ async def release_due(
 async def overdue(connection: Connection, before: datetime) -> list[int]:
     """Firings whose hold ended a while ago and that nobody has let go."""
     rows = await connection.fetch(
-        "select id from firings where state = 'held' and held_until < $1 order by id limit 500",
+        f"select id from firings where state = {Firing.HELD:sql} and held_until < $1 "
+        "order by id limit 500",
         before,
     )
     return [row["id"] for row in rows]
 
 
-async def of_schedule(
-    connection: Connection, schedule_id: int, reason: str
-) -> list[tuple[int, datetime]]:
-    """Occurrences of a schedule that are held for a reason that begins so: (id, due at)."""
+async def ended(
+    connection: Connection, firing_ids: Sequence[int], now: datetime
+) -> list[FiringRow]:
+    """Lock those of some held firings whose hold has ended, and what ended with them.
+
+    Occurrences of one schedule that quiet hours held end together, whichever of them is asked for.
+    """
     rows = await connection.fetch(
-        """
-        select id, due_at from firings
-        where schedule_id = $1 and kind = 'occurrence' and state = 'held'
-          and starts_with(reason, $2)
-        order by id for update
+        f"""
+        select distinct h.id from firings f join firings h
+          on h.id = f.id or (
+             h.schedule_id = f.schedule_id and h.kind = {Kind.OCCURRENCE:sql}
+             and h.state = {Firing.HELD:sql} and h.cause = $3 and f.cause = $3)
+        where f.id = any($1::bigint[]) and f.state = {Firing.HELD:sql} and f.held_until <= $2
+          and h.held_until <= $2
         """,
-        schedule_id,
-        reason,
+        list(firing_ids),
+        now,
+        CauseKind.QUIET_HOURS.value,
     )
-    return [(row["id"], row["due_at"]) for row in rows]
+    return await firings.lock(connection, [row["id"] for row in rows], Firing.HELD)
+
+
+async def waiting_for(connection: Connection, schedule_id: int, kind: CauseKind) -> list[FiringRow]:
+    """Lock the occurrences of a schedule that are held for one kind of cause."""
+    held = await firings.held_of(connection, schedule_id)
+    return [one for one in held if one.cause is not None and one.cause.kind is kind]

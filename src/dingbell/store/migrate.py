@@ -54,11 +54,15 @@ def _explained() -> Iterator[None]:
         raise DatabaseError(said) from None
 
 
-async def upgrade(dsn: str) -> bool:
+async def upgrade(dsn: str, *, to: str = "head") -> bool:
     """Run the missing revisions under an advisory lock; a repeat does nothing.
 
     A schema of the version after this one is left as it is: revisions are compatible with the
     version before them, so that nodes can be replaced one by one.
+
+    Args:
+        dsn: the database.
+        to: the revision; an older one is of use where an upgrade is tried out.
 
     Returns:
         Whether anything had to be done.
@@ -87,10 +91,11 @@ async def upgrade(dsn: str) -> bool:
                 if there is None:
                     await connection.execute(text(f"create schema {SCHEMA}"))
                 await connection.execute(text(f"set local search_path to {SCHEMA}"))
-                await connection.run_sync(_run)
-                raw = await connection.get_raw_connection()
-                assert raw.driver_connection is not None
-                await fitness.record(raw.driver_connection)
+                await connection.run_sync(_run, to)
+                if to == "head":
+                    raw = await connection.get_raw_connection()
+                    assert raw.driver_connection is not None
+                    await fitness.record(raw.driver_connection)
     finally:
         await engine.dispose()
     return True
@@ -109,7 +114,7 @@ def _is_next(current: str | None) -> bool:
     return ahead == 1
 
 
-def _run(connection: Connection) -> None:
+def _run(connection: Connection, to: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -117,4 +122,4 @@ def _run(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("version_path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

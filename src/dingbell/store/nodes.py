@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from dingbell.domain.lifecycle import Batch
 from dingbell.store.connection import Connection
 
 __all__ = ["LEASE", "alive", "dead", "delete", "listed", "prune", "register", "renew"]
@@ -67,11 +68,11 @@ async def alive(connection: Connection, *, role: str | None = None) -> int:
 async def listed(connection: Connection) -> list[dict[str, Any]]:
     """Every node that is entered, the oldest first, and whether its lease is valid."""
     rows = await connection.fetch(
-        """
+        f"""
         select id, name, version, roles, started_at, lease_until, clock_offset,
                lease_until > clock_timestamp() as alive,
-               (select count(*) from batches b where b.owner = n.id and b.state = 'sending')::int
-                   as calls
+               (select count(*) from batches b
+                where b.owner = n.id and b.state = {Batch.SENDING:sql})::int as calls
         from nodes n order by id
         """
     )
@@ -95,9 +96,10 @@ async def dead(connection: Connection) -> list[int]:
 async def prune(connection: Connection, node_ids: list[int]) -> None:
     """Forget dead nodes that have nothing in flight."""
     await connection.execute(
-        """
+        f"""
         delete from nodes n where id = any($1::bigint[]) and lease_until < clock_timestamp()
-          and not exists (select from batches b where b.owner = n.id and b.state = 'sending')
+          and not exists (
+              select from batches b where b.owner = n.id and b.state = {Batch.SENDING:sql})
         """,
         node_ids,
     )

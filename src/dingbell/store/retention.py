@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from dingbell.store.connection import Connection
+from dingbell.store.states import RUN_OPEN
 
 __all__ = ["YOUNGEST", "forget"]
 
@@ -26,14 +27,14 @@ async def forget(connection: Connection, before: datetime) -> int:
         How many firings; 0 when there is nothing left to forget.
     """
     ids = await connection.fetchval(
-        """
-        select coalesce(array_agg(id), '{}') from (
+        f"""
+        select coalesce(array_agg(id), '{{}}') from (
             select id from firings
             where settled_at < $1 and totals is null
-              and state not in ('due', 'held', 'planned', 'sending')
+              and state not in {RUN_OPEN}
               and not exists (
                   select from firings c where c.parent_id = firings.id
-                  and c.state in ('due', 'held', 'planned', 'sending'))
+                  and c.state in {RUN_OPEN})
             order by settled_at limit $2 for update skip locked
         ) as old
         """,

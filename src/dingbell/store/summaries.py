@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
+from dingbell.domain.causes import Cause
+from dingbell.domain.lifecycle import Delivery
 from dingbell.store.connection import Connection
 
 __all__ = ["Summary", "find", "newest"]
@@ -25,7 +29,7 @@ class Summary:
     started_at: datetime | None
     settled_at: datetime | None
     state: str
-    reason: str | None
+    cause: Cause | None
     occurrences: int
     parent_id: int | None
     held_until: datetime | None
@@ -36,11 +40,17 @@ class Summary:
 
 _SUMMARY = """
     select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
-           f.settled_at, f.state, f.reason, f.occurrences, f.parent_id, f.held_until,
+           f.settled_at, f.state, f.cause, f.cause_params, f.occurrences, f.parent_id, f.held_until,
            f.requested_by, f.forecast, f.totals,
            (select min(n.name) from app_names n where n.app_id = f.app_id) as app
     from firings f
 """
+
+
+def _summary(row: asyncpg.Record) -> Summary:
+    values = dict(row)
+    params = values.pop("cause_params")
+    return Summary(**{**values, "cause": Cause.stored(values["cause"], params)})
 
 
 async def newest(
@@ -57,7 +67,8 @@ async def newest(
         {_SUMMARY}
         where ($2::text is null or f.schedule = $2) and ($3::text is null or f.state = $3)
           and (not $4 or exists (
-              select from batches b join deliveries d on d.batch_id = b.id and d.state = 'unknown'
+              select from batches b
+              join deliveries d on d.batch_id = b.id and d.state = {Delivery.UNKNOWN:sql}
               where b.firing_id = f.id and b.unknown))
         order by f.id desc limit $1
         """,
@@ -66,10 +77,10 @@ async def newest(
         state,
         unknown,
     )
-    return [Summary(**dict(row)) for row in rows]
+    return [_summary(row) for row in rows]
 
 
 async def find(connection: Connection, firing_id: int) -> Summary | None:
     """One firing."""
     row = await connection.fetchrow(f"{_SUMMARY} where f.id = $1", firing_id)
-    return Summary(**dict(row)) if row else None
+    return _summary(row) if row else None

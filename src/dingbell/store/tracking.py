@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dingbell.domain.lifecycle import Delivery, Firing
 from dingbell.store.connection import Connection
+from dingbell.store.states import BATCH_POLLED
 
 __all__ = ["Tracked", "begin_look", "late_looks", "set_looks"]
 
@@ -47,9 +49,9 @@ async def begin_look(
 ) -> list[Tracked]:
     """Take the batches whose look has come, for a node: until the lease ends, or the node dies."""
     rows = await connection.fetch(
-        """
+        f"""
         update batches set next_look_at = $3, looks = looks + 1, owner = $4
-        where id = any($1::bigint[]) and state in ('accepted', 'settled') and next_look_at <= $2
+        where id = any($1::bigint[]) and state in {BATCH_POLLED} and next_look_at <= $2
         returning id, firing_id, app_id, org, size, state, looks, sent_at, lost_at, generation,
                   target
         """,
@@ -64,10 +66,10 @@ async def begin_look(
 async def prolong(connection: Connection, leases: Sequence[tuple[int, datetime]]) -> None:
     """Keep batches for the node that is about to look at them, until an instant each."""
     await connection.execute(
-        """
+        f"""
         update batches b set next_look_at = l.until
         from unnest($1::bigint[], $2::timestamptz[]) as l (id, until)
-        where b.id = l.id and b.state in ('accepted', 'settled')
+        where b.id = l.id and b.state in {BATCH_POLLED}
         """,
         [batch_id for batch_id, _ in leases],
         [until for _, until in leases],
@@ -77,9 +79,9 @@ async def prolong(connection: Connection, leases: Sequence[tuple[int, datetime]]
 async def take_over(connection: Connection, dead: Sequence[int], now: datetime) -> list[int]:
     """Have what dead nodes were looking at looked at again, now."""
     rows = await connection.fetch(
-        """
+        f"""
         update batches set next_look_at = $2, owner = null
-        where state in ('accepted', 'settled') and (owner = any($1::bigint[])
+        where state in {BATCH_POLLED} and (owner = any($1::bigint[])
               or (owner is not null and not exists (select from nodes n where n.id = owner)))
         returning id
         """,
@@ -92,10 +94,10 @@ async def take_over(connection: Connection, dead: Sequence[int], now: datetime) 
 async def set_looks(connection: Connection, looks: Sequence[tuple[int, datetime | None]]) -> None:
     """Say when batches are looked at next, by whoever that will be; None is never again."""
     await connection.execute(
-        """
+        f"""
         update batches b set next_look_at = l.at, owner = null
         from unnest($1::bigint[], $2::timestamptz[]) as l (id, at)
-        where b.id = l.id and b.state in ('accepted', 'settled')
+        where b.id = l.id and b.state in {BATCH_POLLED}
         """,
         [batch_id for batch_id, _ in looks],
         [at for _, at in looks],
@@ -105,9 +107,9 @@ async def set_looks(connection: Connection, looks: Sequence[tuple[int, datetime 
 async def last_call(connection: Connection, firing_id: int) -> datetime | None:
     """When the last accepted call of a firing was made."""
     sent_at: datetime | None = await connection.fetchval(
-        """
+        f"""
         select max(sent_at) from batches
-        where firing_id = $1 and state in ('accepted', 'settled')
+        where firing_id = $1 and state in {BATCH_POLLED}
         """,
         firing_id,
     )
@@ -117,9 +119,9 @@ async def last_call(connection: Connection, firing_id: int) -> datetime | None:
 async def unread_batches(connection: Connection, firing_id: int) -> int:
     """How many batches of a firing have people who have not read."""
     count: int = await connection.fetchval(
-        """
+        f"""
         select count(*) from batches b where firing_id = $1 and target is null and exists (
-            select from deliveries d where d.batch_id = b.id and d.state = 'unread')
+            select from deliveries d where d.batch_id = b.id and d.state = {Delivery.UNREAD:sql})
         """,
         firing_id,
     )
@@ -129,10 +131,12 @@ async def unread_batches(connection: Connection, firing_id: int) -> int:
 async def look_again(connection: Connection, firing_id: int, at: datetime) -> list[int]:
     """Have the batches of a firing looked at not later than an instant, unless all have read."""
     rows = await connection.fetch(
-        """
+        f"""
         update batches b set next_look_at = least(next_look_at, $2)
-        where firing_id = $1 and state in ('accepted', 'settled') and target is null
-          and exists (select from deliveries d where d.batch_id = b.id and d.state = 'unread')
+        where firing_id = $1 and state in {BATCH_POLLED} and target is null
+          and exists (
+              select from deliveries d
+              where d.batch_id = b.id and d.state = {Delivery.UNREAD:sql})
         returning id
         """,
         firing_id,
@@ -146,11 +150,10 @@ async def follow_ups(
 ) -> dict[int, list[datetime]]:
     """When the batches of firings are to be looked at once more, before they are followed up on."""
     rows = await connection.fetch(
-        """
-        select parent_id, array_agg(held_until - make_interval(
-            secs => (spec ->> 'look_lead')::float8)) as instants
+        f"""
+        select parent_id, array_agg(held_until - poll_lead) as instants
         from firings
-        where parent_id = any($1::bigint[]) and state = 'held' group by parent_id
+        where parent_id = any($1::bigint[]) and state = {Firing.HELD:sql} group by parent_id
         """,
         list(firing_ids),
     )

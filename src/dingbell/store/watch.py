@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from dingbell.domain.lifecycle import Batch, Firing
 from dingbell.store.connection import Connection
 
 __all__ = ["broken", "missed", "stuck"]
@@ -44,18 +45,18 @@ async def stuck(connection: Connection, now: datetime, patience: timedelta) -> d
     A pause of the app (a ban, a used-up month) is known elsewhere and no firing's fault.
     """
     rows = await connection.fetch(
-        """
+        f"""
         select id, 'due since ' || due_at as detail from firings
-        where state = 'due' and greatest(due_at, created_at, touched_at) < $1
+        where state = {Firing.DUE:sql} and greatest(due_at, created_at, touched_at) < $1
         union all
         select b.firing_id, 'waits to be sent since ' || min(b.slot_at)
         from batches b join apps a on a.id = b.app_id
-        where b.state = 'queued' and b.slot_at < $1
+        where b.state = {Batch.QUEUED:sql} and b.slot_at < $1
           and coalesce(a.paused_until, '-infinity') < $1
         group by b.firing_id
         union all
         select b.firing_id, 'DingTalk gives no result since ' || min(b.sent_at)
-        from batches b where b.state = 'accepted' and b.next_look_at is not null
+        from batches b where b.state = {Batch.ACCEPTED:sql} and b.next_look_at is not null
           and b.sent_at < $1 - interval '1 hour'
         group by b.firing_id
         limit $2

@@ -14,6 +14,8 @@ from dingbell.dingtalk.messages.kinds import OA, Message
 
 __all__ = ["canonical", "check_size", "max_recipients"]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def canonical(message: Message) -> bytes:
     r"""The bytes that go out: compact JSON in UTF-8, no `\u` escapes, fields in wire order.
@@ -21,7 +23,7 @@ def canonical(message: Message) -> bytes:
     Raises:
         MessageError: the text has a character that UTF-8 cannot carry (half an emoji).
     """
-    text = json.dumps(message.to_wire(), ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(message.to_wire())
     try:
         return text.encode()
     except UnicodeEncodeError as error:

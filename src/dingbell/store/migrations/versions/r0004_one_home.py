@@ -11,7 +11,78 @@ revision = "0004"
 down_revision = "0003"
 
 _CHANGES = """
-select 1;
+-- What SQL asks of a run stands in columns.
+alter table firings
+    add on_ambiguous text not null default 'resend',
+    add expires_after interval,
+    add follows_up boolean not null default false,
+    add poll_lead interval,
+    add cause text,
+    add cause_params jsonb,
+    drop constraint firings_kind_check;
+update firings set
+    kind = case when kind = 'send' and key like 'alert:%' then 'alert' else kind end,
+    on_ambiguous = coalesce(spec ->> 'on_ambiguous', 'resend'),
+    expires_after = (spec ->> 'useless_after')::interval,
+    follows_up = kind <> 'follow_up' and spec ? 'follow_up',
+    poll_lead = make_interval(secs => coalesce((spec ->> 'look_lead')::float8, 0)),
+    spec = spec - 'useless_after' - 'look_lead'
+        || case when spec ? 'useless_after'
+                then jsonb_build_object('expires_after', spec -> 'useless_after')
+                else '{}' end
+        || case when spec ? 'look_lead'
+                then jsonb_build_object('poll_lead', (spec ->> 'look_lead') || 's')
+                else '{}' end,
+    cause = case
+        when reason is null then null
+        when state = 'held' and reason like 'approval:%' then 'approval'
+        when state = 'held' and reason like 'budget:%' then 'budget'
+        when state = 'held' and reason like 'cool-down:%' then 'cool_down'
+        when state = 'held' and reason like 'quiet hours %' then 'quiet_hours'
+        when state = 'held' and kind = 'follow_up' then 'follow_up'
+        else 'input' end,
+    cause_params = case
+        when reason is null then null
+        when state = 'held' and reason like 'quiet hours %' then jsonb_build_object(
+            'start', substr(reason, 13, 5), 'end', substr(reason, 19, 5))
+        when state = 'held' and kind = 'follow_up' then jsonb_build_object(
+            'step', split_part(reason, ':', 1))
+        when state = 'held' and reason ~ '^(approval|budget|cool-down):' then '{}'
+        else jsonb_build_object('en', reason, 'zh', reason) end;
+alter table firings
+    drop column reason,
+    add constraint firings_kind_check check (
+        kind in ('occurrence', 'run', 'send', 'follow_up', 'alert'));
+update schedules set spec = spec - 'useless_after'
+    || jsonb_build_object('expires_after', spec -> 'useless_after')
+    where spec ? 'useless_after';
+
+-- `priority` is what an author writes, `rank` what the engine computes.
+alter table batches rename column priority to rank;
+alter table batches add recall_code text;
+update batches set recall_code = substr(code, 8), code = null where code like 'recall:%';
+
+-- Every change of a state, written with the change: live pages, webhooks and the audit read it.
+create table outbox (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default clock_timestamp(),
+    noun text not null check (noun in ('run', 'batch', 'delivery')),
+    run_id bigint not null,
+    batch_ids bigint[],
+    people integer,
+    old text,
+    new text,
+    cause text,
+    cause_params jsonb,
+    actor text
+);
+create index outbox_of_run on outbox (run_id, id);
+create index outbox_to_forget on outbox (at);
+alter table batches add words jsonb;
+update people
+set attributes = attributes || jsonb_build_object(
+        'hired_on', jsonb_build_object('$date', attributes -> 'hired_on'))
+where jsonb_typeof(attributes -> 'hired_on') = 'string';
 
 -- By which key the secrets in here are locked; the key itself is never in the database.
 create table secret_key (

@@ -1,0 +1,16 @@
+"""Templates: Jinja's notation, a small part of it, that can neither escape nor run for long."""
+
+from dingbell.domain.templates.faults import MissingError, TemplateError
+from dingbell.domain.templates.grammar import MOST_CHARACTERS, is_template
+from dingbell.domain.templates.scope import Scope
+from dingbell.domain.templates.template import Template, read
+
+__all__ = [
+    "MOST_CHARACTERS",
+    "MissingError",
+    "Scope",
+    "Template",
+    "TemplateError",
+    "is_template",
+    "read",
+]

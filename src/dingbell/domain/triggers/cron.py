@@ -1,0 +1,87 @@
+"""A rule in the five or six fields of cron."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from dingbell.domain.triggers.trigger import Trigger
+from dingbell.domain.triggers.wallclock import first_shown, shown, unrepeated
+from dingbell.errors import InputError, Text
+
+__all__ = ["Cron"]
+
+_ANY_TIME = datetime(2026, 1, 1)  # noqa: DTZ001  a time on the wall
+
+
+@dataclass(frozen=True, slots=True)
+class Cron(Trigger):
+    """A cron expression of five fields, or six with seconds first, in a zone.
+
+    An expression whose minute and hour are both fixed names times of day: one that a clock change
+    skips is meant at the next valid instant, one that it repeats is meant once. An expression with
+    a wildcard or a step there follows real time: it fires whenever the clocks show a matching time,
+    a second time too, and not when they skip it.
+    """
+
+    expression: str
+    zone: ZoneInfo
+
+    def __post_init__(self) -> None:
+        fields = len(self.expression.split())
+        if fields not in (5, 6):
+            raise InputError(
+                Text(
+                    "cron expression {expression!r} has {fields} fields: write 5 (minute hour day "
+                    "month weekday) or 6 with seconds first",
+                    "cron 表达式 {expression!r} 有 {fields} 个字段: 请写 5 个 (分 时 日 月 周) "
+                    "或 6 个 (秒在最前)",
+                ).format(expression=self.expression, fields=fields)
+            )
+        try:
+            CronSim(self.expression, _ANY_TIME)
+        except CronSimError as error:
+            raise InputError(
+                Text(
+                    "cron expression {expression!r} is not valid: {error}",
+                    "cron 表达式 {expression!r} 无效: {error}",
+                ).format(expression=self.expression, error=error)
+            ) from error
+
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """The matching instants; none where cronsim finds none in 50 years."""
+        for found in self._from(unrepeated(instant, self.zone)):
+            if found > instant:
+                yield found
+                instant = found
+
+    def _from(self, local: datetime) -> Iterator[datetime]:
+        """The instants of the matching times from a local time on, in order.
+
+        cronsim reads the calendar and the clock on the wall only: stepping through a zone itself it
+        loses occurrences where clocks skip midnight or move by half an hour.
+        """
+        fixed = self._is_fixed()
+        again: deque[datetime] = deque()
+        for matching in CronSim(self.expression, local):
+            here = (first_shown(matching, self.zone),) if fixed else shown(matching, self.zone)
+            # What the clocks show twice they show again after the last of it, not at once.
+            while again and here and again[0] < here[0]:
+                yield again.popleft()
+            yield from here[:1]
+            again.extend(here[1:])
+        yield from again
+
+    def _is_fixed(self) -> bool:
+        minute, hour = self.expression.split()[-5:-3]
+        return not any(mark in field for field in (minute, hour) for mark in "*/")
+
+    def to_dict(self) -> dict[str, Any]:
+        """`{"cron": expression}`."""
+        return {"cron": self.expression}

@@ -1,0 +1,102 @@
+"""Wake-ups: the jobs that tell a stage of the engine that rows wait for it, and their names.
+
+A wake-up may come twice or never: the rows are the truth, and the sweeper finds what was not woken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from dingbell.domain.priority import Rank
+from dingbell.store.jobs import Job
+
+__all__ = [
+    "PLAN",
+    "POLL",
+    "RECALL",
+    "RELEASE",
+    "SEND",
+    "SETTLE",
+    "plan",
+    "plan_of",
+    "poll",
+    "recall",
+    "release",
+    "send",
+    "settle",
+]
+
+PLAN = "plan"
+SEND = "send"
+POLL = "poll"
+SETTLE = "settle"
+RELEASE = "release"
+RECALL = "recall"
+
+# A send job runs this long before its slot; the handler then waits on its own timer.
+_SEND_LEAD = timedelta(seconds=1)
+# What a person asked for goes before what comes by itself.
+_ASKED_FOR = 1
+
+
+def plan_of(function: str | None) -> str:
+    """The name under which firings wait for the planner; those of a function, where it is known."""
+    return f"{PLAN}:{function}" if function else PLAN
+
+
+def plan(
+    firing_ids: Sequence[int],
+    function: str | None,
+    *,
+    alone: bool = False,
+    asked_for: bool = False,
+) -> Job:
+    """Wake the planner for some firings of one function, or of none.
+
+    Args:
+        firing_ids: which.
+        function: the author's function that makes their messages.
+        alone: a firing that is planned by itself, because its planning has ended badly before.
+        asked_for: a person waits for it.
+    """
+    return Job(
+        plan_of(function),
+        list(firing_ids),
+        dedupe=f"{PLAN}:{firing_ids[0]}:{'alone' if alone else len(firing_ids)}",
+        priority=_ASKED_FOR if asked_for else 0,
+    )
+
+
+def send(wave: int, slot_at: datetime | None = None, rank: Rank = Rank.NORMAL) -> Job:
+    """Wake the sender for a wave, a little before its first slot, or at once.
+
+    What has a lower rank goes first.
+    """
+    return Job(
+        SEND,
+        wave,
+        at=slot_at - _SEND_LEAD if slot_at else None,
+        dedupe=f"{SEND}:{wave}",
+        priority=Rank.BULK - rank,
+    )
+
+
+def release(firing_ids: Sequence[int], at: datetime) -> Job:
+    """Let held firings go at an instant."""
+    return Job(RELEASE, list(firing_ids), at=at)
+
+
+def poll(batch_ids: Sequence[int], at: datetime) -> Job:
+    """Wake the tracker for batches that are to be polled at an instant."""
+    return Job(POLL, list(batch_ids), at=at)
+
+
+def settle(firing_ids: Sequence[int]) -> Job:
+    """Wake the settler for firings of which a batch has become final."""
+    return Job(SETTLE, list(firing_ids))
+
+
+def recall(firing_id: int) -> Job:
+    """Have a firing recalled: a person waits for it."""
+    return Job(RECALL, firing_id, dedupe=f"{RECALL}:{firing_id}", priority=_ASKED_FOR)
