@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dingbell.clock import Clock
 from dingbell.dingtalk import Credentials, Token
 from dingbell.errors import InputError, NotFoundError, Text
-from dingbell.store import apps, tokens
+from dingbell.store import apps, duty, tokens
 from dingbell.store.connection import Pool, acquire, transaction
 from dingbell.store.vault import Vault
 
@@ -260,9 +260,10 @@ class _SharedTokens:
 
     @asynccontextmanager
     async def lock(self, app_key: str) -> AsyncIterator[None]:
-        async with self._room, acquire(self._pool) as connection:
-            await tokens.lock(connection, self._oapi_url, app_key)
-            try:
-                yield
-            finally:
-                await tokens.unlock(connection, self._oapi_url, app_key)
+        name = f"token:{self._oapi_url} {app_key}"
+        async with (
+            self._room,
+            acquire(self._pool) as connection,
+            duty.held(connection, name),
+        ):
+            yield

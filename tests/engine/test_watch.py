@@ -272,7 +272,7 @@ async def test_a_stuck_firing_a_broken_schedule_and_a_low_budget_are_alerts(
             )
         await sentinel.look()
         found = {one["kind"]: one for one in await alerts.listed(desk)}
-        assert found.keys() == {"schedule_broken", "budget_low", "firing_stuck"}
+        assert found.keys() == {"schedule_quarantined", "budget_low", "run_stuck"}
         assert "90 of 100" in found["budget_low"]["detail"]
         async with desk.pool.acquire() as connection:
             await connection.execute("delete from firings")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError, field_validator
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.duration import Duration
@@ -148,6 +148,12 @@ class AlertNotice(_Spec):
 
     to: Audience
     message: Message
+
+    @field_validator("message", mode="before")
+    @classmethod
+    def _is_no_template(cls, message: Any) -> Any:
+        """An alert may quote anything, braces too."""
+        return message if isinstance(message, Message) else Message(message, literal=True)
 
 
 RunSpec = Occurrence | Manual | FollowUpStep | AlertNotice

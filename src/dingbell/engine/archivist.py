@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from dingbell.domain.budget import month_of
 from dingbell.engine.context import Context
-from dingbell.store import retention, spending
+from dingbell.store import duty, outbox, retention, spending
 from dingbell.store.connection import transaction
+from dingbell.store.duty import Duty
 from dingbell.telemetry import Event, log
 
 __all__ = ["Archivist"]
@@ -15,7 +16,8 @@ __all__ = ["Archivist"]
 _FIRST = 60.0
 _EVERY = 86_400.0
 _PAUSE = 0.2
-_LOCK = 7_466_315_240_004
+# So long whoever feeds on the outbox may lag behind.
+_OUTBOX_KEPT = timedelta(days=7)
 
 
 class Archivist:
@@ -48,7 +50,8 @@ class Archivist:
     async def _step(self) -> int:
         before = self._context.clock.now() - self._keep
         async with transaction(self._context.pool) as connection:
-            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
+            if not await duty.taken(connection, Duty.FORGET):
                 return 0
             await spending.fold(connection, month_of(before))
+            await outbox.forget(connection, self._context.clock.now() - _OUTBOX_KEPT)
             return await retention.forget(connection, before)

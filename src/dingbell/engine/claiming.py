@@ -25,6 +25,7 @@ from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import LATE
 from dingbell.engine.context import Context
 from dingbell.planning import pace, wakeups, waves
+from dingbell.planning.denial import take_out
 from dingbell.planning.repair import may_resend
 from dingbell.planning.turning import turn_away
 from dingbell.store import batches, claims, firings, jobs
@@ -57,11 +58,13 @@ async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
         await claims.reslot(connection, [(b.id, slot, b.wave) for b, slot in checked.nudged])
         await _reslot(connection, checked.waiting)
         await _move_back(connection, checked.early, paces, now)
+        denied = await context.deny.of(connection, sorted({one.org for one in paces.values()}))
+        admitted = await take_out(connection, checked.admitted, denied)
         beginning = {one.batch.firing_id for one in found if one.begins}
         return await claims.claim(
             connection,
-            [batch.id for batch in checked.admitted],
-            begins=sorted(beginning & {batch.firing_id for batch in checked.admitted}),
+            [batch.id for batch in admitted],
+            begins=sorted(beginning & {batch.firing_id for batch in admitted}),
             node_id=context.lease.node_id,
             now=now,
         )

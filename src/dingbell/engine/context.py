@@ -15,6 +15,7 @@ from dingbell.domain.slots import Pace
 from dingbell.engine.lease import Lease
 from dingbell.engine.traffic import Traffic
 from dingbell.engine.trouble import Trouble
+from dingbell.planning.denial import DenyList
 from dingbell.store.connection import Pool
 from dingbell.telemetry import Metrics
 
@@ -33,6 +34,7 @@ class Context:
         functions: Python schedules this process knows, by `module:qualname`.
         trouble: why the rooms cannot do their work.
         traffic: whether sends are under way.
+        deny: who is never sent to.
         threads: where plain functions of authors run: those that hang hold up nothing else.
         looks: when results are looked at after they are complete, counted from the call, while
             calls are plentiful.
@@ -50,6 +52,7 @@ class Context:
     allowance: Allowance = Allowance()
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
+    deny: DenyList = field(default_factory=DenyList)
     threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(16, thread_name_prefix="dingbell-function")
     )

@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
+from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.domain.budget import Usage, month_of
 from dingbell.domain.causes import of_input
 from dingbell.domain.duration import format_duration
@@ -25,7 +26,6 @@ from dingbell.engine.context import Context
 from dingbell.engine.drafting import draft
 from dingbell.errors import DatabaseUnavailable, InputError
 from dingbell.planning import pace, wakeups
-from dingbell.planning.drafts import denied_in
 from dingbell.planning.turning import turn_away
 from dingbell.store import alerts, firings, jobs, rules, spending
 from dingbell.store.connection import Connection, acquire, transaction
@@ -87,7 +87,7 @@ class Planner:
             due = await firings.begin_planning(connection, firing_ids, context.clock.now())
             app_ids = sorted({firing.app_id for firing in due})
             paces = await pace.paces_of(connection, app_ids, context.pace, lock=False)
-            denied = await denied_in(connection, {firing.org for firing in due})
+            denied = await context.deny.of(connection, {firing.org for firing in due})
         touching = asyncio.create_task(self._touch([firing.id for firing in due]))
         try:
             tried = []
@@ -130,14 +130,17 @@ class Planner:
         if not app_ids:
             return
         troubles = await self._context.clients.warm(app_ids)
-        fine = [_subject(app_id) for app_id, said in troubles.items() if said is None]
+        fine = [str(app_id) for app_id, said in troubles.items() if said is None]
         now = self._context.clock.now()
         async with acquire(self._context.pool) as connection:
-            await alerts.end_of(connection, "token_failing", fine, now)
+            await alerts.end_of(connection, AlarmKind.TOKEN_FAILING, fine, now)
             for app_id, said in troubles.items():
                 if said is not None:
                     log(Event.TOKEN_FAILED, level=logging.WARNING, app=app_id, error=said[:200])
-                    await alerts.raise_(connection, "token_failing", _subject(app_id), said, now)
+                    failing = Alarm(
+                        AlarmKind.TOKEN_FAILING, Noun.APP, str(app_id), {"en": said, "zh": said}
+                    )
+                    await alerts.raise_(connection, failing, now)
 
     async def _draft(
         self, firing: firings.FiringRow, most: int, denied: frozenset[str]
@@ -284,11 +287,10 @@ class Planner:
     async def _alert(self, connection: Connection, planned: list[Booked], now: datetime) -> None:
         for one in planned:
             if one.late_by is not None:
-                detail = f"the last call is {format_duration(one.late_by)} after finish_by"
-                subject = f"firing {one.firing.id}"
-                await alerts.raise_(connection, "finish_late", subject, detail, now)
-
-
-def _subject(app_id: int) -> str:
-    """What an alert about an app is about."""
-    return f"app {app_id}"
+                late = Alarm(
+                    AlarmKind.FINISH_LATE,
+                    Noun.RUN,
+                    str(one.firing.id),
+                    {"late": format_duration(one.late_by)},
+                )
+                await alerts.raise_(connection, late, now)

@@ -16,14 +16,14 @@ from dingbell.domain.priority import Rank
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.context import Context
 from dingbell.planning import wakeups
-from dingbell.store import calls, claims, firings, forgotten, holds, jobs, nodes, tracking
+from dingbell.store import calls, claims, duty, firings, forgotten, holds, jobs, nodes, tracking
 from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.store.duty import Duty
 from dingbell.telemetry import Event, log
 
 __all__ = ["Sweeper"]
 
 _EVERY = 5.0
-_LOCK = 7_466_315_240_002
 _SEND_LATE = timedelta(seconds=5)
 # No call takes so long, whatever became of its answer.
 _CALL_LATE = timedelta(minutes=5)
@@ -63,7 +63,7 @@ class Sweeper:
 
     async def _sweep(self) -> None:
         async with transaction(self._context.pool) as connection:
-            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
+            if not await duty.taken(connection, Duty.SWEEP):
                 return
             woken = await self._wake(connection)
             if self._context.lease.judges and await nodes.leases_can_be_judged(connection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -15,13 +16,14 @@ from dingbell.engine.context import Context
 from dingbell.planning import wakeups
 from dingbell.store import alerts, apps, firings, jobs, rules
 from dingbell.store.alerts import Alert
-from dingbell.store.connection import acquire, transaction
+from dingbell.store.connection import transaction
 from dingbell.telemetry import Event, log
 
 __all__ = ["Teller"]
 
 _AT_ONCE = 20
-_LOCK = 7_466_315_240_005
+# Where a node dies while it notifies, others try after this.
+_TAKEN_FOR = timedelta(minutes=5)
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -32,21 +34,24 @@ class Teller:
         self._context = context
 
     async def tell(self) -> None:
-        """Tell of what nobody was told of yet, unless another node is at it."""
-        async with acquire(self._context.pool) as connection:
-            if not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
-                return
-            try:
-                waiting = await alerts.untold(connection, _AT_ONCE)
-                rule = await rules.alerting(connection)
-                told = waiting
-                if waiting and rule is not None:
-                    told = [alert for alert in waiting if await self._post(rule, alert)]
-                    await self._notify(rule, told)
-                ids = [alert.id for alert in told]
-                await alerts.told(connection, ids, self._context.clock.now())
-            finally:
-                await connection.execute("select pg_advisory_unlock($1)", _LOCK)
+        """Notify about the alerts that are pending, each by one node.
+
+        They are taken for a while and no connection is held: a webhook may be slow.
+        """
+        now = self._context.clock.now()
+        async with transaction(self._context.pool) as connection:
+            pending = await alerts.take_pending(connection, _AT_ONCE, now, now + _TAKEN_FOR)
+            rule = await rules.alerting(connection)
+        notified = pending
+        if pending and rule is not None:
+            notified = [alert for alert in pending if await self._post(rule, alert)]
+            await self._notify(rule, notified)
+        if pending:
+            ids = {alert.id for alert in notified}
+            async with transaction(self._context.pool) as connection:
+                await alerts.notified(connection, sorted(ids), self._context.clock.now())
+                left = [alert.id for alert in pending if alert.id not in ids]
+                await alerts.give_back(connection, left)
 
     async def _post(self, rule: Alerting, alert: Alert) -> bool:
         """Hand an alert to the webhook; its address may hold a secret and is not logged."""
@@ -86,7 +91,9 @@ class Teller:
                     org=sender.org,
                     function=None,
                     spec=AlertNotice(
-                        to=rule.notify, message=Message({"text": _words(alert)}), priority="urgent"
+                        to=rule.notify,
+                        message=Message({"text": _words(alert)}, literal=True),
+                        priority="urgent",
                     ),
                     due_at=now,
                     state=Firing.DUE,
@@ -98,17 +105,21 @@ class Teller:
 
 
 def _told(alert: Alert) -> dict[str, Any]:
+    alarm = alert.alarm
     return {
         "id": alert.id,
-        "kind": alert.kind,
-        "subject": alert.subject,
-        "detail": alert.detail,
+        "kind": alarm.kind.value,
+        "noun": alarm.noun.value,
+        "subject": alarm.subject,
+        "params": dict(alarm.params),
+        "detail": str(alarm.text()),
         "began_at": alert.began_at.isoformat(),
         "ended_at": alert.ended_at.isoformat() if alert.ended_at else None,
     }
 
 
 def _words(alert: Alert) -> str:
-    # Braces would be read as a template.
-    detail = alert.detail.replace("{", "(").replace("}", ")")
-    return f"叮铃告警 #{alert.id} {alert.kind}: {alert.subject}: {detail}"[:500]
+    alarm = alert.alarm
+    return f"叮铃告警 #{alert.id} {alarm.kind}: {alarm.noun} {alarm.subject}: {alarm.text().zh}"[
+        :500
+    ]

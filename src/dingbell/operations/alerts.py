@@ -18,10 +18,15 @@ async def listed(desk: Desk, *, limit: int = 100, only_open: bool = True) -> lis
         found = await alerts.listed(connection, limit=limit, only_open=only_open)
     return [
         {
-            **one,
-            "began_at": instant(one["began_at"]),
-            "seen_at": instant(one["seen_at"]),
-            "ended_at": instant(one["ended_at"]),
+            "id": one.id,
+            "kind": one.alarm.kind.value,
+            "noun": one.alarm.noun.value,
+            "subject": one.alarm.subject,
+            "params": dict(one.alarm.params),
+            "detail": str(one.alarm.text()),
+            "began_at": instant(one.began_at),
+            "seen_at": instant(one.seen_at),
+            "ended_at": instant(one.ended_at),
         }
         for one in found
     ]

@@ -151,7 +151,7 @@ async def _alerts(desk: Desk) -> Check:
     async with acquire(desk.pool) as connection:
         open_ = await alerts.listed(connection, limit=20, only_open=True)
     if open_:
-        kinds = ", ".join(sorted({one["kind"] for one in open_}))
+        kinds = ", ".join(sorted({one.alarm.kind.value for one in open_}))
         said = Text(
             "{n} open ({kinds}): dingbell alerts", "{n} 个未结束 ({kinds}): dingbell alerts"
         )

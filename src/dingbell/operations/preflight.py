@@ -25,10 +25,10 @@ from dingbell.errors import InputError, OutsideError, Text
 from dingbell.operations import apps, people
 from dingbell.operations.desk import Desk
 from dingbell.planning import pace
+from dingbell.planning.denial import DenyList
 from dingbell.planning.drafts import (
     Brief,
     allow_everyone,
-    denied_in,
     draft_coarse,
     draft_people,
 )
@@ -91,7 +91,7 @@ async def look_ahead(
     userids = await people.resolve(desk, app, question.audience, progress=progress)
     async with acquire(desk.pool) as connection:
         paces = await pace.paces_of(connection, [app.id], desk.pace, lock=False)
-        denied = await denied_in(connection, [app.org])
+        denied = await DenyList().of(connection, [app.org])
         brief = Brief(
             app.org,
             question.message or _UNKNOWN_WORDS,

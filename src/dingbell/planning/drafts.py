@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -16,13 +16,12 @@ from dingbell.domain.message import Message, TooLongError
 from dingbell.domain.preflight import Reason
 from dingbell.domain.templates import MissingError
 from dingbell.errors import InputError, Text
-from dingbell.store import batches, directory, rules
+from dingbell.store import batches, directory
 from dingbell.store.connection import Connection
 
 __all__ = [
     "Brief",
     "allow_everyone",
-    "denied_in",
     "draft_alike",
     "draft_coarse",
     "draft_people",
@@ -149,21 +148,6 @@ def draft_alike(brief: Brief, userids: Sequence[str]) -> list[Draft]:
     wanted = ((userid, body) for userid in userids if userid not in brief.denied)
     denied = brief.denied.intersection(userids)
     return [*cut(wanted, brief.per_batch), *_aside(denied, Reason.DENIED)]
-
-
-async def denied_in(connection: Connection, orgs: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Who is on the deny-list, in each of some orgs; nothing where there is no list."""
-    deny = await rules.deny(connection)
-    if deny is None:
-        return {}
-    return {
-        org: frozenset(
-            await directory.resolve(connection, org, deny)
-            if await directory.last_sync(connection, org) is not None
-            else plain(deny)
-        )
-        for org in orgs
-    }
 
 
 async def _bodies(

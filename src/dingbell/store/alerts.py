@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+import asyncpg
+
+from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.store.connection import Connection
 from dingbell.store.states import RUN_OPEN
 
@@ -15,10 +17,11 @@ __all__ = [
     "end_of",
     "end_of_final_firings",
     "end_seen_before",
+    "give_back",
     "listed",
+    "notified",
     "raise_",
-    "told",
-    "untold",
+    "take_pending",
 ]
 
 
@@ -27,103 +30,132 @@ class Alert:
     """Something is wrong, since when, and whether it still is."""
 
     id: int
-    kind: str
-    subject: str
-    detail: str
+    alarm: Alarm
     began_at: datetime
     seen_at: datetime
     ended_at: datetime | None
 
 
-_COLUMNS = "id, kind, subject, detail, began_at, seen_at, ended_at"
+_COLUMNS = "id, kind, noun, subject, params, began_at, seen_at, ended_at"
 
 
-async def raise_(
-    connection: Connection, kind: str, subject: str, detail: str, now: datetime
-) -> bool:
+def _alert(row: asyncpg.Record) -> Alert:
+    alarm = Alarm(AlarmKind(row["kind"]), Noun(row["noun"]), row["subject"], row["params"])
+    return Alert(row["id"], alarm, row["began_at"], row["seen_at"], row["ended_at"])
+
+
+async def raise_(connection: Connection, alarm: Alarm, now: datetime) -> bool:
     """Raise an alert, or see it again; says whether it is new."""
     new: bool = await connection.fetchval(
         """
-        insert into alerts (kind, subject, detail, began_at, seen_at)
-        values ($1, $2, $3, $4, $4)
-        on conflict (kind, subject) where ended_at is null
-        do update set seen_at = excluded.seen_at, detail = excluded.detail
+        insert into alerts (kind, noun, subject, params, began_at, seen_at)
+        values ($1, $2, $3, $4, $5, $5)
+        on conflict (kind, noun, subject) where ended_at is null
+        do update set seen_at = excluded.seen_at, params = excluded.params
         returning began_at = seen_at
         """,
-        kind,
-        subject,
-        detail[:1000],
+        alarm.kind.value,
+        alarm.noun.value,
+        alarm.subject,
+        dict(alarm.params),
         now,
     )
     return new
 
 
-async def end(connection: Connection, kind: str, still: list[str], now: datetime) -> None:
+async def end(connection: Connection, kind: AlarmKind, still: list[str], now: datetime) -> None:
     """End the alerts of a kind, except for the subjects for which it is still true."""
     await connection.execute(
         """
         update alerts set ended_at = $3
         where kind = $1 and ended_at is null and not subject = any($2::text[])
         """,
-        kind,
+        kind.value,
         still,
         now,
     )
 
 
-async def end_of(connection: Connection, kind: str, subjects: list[str], now: datetime) -> None:
+async def end_of(
+    connection: Connection, kind: AlarmKind, subjects: list[str], now: datetime
+) -> None:
     """End the alerts of a kind about some subjects."""
     await connection.execute(
         """
         update alerts set ended_at = $3
         where kind = $1 and ended_at is null and subject = any($2::text[])
         """,
-        kind,
+        kind.value,
         subjects,
         now,
     )
 
 
-async def end_seen_before(connection: Connection, kind: str, before: datetime) -> None:
+async def end_seen_before(connection: Connection, kind: AlarmKind, before: datetime) -> None:
     """End the alerts of a kind that were seen last before an instant."""
     await connection.execute(
         "update alerts set ended_at = seen_at where kind = $1 and ended_at is null "
         "and seen_at < $2",
-        kind,
+        kind.value,
         before,
     )
 
 
-async def end_of_final_firings(connection: Connection, kind: str, now: datetime) -> None:
-    """End the alerts of a kind about firings that have come to their end."""
+async def end_of_final_firings(connection: Connection, kind: AlarmKind, now: datetime) -> None:
+    """End the alerts of a kind about runs that have come to their end."""
     await connection.execute(
         f"""
         update alerts a set ended_at = $2
         where kind = $1 and ended_at is null and not exists (
-            select from firings f where a.subject = 'firing ' || f.id
+            select from firings f where a.noun = 'run' and a.subject = f.id::text
             and f.state in {RUN_OPEN})
         """,
-        kind,
+        kind.value,
         now,
     )
 
 
-async def untold(connection: Connection, limit: int) -> list[Alert]:
-    """Alerts that nobody was told of, the oldest first."""
+async def take_pending(
+    connection: Connection, limit: int, now: datetime, until: datetime
+) -> list[Alert]:
+    """Take alerts that are to be notified, the oldest first; nobody else takes them meanwhile.
+
+    Args:
+        connection: to write.
+        limit: how many at the most.
+        now: the present instant.
+        until: when they may be taken again, where they were not notified.
+    """
     rows = await connection.fetch(
-        f"select {_COLUMNS} from alerts where told_at is null order by id limit $1", limit
+        f"""
+        update alerts set notify_after = $3 where id in (
+            select id from alerts
+            where notified_at is null and coalesce(notify_after, '-infinity') <= $2
+            order by id limit $1 for update skip locked)
+        returning {_COLUMNS}
+        """,
+        limit,
+        now,
+        until,
     )
-    return [Alert(**dict(row)) for row in rows]
+    return sorted(map(_alert, rows), key=lambda alert: alert.id)
 
 
-async def told(connection: Connection, ids: list[int], now: datetime) -> None:
-    """Note that alerts were told."""
+async def notified(connection: Connection, ids: list[int], now: datetime) -> None:
+    """Note that alerts were notified."""
     await connection.execute(
-        "update alerts set told_at = $2 where id = any($1::bigint[])", ids, now
+        "update alerts set notified_at = $2 where id = any($1::bigint[])", ids, now
     )
 
 
-async def listed(connection: Connection, *, limit: int, only_open: bool) -> list[dict[str, Any]]:
+async def give_back(connection: Connection, ids: list[int]) -> None:
+    """Let alerts that could not be notified be tried again."""
+    await connection.execute(
+        "update alerts set notify_after = null where id = any($1::bigint[])", ids
+    )
+
+
+async def listed(connection: Connection, *, limit: int, only_open: bool) -> list[Alert]:
     """The newest alerts first."""
     rows = await connection.fetch(
         f"select {_COLUMNS} from alerts where $2 is false or ended_at is null "
@@ -131,4 +163,4 @@ async def listed(connection: Connection, *, limit: int, only_open: bool) -> list
         limit,
         only_open,
     )
-    return [dict(row) for row in rows]
+    return [_alert(row) for row in rows]

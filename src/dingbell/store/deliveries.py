@@ -85,6 +85,39 @@ async def _note_unknown(connection: Connection, batch_ids: Sequence[int]) -> Non
     )
 
 
+async def deny(
+    connection: Connection, batch_ids: Sequence[int], userids: Sequence[str]
+) -> set[int]:
+    """Cancel those of some queued batches who are on the deny-list; return the batches of whom."""
+    rows = await move(
+        connection,
+        DELIVERIES,
+        Delivery.CANCELED,
+        Given.of(
+            batch_ids,
+            userids=("text[]", list(userids)),
+            code=("text", Reason.DENIED.value),
+        ),
+        source=[Delivery.PLANNED],
+        only="t.userid = any(g.userids)",
+        changes="code = g.code",
+    )
+    return {row["id"] for row in rows}
+
+
+async def without_people(connection: Connection, batch_ids: Sequence[int]) -> list[int]:
+    """Those of some batches that nobody is left to be sent to of."""
+    rows = await connection.fetch(
+        f"""
+        select id from unnest($1::bigint[]) as b (id) where not exists (
+            select from deliveries d
+            where d.batch_id = b.id and d.state = {Delivery.PLANNED:sql})
+        """,
+        list(batch_ids),
+    )
+    return [row["id"] for row in rows]
+
+
 async def resolve(
     connection: Connection,
     firing_id: int,

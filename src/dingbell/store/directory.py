@@ -10,6 +10,7 @@ from typing import Any
 
 from dingbell.domain.attributes import stored, typed
 from dingbell.domain.audience import Audience
+from dingbell.store import duty
 from dingbell.store.connection import Connection
 
 __all__ = [
@@ -75,17 +76,11 @@ async def last_sync(connection: Connection, org: str) -> Sync | None:
     return Sync(**row) if row else None
 
 
-_READING = "hashtextextended($1, 7466317)"
-
-
 @asynccontextmanager
 async def reading(connection: Connection, org: str) -> AsyncIterator[None]:
     """Hold the right to read an org's directory; others wait for it. No transaction is open."""
-    await connection.execute(f"select pg_advisory_lock({_READING})", org, timeout=600)
-    try:
+    async with duty.held(connection, f"directory:{org}", patience=600):
         yield
-    finally:
-        await connection.execute(f"select pg_advisory_unlock({_READING})", org)
 
 
 async def replace(

@@ -120,6 +120,15 @@ async def ended(
     return await firings.lock(connection, [row["id"] for row in rows], Firing.HELD)
 
 
+async def held_for(connection: Connection, kind: CauseKind) -> list[int]:
+    """Every run that is held for one kind of cause."""
+    rows = await connection.fetch(
+        f"select id from firings where state = {Firing.HELD:sql} and cause = $1 order by id",
+        kind.value,
+    )
+    return [row["id"] for row in rows]
+
+
 async def waiting_for(connection: Connection, schedule_id: int, kind: CauseKind) -> list[FiringRow]:
     """Lock the occurrences of a schedule that are held for one kind of cause."""
     held = await firings.held_of(connection, schedule_id)

@@ -12,13 +12,14 @@ import asyncpg
 from dingbell.errors import DatabaseError, Text
 from dingbell.store import fitness, pooler
 from dingbell.store.connection import SCHEMA, connect
+from dingbell.store.duty import Duty
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["HEAD", "current_revision", "upgrade"]
 
-_LOCK = 7_466_315_240_001  # an advisory lock of ours
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # The newest revision, by the names of the files: asking Alembic costs every start its import.
 HEAD = max(file.name[1:5] for file in (_MIGRATIONS / "versions").glob("r[0-9]*.py"))
@@ -75,7 +76,6 @@ async def upgrade(dsn: str, *, to: str = "head") -> bool:
     if current == HEAD or _is_next(current):
         return False
     # Loaded here: nearly every start finds nothing to do.
-    from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
@@ -85,20 +85,26 @@ async def upgrade(dsn: str, *, to: str = "head") -> bool:
     try:
         with _explained():
             async with engine.begin() as connection:
-                await connection.execute(text(f"select pg_advisory_xact_lock({_LOCK})"))
-                there = await connection.scalar(text(f"select to_regnamespace('{SCHEMA}')::text"))
-                # Asked first: who may not make schemas may own one.
-                if there is None:
-                    await connection.execute(text(f"create schema {SCHEMA}"))
-                await connection.execute(text(f"set local search_path to {SCHEMA}"))
-                await connection.run_sync(_run, to)
-                if to == "head":
-                    raw = await connection.get_raw_connection()
-                    assert raw.driver_connection is not None
-                    await fitness.record(raw.driver_connection)
+                await _change(connection, to)
     finally:
         await engine.dispose()
     return True
+
+
+async def _change(connection: AsyncConnection, to: str) -> None:
+    """Run the revisions in the transaction that is open, under the lock."""
+    from sqlalchemy import text
+
+    await connection.execute(text(f"select pg_advisory_xact_lock({int(Duty.MIGRATE)})"))
+    # Asked first: who may not make schemas may own one.
+    if await connection.scalar(text(f"select to_regnamespace('{SCHEMA}')::text")) is None:
+        await connection.execute(text(f"create schema {SCHEMA}"))
+    await connection.execute(text(f"set local search_path to {SCHEMA}"))
+    await connection.run_sync(_run, to)
+    if to == "head":
+        raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        await fitness.record(raw.driver_connection)
 
 
 def _is_next(current: str | None) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dingbell.store.connection import Connection
 
-__all__ = ["forget", "forget_all", "get", "get_many", "lock", "put", "put_many", "unlock"]
+__all__ = ["forget", "forget_all", "get", "get_many", "put", "put_many"]
 
 
 async def get(connection: Connection, oapi_url: str, app_key: str) -> tuple[bytes, datetime] | None:
@@ -78,16 +78,3 @@ async def forget(connection: Connection, oapi_url: str, app_key: str) -> None:
 async def forget_all(connection: Connection) -> None:
     """Have every token fetched anew."""
     await connection.execute("delete from tokens")
-
-
-_LOCK_KEY = "hashtextextended($1, 7466315)"
-
-
-async def lock(connection: Connection, oapi_url: str, app_key: str) -> None:
-    """Hold the right to refresh a token until `unlock` or the end of the connection."""
-    await connection.execute(f"select pg_advisory_lock({_LOCK_KEY})", f"{oapi_url} {app_key}")
-
-
-async def unlock(connection: Connection, oapi_url: str, app_key: str) -> None:
-    """Let others refresh the token."""
-    await connection.execute(f"select pg_advisory_unlock({_LOCK_KEY})", f"{oapi_url} {app_key}")

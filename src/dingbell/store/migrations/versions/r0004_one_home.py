@@ -62,6 +62,24 @@ alter table batches rename column priority to rank;
 alter table batches add recall_code text;
 update batches set recall_code = substr(code, 8), code = null where code like 'recall:%';
 
+-- An alert says what is wrong with what; its sentence is made when it is read.
+drop index alerts_open, alerts_to_tell;
+alter table alerts add noun text, add params jsonb, add notify_after timestamptz;
+alter table alerts rename column told_at to notified_at;
+update alerts set
+    noun = case kind when 'occurrence_missed' then 'schedule' when 'schedule_broken' then 'schedule'
+                     when 'budget_low' then 'org' when 'clock_jumped' then 'node'
+                     when 'token_failing' then 'app' else 'run' end,
+    subject = regexp_replace(subject, '^(firing|app|node) ', ''),
+    -- What is still wrong is found again, and said in the new form.
+    kind = 'note',
+    params = jsonb_build_object('en', kind || ': ' || detail, 'zh', kind || ': ' || detail),
+    ended_at = coalesce(ended_at, seen_at),
+    notified_at = coalesce(notified_at, seen_at);
+alter table alerts drop column detail, alter noun set not null, alter params set not null;
+create unique index alerts_open on alerts (kind, noun, subject) where ended_at is null;
+create index alerts_to_notify on alerts (id) where notified_at is null;
+
 -- Every change of a state, written with the change: live pages, webhooks and the audit read it.
 create table outbox (
     id bigint generated always as identity primary key,

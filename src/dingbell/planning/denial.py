@@ -1,0 +1,73 @@
+"""The deny-list, as userids: asked when a run is planned, and again when it is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from dingbell.domain.audience import Audience
+from dingbell.domain.lifecycle import Batch
+from dingbell.planning import wakeups
+from dingbell.planning.drafts import plain
+from dingbell.store import batches, deliveries, directory, jobs, rules
+from dingbell.store.claims import Queued
+from dingbell.store.connection import Connection
+
+__all__ = ["DenyList", "take_out"]
+
+# What a list means is worked out again when one of these changes.
+_Version = tuple[str, datetime | None]
+
+
+class DenyList:
+    """Knows who is never sent to; remembers it for as long as list and directory stay."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[_Version, frozenset[str]]] = {}
+
+    async def of(self, connection: Connection, orgs: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Who is on the list, in each of some orgs; nothing where there is no list."""
+        deny = await rules.deny(connection)
+        if deny is None:
+            return {}
+        return {org: await self._of(connection, org, deny) for org in orgs}
+
+    async def _of(self, connection: Connection, org: str, deny: Audience) -> frozenset[str]:
+        read = await directory.last_sync(connection, org)
+        if read is None:
+            return frozenset(plain(deny))
+        version = (deny.model_dump_json(), read.synced_at)
+        known = self._known.get(org)
+        # A saved audience changes without the list.
+        if known is not None and known[0] == version and not deny.saved():
+            return known[1]
+        found = frozenset(await directory.resolve(connection, org, deny))
+        self._known[org] = version, found
+        return found
+
+
+async def take_out(
+    connection: Connection, queued: Sequence[Queued], denied: dict[str, frozenset[str]]
+) -> list[Queued]:
+    """Take those out of batches about to be called who have come onto the list meanwhile.
+
+    Args:
+        connection: in the transaction of the claim.
+        queued: the batches.
+        denied: who is on the list, by org.
+
+    Returns:
+        The batches that somebody is left of.
+    """
+    wanted = sorted({userid for userids in denied.values() for userid in userids})
+    if not wanted:
+        return list(queued)
+    hit = await deliveries.deny(connection, [batch.id for batch in queued], wanted)
+    if not hit:
+        return list(queued)
+    empty = set(await deliveries.without_people(connection, sorted(hit)))
+    await batches.move(connection, sorted(empty), Batch.CANCELED, usual=Batch.QUEUED)
+    ended = sorted({batch.firing_id for batch in queued if batch.id in empty})
+    if ended:
+        await jobs.enqueue(connection, [wakeups.settle(ended)])
+    return [batch for batch in queued if batch.id not in empty]

@@ -1,0 +1,38 @@
+"""Revisiting: what is prepared and not called, after a rule or an audience has changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dingbell.domain.causes import CauseKind
+from dingbell.domain.lifecycle import Firing
+from dingbell.planning import wakeups
+from dingbell.store import firings, holds, jobs
+from dingbell.store.connection import Connection
+
+__all__ = ["revisit"]
+
+
+async def revisit(connection: Connection, now: datetime) -> int:
+    """Have prepared runs planned again, and those that quiet hours hold asked about again.
+
+    Whoever has been called already is left as he is; who is queued in a run that has begun is asked
+    about at the claim, as far as the deny-list goes.
+
+    Args:
+        connection: in the transaction that changes the rule.
+        now: the present instant.
+
+    Returns:
+        How many runs are looked at again.
+    """
+    planned = await firings.in_state(connection, Firing.PLANNED)
+    again = await firings.unprepare(connection, planned, now)
+    held = await holds.held_for(connection, CauseKind.QUIET_HOURS)
+    released = await holds.let_go(connection, held, now)
+    await jobs.enqueue(
+        connection,
+        [wakeups.plan([one.id], one.function) for one in again]
+        + [wakeups.plan([firing_id], function) for firing_id, function in released],
+    )
+    return len(again) + len(released)

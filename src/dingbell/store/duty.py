@@ -1,0 +1,45 @@
+"""Duties: work that one node at a time does, held by advisory locks that die with their holder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import IntEnum
+
+from dingbell.store.connection import Connection
+
+__all__ = ["Duty", "held", "taken"]
+
+
+class Duty(IntEnum):
+    """What one node does for all; the value is the key of the lock."""
+
+    MIGRATE = 7_466_315_240_001
+    SWEEP = 7_466_315_240_002
+    WATCH = 7_466_315_240_003
+    FORGET = 7_466_315_240_004
+
+
+async def taken(connection: Connection, duty: Duty) -> bool:
+    """Take a duty until the transaction ends; False where another node has it."""
+    free: bool = await connection.fetchval("select pg_try_advisory_xact_lock($1)", int(duty))
+    return free
+
+
+@asynccontextmanager
+async def held(
+    connection: Connection, name: str, *, patience: float | None = None
+) -> AsyncIterator[None]:
+    """Hold a duty by name on a connection of its own; whoever else wants it waits.
+
+    Args:
+        connection: outside a transaction; it carries the lock.
+        name: such as `token:KEY`.
+        patience: how many seconds to wait for it; None waits as long as any statement may take.
+    """
+    key = "hashtextextended($1, 7466315)"
+    await connection.execute(f"select pg_advisory_lock({key})", name, timeout=patience)
+    try:
+        yield
+    finally:
+        await connection.execute(f"select pg_advisory_unlock({key})", name)
