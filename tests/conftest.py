@@ -18,10 +18,12 @@ import pytest
 
 from dingbell.bootstrap import Database, open_desk
 from dingbell.clock import beijing_day
+from dingbell.operations import apps
 from dingbell.operations.desk import Desk
 from dingbell.sandbox import Sandbox
 from dingbell.settings import Settings
 from dingbell.store import migrate
+from dingbell.store.connection import transaction
 from dingbell.store.embedded import EmbeddedServer
 
 # Nothing is kept on disk or depends on the machine's speed, and a red run can be repeated.
@@ -136,7 +138,8 @@ async def empty(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     tables = await connection.fetch(
         "select format('%I.%I', schemaname, tablename) as name from pg_tables "
-        "where schemaname in ('dingbell', 'dingbell_queue') and tablename <> 'alembic_version'"
+        "where schemaname in ('dingbell', 'dingbell_queue') "
+        "and tablename not in ('alembic_version', 'schema_facts')"
     )
     names = ", ".join(row["name"] for row in tables)
     await connection.execute(f"truncate {names} restart identity cascade")
@@ -182,8 +185,10 @@ async def database(dsn: str) -> Database:
 
 @pytest.fixture
 async def desk(database: Database, settings: Settings) -> AsyncIterator[Desk]:
-    """A desk over this module's database and the sandbox."""
+    """A desk over this module's database and the sandbox, whose app is known."""
     async with open_desk(settings, database=database) as opened:
+        async with transaction(opened.pool) as connection:
+            await apps.introduce(opened, connection)
         yield opened
 
 

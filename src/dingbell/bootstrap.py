@@ -14,12 +14,12 @@ from dingbell.clients import Clients
 from dingbell.clock import Clock, SystemClock
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
-from dingbell.errors import DingBellError
+from dingbell.errors import DatabaseError, DingBellError
 from dingbell.operations import apps, keys, people
 from dingbell.operations.desk import Desk
 from dingbell.settings import Settings
 from dingbell.store import apps as app_rows
-from dingbell.store import directory, migrate, nodes
+from dingbell.store import directory, fitness, migrate, nodes
 from dingbell.store.connection import acquire, create_pool, transaction
 from dingbell.store.embedded import EmbeddedServer
 from dingbell.store.vault import Vault
@@ -38,6 +38,7 @@ _DIRECTORY_AGE = timedelta(hours=6)
 _FIRST_SYNC_PATIENCE = 5.0
 _WATCH_EVERY = 2.0
 _SYNC_EVERY = 600.0
+_LOOK_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Service:
         self.metrics = Metrics()
         self._database = database
         self._tasks: list[asyncio.Task[None]] = []
+        self._unfit: str | None = None
         self.node = Node(
             dsn=database.dsn,
             pool=desk.pool,
@@ -174,12 +176,24 @@ class Service:
             roles=roles,
         )
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no notice can be sent right now; None when all is well."""
+        return self.node.trouble or self._unfit
+
     async def start(self, *, sync_first: bool = False) -> None:
         """Start; return when schedules are fired.
 
         Args:
             sync_first: read directories that were never read before anything is fired.
+
+        Raises:
+            DatabaseError: the database does not let a node work.
+            InputError: its secrets are locked with another key.
         """
+        async with acquire(self.desk.pool) as connection:
+            if lacks := await fitness.lacks(connection):
+                raise DatabaseError(lacks[0])
         async with transaction(self.desk.pool) as connection:
             await keys.bind(connection, self.desk.vault, self.desk.clock.now())
             await apps.introduce(self.desk, connection)
@@ -189,6 +203,7 @@ class Service:
         self._tasks += [
             asyncio.ensure_future(self._keep_directories()),
             asyncio.ensure_future(self._watch_database()),
+            asyncio.ensure_future(self._watch_fitness()),
         ]
 
     async def stop(self) -> None:
@@ -238,6 +253,20 @@ class Service:
             return
         for app in orgs.values():
             await self._read(app, younger_than=_DIRECTORY_AGE)
+
+    async def _watch_fitness(self) -> None:
+        """Notice when the database no longer lets a node work, though it answers."""
+        while True:
+            await self.desk.clock.sleep(_LOOK_EVERY)
+            try:
+                async with acquire(self.desk.pool) as connection:
+                    lacks = await fitness.lacks(connection)
+            except Exception as error:  # noqa: BLE001  the look goes on, whatever it was
+                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
+                continue
+            self._unfit = str(lacks[0]) if lacks else None
+            if lacks:
+                log(Event.DATABASE_LOST, level=logging.ERROR, error=str(lacks[0])[:200])
 
     async def _watch_database(self) -> None:
         """Start the embedded server again when it has died."""

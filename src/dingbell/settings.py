@@ -209,4 +209,6 @@ def _is_database(address: str) -> bool:
         port = parts.port
     except ValueError:
         return False
-    return parts.scheme in ("postgresql", "postgres") and port != 0
+    # A password with a slash ends before its @, and what stands before it looks like host:port.
+    cut = ":" in parts.netloc and "@" not in parts.netloc and "@" in address
+    return parts.scheme in ("postgresql", "postgres") and port != 0 and not cut

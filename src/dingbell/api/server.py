@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from dingbell.api.visitors import PATIENCE, most_at_once, visitors
 from dingbell.errors import InputError, Text
 from dingbell.telemetry import Metrics
 from dingbell.textfile import reason
@@ -19,6 +21,7 @@ from dingbell.version import __version__
 
 __all__ = ["ApiServer", "bind", "create_app"]
 
+_LAST_ANSWERS = 3  # seconds for them when the node stops
 _PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>DingBell 叮铃</title>
 <style>body{{font:16px/1.6 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}}
 code{{background:#eee;padding:.1em .4em;border-radius:4px}}</style>
@@ -102,11 +105,37 @@ class _Server(uvicorn.Server):
 class ApiServer:
     """Serves an app on a bound socket."""
 
-    def __init__(self, app: FastAPI, bound: socket.socket) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        bound: socket.socket,
+        *,
+        most: int | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Nothing is served before `start`.
+
+        Args:
+            app: what answers.
+            bound: where it listens.
+            most: how many connections there may be; by what this process may open if left out.
+            patience: for how many seconds a connection may keep its request back.
+        """
         self._bound = bound
-        self._server = _Server(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
+        most = most or most_at_once()
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http=visitors(most=most, patience=patience),
+            # So many are accepted at once, before the first is counted.
+            backlog=most,
+            timeout_graceful_shutdown=_LAST_ANSWERS,
+            timeout_keep_alive=min(5, math.ceil(patience)),
         )
+        self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 
     @property

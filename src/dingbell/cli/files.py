@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dingbell.cli import private
 from dingbell.cli.frame import Account, Json, fail, print_json, run
 from dingbell.cli.language import say, tr
 
@@ -57,7 +58,8 @@ def init(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
-            path.write_text(content, encoding="utf-8")
+            with private.create(path, mode="w", encoding="utf-8") as file:
+                file.write(content)
     except OSError as error:
         fail(f"{error.filename}: {say(textfile.reason(error))}")
     if as_json:

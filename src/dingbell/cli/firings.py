@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dingbell.cli import private
 from dingbell.cli.following import engine_if_needed, finish, follow, open_all
 from dingbell.cli.frame import (
     EXIT_FAILED,
@@ -321,7 +322,7 @@ def _draft(out: Path, form: str) -> Iterator[IO[Any]]:
         return
     draft = out.with_name(f".{out.name}.part")
     try:
-        with draft.open(**options) as file:
+        with private.create(draft, **options) as file:
             yield file
         draft.replace(out)
     finally:

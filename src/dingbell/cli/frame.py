@@ -14,7 +14,7 @@ import typer
 from dingbell.cli import screen
 from dingbell.cli.language import say, tr
 from dingbell.display import visible
-from dingbell.errors import DingBellError, OutsideError, Text
+from dingbell.errors import DatabaseError, DingBellError, OutsideError, Text
 
 __all__ = [
     "EXIT_FAILED",
@@ -132,7 +132,10 @@ def _outside(error: Exception) -> OutsideError | None:
 
     if isinstance(error, DingTalkError):
         return OutsideError(Text(error.en, error.zh))
-    return None
+    from dingbell.store import fitness
+
+    said = fitness.explained(error)
+    return None if said is None else DatabaseError(said)
 
 
 def print_json(value: object) -> None:

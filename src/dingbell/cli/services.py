@@ -173,7 +173,7 @@ async def _serve(host: str, port: int, *, console: bool, only: str | None) -> No
             roles=_ROLES[only] if only else ("scheduler", "worker"),
         )
         api = ApiServer(
-            create_app(lambda: service.node.trouble, service.metrics, console=console), bound
+            create_app(lambda: service.trouble, service.metrics, console=console), bound
         )
         await api.start()
         try:

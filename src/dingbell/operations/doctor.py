@@ -12,7 +12,7 @@ from dingbell.operations import apps as app_operations
 from dingbell.operations import keys
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.desk import Desk
-from dingbell.store import alerts, apps, audit, directory, nodes, schedules
+from dingbell.store import alerts, apps, audit, directory, fitness, nodes, schedules
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 
@@ -36,8 +36,10 @@ class Check:
 
 
 async def examine(desk: Desk) -> list[Check]:
-    """Look at everything; a failed check does not stop the others."""
-    checks = [await _database(desk), await _nodes(desk), await _ledger(desk), await _alerts(desk)]
+    """Look at everything; a failed check does not stop the others, but for the database's."""
+    if (database := await _database(desk)).status == "fail":
+        return [database]
+    checks = [database, await _nodes(desk), await _ledger(desk), await _alerts(desk)]
     checks += await _functions(desk)
     async with acquire(desk.pool) as connection:
         checks.append(await _key(desk, connection))
@@ -93,6 +95,8 @@ async def _trial(desk: Desk, given: AppSpec) -> Client:
 
 async def _database(desk: Desk) -> Check:
     async with acquire(desk.pool) as connection:
+        if lacks := await fitness.lacks(connection):
+            return Check("database", "fail", lacks[0])
         version = await connection.fetchval("show server_version")
         theirs = await connection.fetchval("select clock_timestamp()")
     skew = abs(theirs - desk.clock.now())

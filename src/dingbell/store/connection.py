@@ -13,6 +13,7 @@ import asyncpg
 from dingbell.errors import DatabaseUnavailable, InputError, Text
 
 __all__ = [
+    "LENT",
     "SCHEMA",
     "Connection",
     "Pool",
@@ -44,14 +45,21 @@ _AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidCachedStatementError,
 )
-_SETTINGS = {
-    "search_path": SCHEMA,
-    "application_name": "dingbell",
-    "timezone": "UTC",
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
+_SETTINGS = {"application_name": "dingbell", "timezone": "UTC"}
+# Set by a statement: poolers refuse them from those who connect.
+_SESSION = f"""
+set search_path to {SCHEMA};
+set tcp_keepalives_idle to 10;
+set tcp_keepalives_interval to 5;
+set tcp_keepalives_count to 3;
+"""
+LENT = Text(
+    "a pooler in front of PostgreSQL gives every transaction another session, and DingBell needs "
+    "one of its own (LISTEN, locks): set its pool to session mode (PgBouncer: pool_mode = "
+    "session), or let DINGBELL_DATABASE_URL go to PostgreSQL itself",
+    "PostgreSQL 前的连接池按事务分配会话, 而叮铃需要独占会话 (LISTEN、锁): 请改为会话模式 "
+    "(PgBouncer: pool_mode = session), 或让 DINGBELL_DATABASE_URL 直连 PostgreSQL",
+)
 
 if TYPE_CHECKING:  # generic in the stubs only
     Connection = (
@@ -83,6 +91,7 @@ def translated() -> Iterator[None]:
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.execute(_SESSION)
     await connection.set_type_codec(
         "jsonb",
         encoder=lambda value: json.dumps(value, ensure_ascii=False),
@@ -114,6 +123,9 @@ async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
     try:
         with translated():
             await _prepare(connection)
+    except (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError):
+        connection.terminate()
+        raise InputError(LENT) from None
     except BaseException:
         connection.terminate()
         raise

@@ -53,7 +53,12 @@ def queue_tables() -> str:
     """The SQL that creates PgQueuer's tables."""
     from pgqueuer.adapters.persistence.schema_ddl import render_install
 
-    return render_install(_settings())
+    # Where the schema is there, its owner need not be allowed to make others.
+    made = f"create schema if not exists {_QUEUE_SCHEMA};"
+    given = f"if to_regnamespace('{_QUEUE_SCHEMA}') is null then {made} end if;"
+    return render_install(_settings()).replace(
+        f"CREATE SCHEMA IF NOT EXISTS {_QUEUE_SCHEMA};", f"do $$ begin {given} end $$;"
+    )
 
 
 def queries(connection: Connection, driver: type[AsyncpgDriver] | None = None) -> Queries:

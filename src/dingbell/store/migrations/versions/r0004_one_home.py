@@ -113,6 +113,8 @@ create table secret_key (
 -- start no longer has it. Nodes say which functions they have.
 alter table schedules add program text, add orphaned boolean not null default false;
 alter table nodes add functions text[] not null default '{}';
+-- What the newest revision left here, so that it is noticed when somebody changes it.
+create table schema_facts (fact text primary key);
 """
 
 
