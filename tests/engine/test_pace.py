@@ -157,7 +157,7 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
     await truth.post("faults", {"path": SEND, "probability": 1, "delay": 0.4})
     await people.synchronise(desk, None)
     async with run_service():
-        for text in ("one", "two", "three"):
+        for text in ("one", "two"):
             each = spec(
                 soon(desk, 40), f"{text} {{{{ person.userid }}}}", to=Audience(everyone=True)
             )
@@ -165,7 +165,7 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
 
         async def planned() -> bool:
             found = await reports.listed(desk, limit=10)
-            return [one["state"] for one in found] == ["planned"] * 3
+            return [one["state"] for one in found] == ["planned"] * 2
 
         await until(planned)
     async with desk.pool.acquire() as connection:
@@ -178,11 +178,11 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
     async with open_desk(settings, database=database) as other, run_service(), run_service(other):
 
         async def everybody() -> bool:
-            return sum((await truth.rung()).values()) == 120
+            return sum((await truth.rung()).values()) == 80
 
         await until(everybody, 40)
     stats = await truth.get("stats")
-    assert stats["calls"][SEND] == 120, "some were refused"
+    assert stats["calls"][SEND] == 80, f"some were made twice: {stats}"
     arrivals = sorted(call["received_at"] for call in await truth.calls())
     assert all(b - a >= 1.0 for a, b in zip(arrivals, arrivals[20:], strict=False))
 
