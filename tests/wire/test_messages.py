@@ -376,12 +376,13 @@ word = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60
 )
 short = word.map(lambda text: text[:20]).filter(lambda text: bool(text.strip()))
 maybe = st.none() | word
+media_id = st.from_regex(r"[@$]?[A-Za-z0-9_+=-]{1,40}", fullmatch=True)
 button = st.builds(Button, short, short)
 any_message: st.SearchStrategy[Message] = st.one_of(
     st.builds(Text, word),
-    st.builds(Image, word),
-    st.builds(File, word),
-    st.builds(Voice, word, st.integers(1, 59)),
+    st.builds(Image, media_id),
+    st.builds(File, media_id),
+    st.builds(Voice, media_id, st.integers(1, 59)),
     st.builds(Link, word, word, word, word),
     st.builds(Markdown, word, word),
     st.builds(

@@ -11,10 +11,11 @@ from dingbell.store.connection import transaction
 from dingbell.store.duty import Duty
 from dingbell.telemetry import Event, log
 
-__all__ = ["Archivist"]
+__all__ = ["FIRST_FORGETTING", "FORGET_EVERY", "Archivist"]
 
-_FIRST = 60.0
-_EVERY = 86_400.0
+# Seconds after the start, and between two times.
+FIRST_FORGETTING = 60.0
+FORGET_EVERY = 86_400.0
 _PAUSE = 0.2
 # So long whoever feeds on the outbox may lag behind.
 _OUTBOX_KEPT = timedelta(days=7)
@@ -26,16 +27,6 @@ class Archivist:
     def __init__(self, context: Context, *, keep: timedelta) -> None:
         self._context = context
         self._keep = keep
-
-    async def run(self) -> None:
-        """Forget once a day, for ever."""
-        await self._context.clock.sleep(_FIRST)
-        while True:
-            try:
-                await self.forget()
-            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                self._context.trouble.report(error, "archivist")
-            await self._context.clock.sleep(_EVERY)
 
     async def forget(self) -> int:
         """Forget all that is old enough, in small steps; return how many firings."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from dingbell.clock import Clock, SystemClock
+from dingbell.engine.periodic import every
 from dingbell.errors import DingBellError
 from dingbell.store import nodes
 from dingbell.store.connection import Connection, connect, translated
@@ -70,14 +71,7 @@ class Lease:
 
     async def keep(self) -> None:
         """Renew for ever; while the database is away the lease simply runs out."""
-        while True:
-            await self._clock.sleep(_RENEW_EVERY)
-            try:
-                await self.renew()
-            except DingBellError as error:
-                log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
-            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                log(Event.JOB_FAILED, level=logging.CRITICAL, room="lease", error=repr(error))
+        await every(_RENEW_EVERY, self.renew, clock=self._clock, report=_report)
 
     async def renew(self) -> None:
         """Renew once, and learn the database's time on the way."""
@@ -131,3 +125,10 @@ class Lease:
         self._renewed = float("-inf")
         async with self._connected() as connection:
             await nodes.delete(connection, self.node_id)
+
+
+def _report(error: Exception) -> None:
+    if isinstance(error, DingBellError):
+        log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
+    else:
+        log(Event.JOB_FAILED, level=logging.CRITICAL, room="lease", error=repr(error))

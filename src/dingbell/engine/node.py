@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -14,25 +14,26 @@ from dingbell.clients import Clients
 from dingbell.clock import Clock
 from dingbell.domain.budget import READ_LOOKS, Allowance
 from dingbell.domain.slots import Pace
-from dingbell.engine.archivist import Archivist
+from dingbell.engine.archivist import FIRST_FORGETTING, FORGET_EVERY, Archivist
 from dingbell.engine.context import Context, MessageFunction
 from dingbell.engine.holder import Holder
 from dingbell.engine.lease import Lease
 from dingbell.engine.outcomes import Outcomes
+from dingbell.engine.periodic import every
 from dingbell.engine.planner import Planner
 from dingbell.engine.queue import Handler, Worker
 from dingbell.engine.recaller import Recaller
 from dingbell.engine.reporter import Reporter
 from dingbell.engine.sender import Sender
-from dingbell.engine.sentinel import Sentinel
-from dingbell.engine.sweeper import Sweeper
+from dingbell.engine.sentinel import WATCH_EVERY, Sentinel
+from dingbell.engine.sweeper import SWEEP_EVERY, Sweeper
 from dingbell.engine.ticker import Ticker
 from dingbell.engine.tracker import Tracker
 from dingbell.engine.trouble import Trouble
 from dingbell.errors import DingBellError
 from dingbell.planning import wakeups
 from dingbell.store import schedules
-from dingbell.store.connection import Pool, connect
+from dingbell.store.connection import Pool, connect, translated
 from dingbell.telemetry import Event, Metrics, log, observe
 
 __all__ = ["ROLES", "Node", "Role"]
@@ -45,6 +46,8 @@ _DRAIN_SECONDS = 9.0
 # A wave sleeps from a second before its slots to the last of them: those of many apps overlap.
 _WAVES_AT_ONCE = 200
 _JOBS_AT_ONCE = 8
+# Seconds after which a room that ended with an error begins again.
+_AGAIN = 0.5
 
 
 class Node:
@@ -141,16 +144,13 @@ class Node:
         """Enter the node and start its rooms; return when it fires schedules."""
         observe(self._metrics)
         await self.lease.acquire()
-        runs: list[Callable[[], Awaitable[None]]] = [
-            self.lease.keep,
-            self._outcomes.run,
-            self._sweeper.run,
-            self._sentinel.run,
-            self._archivist.run,
-        ]
+        runs = [self.lease.keep(), self._outcomes.run(), *self._upkeep()]
         if "scheduler" in self._roles:
-            runs += [self._keep_ticking, self._listen]
-        self._tasks = [asyncio.ensure_future(run()) for run in runs]
+            runs += [
+                self._every(_AGAIN, self._ticker.run, "ticker", first=0),
+                self._every(_AGAIN, self._listen, "listener", first=0),
+            ]
+        self._tasks = [asyncio.ensure_future(run) for run in runs]
         self._working = [asyncio.ensure_future(worker.run()) for worker in self._workers]
         for task in (*self._tasks, *self._working):
             task.add_done_callback(_report_death)
@@ -179,32 +179,43 @@ class Node:
         await self.lease.close()
         log(Event.NODE_STOPPED, node=self.lease.node_id)
 
-    async def _keep_ticking(self) -> None:
-        while True:
-            try:
-                await self._ticker.run()
-            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                self._trouble.report(error, "ticker")
-                await self._clock.sleep(0.5)
+    def _upkeep(self) -> list[Coroutine[None, None, None]]:
+        """What every node does now and then, whatever its roles."""
+        return [
+            self._every(SWEEP_EVERY, self._sweeper.sweep, "sweeper"),
+            self._every(WATCH_EVERY, self._sentinel.watch, "sentinel"),
+            self._every(FORGET_EVERY, self._archivist.forget, "archivist", first=FIRST_FORGETTING),
+        ]
+
+    def _every(
+        self,
+        seconds: float,
+        work: Callable[[], Awaitable[object]],
+        room: str,
+        *,
+        first: float | None = None,
+    ) -> Coroutine[None, None, None]:
+        """Work of a room for ever; what it raises is told under the room's name."""
+
+        def report(error: Exception) -> None:
+            self._trouble.report(error, room)
+
+        return every(seconds, work, clock=self._clock, report=report, first=first)
 
     async def _listen(self) -> None:
-        """Wake the ticker when a schedule changes, and after every reconnect."""
-        while True:
-            try:
-                connection = await connect(self._dsn)
-                lost = asyncio.Event()
-                connection.add_termination_listener(lambda _: lost.set())  # noqa: B023
-                try:
-                    await connection.add_listener(
-                        schedules.CHANNEL, lambda *_: self._ticker.changed.set()
-                    )
-                    self._ticker.changed.set()
-                    await lost.wait()
-                finally:
-                    connection.terminate()
-            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                self._trouble.report(error, "listener")
-            await self._clock.sleep(0.5)
+        """Wake the ticker when a schedule changes, and at each connect; until it is cut."""
+        connection = await connect(self._dsn)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            with translated():
+                await connection.add_listener(
+                    schedules.CHANNEL, lambda *_: self._ticker.changed.set()
+                )
+            self._ticker.changed.set()
+            await lost.wait()
+        finally:
+            connection.terminate()
 
 
 def _report_death(task: asyncio.Task[None]) -> None:

@@ -20,9 +20,9 @@ from dingbell.store.connection import Connection, transaction
 from dingbell.store.duty import Duty
 from dingbell.telemetry import Event, log
 
-__all__ = ["Sentinel"]
+__all__ = ["WATCH_EVERY", "Sentinel"]
 
-_EVERY = 30.0
+WATCH_EVERY = 30.0  # seconds
 # A schedule that is due and untouched for so long has been missed by everybody.
 _MISSED_AFTER = timedelta(seconds=60)
 _STUCK_AFTER = timedelta(minutes=2)
@@ -42,15 +42,10 @@ class Sentinel:
         self._teller = Teller(context)
         self._skew = self._wall_over_monotonic()
 
-    async def run(self) -> None:
-        """Look for ever."""
-        while True:
-            await self._context.clock.sleep(_EVERY)
-            try:
-                await self.look()
-                await self._teller.tell()
-            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                self._context.trouble.report(error, "sentinel")
+    async def watch(self) -> None:
+        """Look once, and notify about what was found."""
+        await self.look()
+        await self._teller.tell()
 
     async def look(self) -> None:
         """Look once; whatever is found is raised, whatever is over is ended."""

@@ -19,9 +19,9 @@ from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.duty import Duty
 from dingbell.telemetry import Event, log
 
-__all__ = ["Sweeper"]
+__all__ = ["SWEEP_EVERY", "Sweeper"]
 
-_EVERY = 5.0
+SWEEP_EVERY = 5.0  # seconds
 _SEND_LATE = timedelta(seconds=5)
 # No call takes so long, whatever became of its answer.
 _CALL_LATE = timedelta(minutes=5)
@@ -39,15 +39,6 @@ class Sweeper:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._prune_at = float("-inf")
-
-    async def run(self) -> None:
-        """Sweep for ever."""
-        while True:
-            await self._context.clock.sleep(_EVERY)
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
-                self._context.trouble.report(error, "sweeper")
 
     async def sweep(self) -> None:
         """Sweep once, unless another node is at it."""
