@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dingbell.bootstrap import Service
 from dingbell.domain.audience import Audience
 from dingbell.domain.followup import FollowUp
@@ -160,3 +162,47 @@ async def test_a_parent_is_not_forgotten_while_its_follow_up_waits(
     await steps_of(desk, firing["id"], 1)
     async with transaction(desk.pool) as connection:
         assert await retention.forget(connection, desk.clock.now()) == 0
+
+
+@pytest.mark.parametrize(("long_list", "notices"), [("shorten", 1), ("split", 2)])
+async def test_a_list_longer_than_a_notice_is_shortened_or_split_as_its_author_wants(
+    desk: Desk, service: Service, truth: Truth, long_list: str, notices: int
+) -> None:
+    await people.synchronise(desk, None)
+    await truth.post("limits", {"reading_seconds": 3600})
+    company = [p["userid"] for p in (await truth.get("people"))["people"]]
+    # Most of a notice is taken: some of the 40 names fit into the rest.
+    words = "x" * 1500 + " {{ unread|map(attribute='userid')|join(',') }}"
+    rule = FollowUp.model_validate(
+        {
+            "unread_after": "2s",
+            "message": {"text": "{{ person.name }}?"},
+            "escalate": {
+                "unread_after": "4s",
+                "to": {"users": ["manager4220"]},
+                "message": {"text": words},
+                "long_list": long_list,
+            },
+        }
+    )
+    everyone = spec(soon(desk, 1), "read me", to=Audience(everyone=True), follow_up=rule)
+    await schedules.put(desk, "s", everyone, source="yaml")
+    (firing,) = await until(lambda: firings_of(desk, "s"))
+    await final(desk, firing["id"])
+    steps = await steps_of(desk, firing["id"], 1 + notices) if notices == 1 else None
+    steps = steps or await until(lambda: _all_told(desk, firing["id"], 3))
+    for step in steps[1:]:
+        await final(desk, step["id"])
+    told = [c["msg"]["text"]["content"] for c in await truth.calls() if "xxx" in str(c["msg"])]
+    assert len(told) == notices
+    if long_list == "split":
+        named = [name for text in told for name in text.rpartition(" ")[2].split(",")]
+        assert sorted(named) == sorted(set(company) & set(named))
+        assert len(named) >= 36
+    else:
+        assert f"firings show {firing['id']} --state unread" in told[0]
+
+
+async def _all_told(desk: Desk, parent: int, count: int) -> list[dict[str, Any]] | None:
+    found = await follow_ups(desk, parent)
+    return found if len(found) == count else None

@@ -42,6 +42,8 @@ class Escalation(BaseModel):
         unread_after: how long after the notice; counted as in the follow-up.
         to: `managers`, each about their own people, or an audience, about all of them.
         message: may use `{{ unread }}`, the list of people (`name`, `userid`).
+        long_list: where the list is longer than a notice holds, `shorten` it with a count and
+            where to see all, or `split` it into several notices.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +51,7 @@ class Escalation(BaseModel):
     unread_after: _Wait
     to: Literal["managers"] | Audience
     message: Roster
+    long_list: Literal["shorten", "split"] = "shorten"
 
 
 class FollowUp(BaseModel):

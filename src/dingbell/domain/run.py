@@ -132,6 +132,7 @@ class FollowUpStep(_Spec):
     Attributes:
         step: which of the two.
         poll_lead: how long before it the batches of its parent are polled once more.
+        remaining: whom each receiver is still to be told of, where a list was split.
     """
 
     kinds: ClassVar = frozenset({Kind.FOLLOW_UP})
@@ -139,6 +140,7 @@ class FollowUpStep(_Spec):
     follow_up: FollowUp
     step: Step
     poll_lead: Duration = timedelta(0)
+    remaining: dict[str, tuple[str, ...]] | None = None
 
 
 class AlertNotice(_Spec):

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dingbell.domain.batching import Draft
+from dingbell.domain.followup import Escalation
 from dingbell.domain.message import Message
-from dingbell.domain.run import AlertNotice, FollowUpStep, Manual, Occurrence
+from dingbell.domain.run import AlertNotice, FollowUpStep, Kind, Manual, Occurrence
 from dingbell.engine.authors import in_words
 from dingbell.engine.context import Context
 from dingbell.errors import InputError, Text
+from dingbell.planning import rosters, wakeups
 from dingbell.planning.drafts import (
     Brief,
     allow_everyone,
@@ -20,9 +22,9 @@ from dingbell.planning.drafts import (
     named,
     plain,
 )
-from dingbell.store import deliveries
-from dingbell.store.connection import acquire
-from dingbell.store.firings import FiringRow
+from dingbell.store import deliveries, directory, firings, jobs
+from dingbell.store.connection import Connection, acquire
+from dingbell.store.firings import FiringRow, NewFiring
 
 __all__ = ["draft"]
 
@@ -72,14 +74,87 @@ async def _follow_up(
             return await draft_people(connection, context.clock, brief, people)
         if rule.escalate is None or not unread:
             return []
-        rosters: dict[str, Sequence[Mapping[str, Any]]]
-        if rule.escalate.to == "managers":
-            rosters = _by_manager(unread)
-        else:
-            told = await named(connection, firing.org, rule.escalate.to)
-            rosters = dict.fromkeys(told, unread)
-        brief = Brief(firing.org, rule.escalate.message, _variables(firing), most, denied, rosters)
-        return await draft_people(connection, context.clock, brief, sorted(rosters))
+        wanted = await _rosters(connection, firing, spec, rule.escalate, unread)
+        told = await _fitted(connection, context, firing, spec, rule.escalate, wanted)
+        brief = Brief(firing.org, rule.escalate.message, _variables(firing), most, denied, told)
+        return await draft_people(connection, context.clock, brief, sorted(told))
+
+
+_Rosters = dict[str, Sequence[rosters.Person]]
+
+
+async def _rosters(
+    connection: Connection,
+    firing: FiringRow,
+    spec: FollowUpStep,
+    rule: Escalation,
+    unread: Sequence[rosters.Person],
+) -> _Rosters:
+    """Whom each receiver is told of."""
+    if spec.remaining is not None:
+        return {
+            receiver: [one for one in unread if one["userid"] in set(userids)]
+            for receiver, userids in spec.remaining.items()
+        }
+    if rule.to == "managers":
+        return _by_manager(unread)
+    return dict.fromkeys(await named(connection, firing.org, rule.to), unread)
+
+
+async def _fitted(
+    connection: Connection,
+    context: Context,
+    firing: FiringRow,
+    spec: FollowUpStep,
+    rule: Escalation,
+    wanted: _Rosters,
+) -> _Rosters:
+    """Lists that a notice holds: shortened, or split, the rest in a run of its own."""
+    people = await directory.people(connection, firing.org, sorted(wanted))
+    fitted: _Rosters = {}
+    remaining: dict[str, tuple[str, ...]] = {}
+    for receiver, own in wanted.items():
+        if not own:
+            continue
+        person = people.get(receiver, {"userid": receiver})
+        variables = {**_variables(firing), "person": person}
+        if rule.long_list == "shorten":
+            parent = firing.parent_id or 0
+            fitted[receiver] = rosters.shortened(rule.message, variables, own, run_id=parent)
+            continue
+        fitted[receiver], rest = rosters.split(rule.message, variables, own)
+        if rest:
+            remaining[receiver] = tuple(one["userid"] for one in rest)
+    if remaining:
+        await _go_on(connection, context, firing, spec, remaining)
+    return fitted
+
+
+async def _go_on(
+    connection: Connection,
+    context: Context,
+    firing: FiringRow,
+    spec: FollowUpStep,
+    remaining: dict[str, tuple[str, ...]],
+) -> None:
+    """Make the run that tells of the rest; its key makes a repeat harmless."""
+    now = context.clock.now()
+    next_one = NewFiring(
+        schedule_id=firing.schedule_id,
+        schedule=firing.schedule,
+        revision=0,
+        kind=Kind.FOLLOW_UP,
+        key=f"{firing.id}:rest",
+        app_id=firing.app_id,
+        org=firing.org,
+        function=None,
+        spec=spec.model_copy(update={"remaining": remaining}),
+        due_at=now,
+        parent_id=firing.parent_id,
+    )
+    async with connection.transaction():
+        created = await firings.create(connection, [next_one], now)
+        await jobs.enqueue(connection, [wakeups.plan([one], None) for one, _ in created])
 
 
 def _by_manager(
