@@ -340,11 +340,12 @@ async def _warnings(
     told = {name: preflight.warnings(name, spec, now) for name, spec in config.schedules.items()}
     known = await _apps(connection)
     keys = {name: app.id for name, app in known.items()}
-    said: dict[str, tuple[object, ScheduleSpec]] = {
-        row.name: (row.app_id, row.parsed())
-        for row in (await _schedules(connection)).values()
-        if row.state == "active" and not row.problem and row.name not in config.schedules
-    }
+    said: dict[str, tuple[object, ScheduleSpec]] = {}
+    for row in (await _schedules(connection)).values():
+        if row.state == "active" and not row.problem and row.name not in config.schedules:
+            # What cannot be read any more says nothing; its own alert tells of it.
+            with suppress(ValueError):
+                said[row.name] = (row.app_id, row.parsed())
     only = next(iter(keys)) if len(keys) == 1 else ops.default_app
     for name, spec in config.schedules.items():
         app = spec.app or only or ""
