@@ -20,7 +20,7 @@ from company import Company, open_company
 from processes import Child, child, clean_environment, cpu_seconds, dingbell
 
 from dingbell.bootstrap import open_database, open_desk
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.settings import Settings
 
 __all__ = ["Stage", "folder", "open_stage", "reached", "until"]
@@ -50,7 +50,7 @@ class Stage:
 
     folder: Path
     company: Company
-    desk: Desk
+    desk: Operations
     dsn: str
 
     @asynccontextmanager

@@ -19,7 +19,7 @@ import pytest
 from dingbell.bootstrap import Database, open_desk
 from dingbell.clock import beijing_day
 from dingbell.operations import apps
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.sandbox import Sandbox
 from dingbell.settings import Settings
 from dingbell.store import migrate
@@ -153,7 +153,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield running
 
 
-OpenDesk = Callable[..., AbstractAsyncContextManager[Desk]]
+OpenDesk = Callable[..., AbstractAsyncContextManager[Operations]]
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ async def database(dsn: str) -> Database:
 
 
 @pytest.fixture
-async def desk(database: Database, settings: Settings) -> AsyncIterator[Desk]:
+async def desk(database: Database, settings: Settings) -> AsyncIterator[Operations]:
     """A desk over this module's database and the sandbox, whose app is known."""
     async with open_desk(settings, database=database) as opened:
         async with transaction(opened.pool) as connection:
@@ -193,7 +193,7 @@ async def desk(database: Database, settings: Settings) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def running_desk(settings: Settings, dsn: str) -> AsyncIterator[Desk]:
+async def running_desk(settings: Settings, dsn: str) -> AsyncIterator[Operations]:
     """A desk like another node would have it."""
     async with open_desk(settings, database=Database(dsn, None)) as opened:
         yield opened

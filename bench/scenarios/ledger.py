@@ -12,7 +12,7 @@ from figures import Figure
 from options import Options
 from stage import Stage, open_stage
 
-from dingbell.operations import reports
+from dingbell.operations import runs
 from dingbell.store import deliveries
 
 TITLE = "ledger: questions to a ledger of many deliveries, its pages in memory"
@@ -167,14 +167,15 @@ def _questions(stage: Stage, firing: int) -> list[_Question]:
 
     async def of_firing() -> int:
         async with pool.acquire() as connection:
-            return len(await deliveries.of_firing(connection, firing))
+            everybody = deliveries.Filter()
+            return len(await deliveries.of_firing(connection, firing, everybody, limit=_COMPANY))
 
     async def of_person() -> int:
         async with pool.acquire() as connection:
             return len(await deliveries.of_person(connection, _PERSON, limit=_NEWEST_NOTICES))
 
     async def listed() -> int:
-        return len(await reports.listed(desk, limit=_NEWEST_FIRINGS))
+        return len((await runs.listed(desk, limit=_NEWEST_FIRINGS)).items)
 
     return [
         _Question(f"totals of a firing to {_COMPANY:,} (ms)", totals, _COMPANY),

@@ -17,7 +17,7 @@ from pace import PEOPLE_PER_CALL, earliest_end
 from stage import Stage, open_stage, reached
 
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.operations import reports
+from dingbell.operations import runs
 
 TITLE = "loss: one notice to many people, and how many of them never got it"
 FLOOR = "the earliest schedule that overfills no window, computed; nobody is lost"
@@ -93,8 +93,8 @@ async def _ours(stage: Stage, size: int, people: int) -> _Outcome:
         due = math.ceil(time.time()) + _HEAD_START
         await put_schedules(stage, [("all", app_id, _spec(due))], due)
         await reached(settled, within=within, every=0.25)
-        (firing,) = await reports.listed(stage.desk)
-    believed = sum(firing["totals"].get(state, 0) for state in ("unread", "read"))
+        (firing,) = (await runs.listed(stage.desk)).items
+    believed = sum(firing.totals.get(state, 0) for state in ("unread", "read"))
     return _Outcome(await stage.company.calls(), believed, await stage.company.looks())
 
 

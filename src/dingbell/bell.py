@@ -26,8 +26,9 @@ from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.errors import InputError, Text
-from dingbell.operations import preflight, programs, reports, sending
-from dingbell.operations.desk import Desk
+from dingbell.operations import preflight, programs, runs, sending
+from dingbell.operations.actor import LIBRARY
+from dingbell.operations.context import Operations
 from dingbell.settings import Settings
 from dingbell.telemetry import configure_logging
 from dingbell.validation import refusal
@@ -42,6 +43,9 @@ __all__ = [
     "text",
     "users",
 ]
+
+# So many people are in a report.
+_MOST = 10_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -119,7 +123,7 @@ class DingBell:
         self._specs: dict[str, ScheduleSpec] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
         self._stack: AsyncExitStack | None = None
-        self._desk: Desk | None = None
+        self._desk: Operations | None = None
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -190,7 +194,7 @@ class DingBell:
         return register
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> Operations:
         """What operations need; there while the bell is open."""
         if self._desk is None:
             raise InputError(
@@ -258,15 +262,20 @@ class DingBell:
             InputError: the audience, the message or the app does not work.
         """
         order = _order(to, message, app, policies)
-        return preflight.present(await sending.outlook(self.desk, order, thorough=True))
+        found = await sending.outlook(self.desk, order, thorough=True)
+        return preflight.present(found).to_json()
 
     async def report(self, firing_id: int) -> dict[str, Any]:
-        """Where a firing stands: totals, batches and every person."""
-        return await reports.show(self.desk, arguments.firing_id(firing_id))
+        """Where a firing stands: totals, and the first 10,000 batches and people.
+
+        Where there are more people, `next` is not None: `dingbell firings export` has all.
+        """
+        found = await runs.show(self.desk, arguments.firing_id(firing_id), limit=_MOST)
+        return found.to_json()
 
     async def wait(self, firing_id: int) -> dict[str, Any]:
         """Wait until a firing is settled; return its report."""
-        async for _ in reports.watch(self.desk, arguments.firing_id(firing_id)):
+        async for _ in runs.watch(self.desk, arguments.firing_id(firing_id)):
             pass
         return await self.report(firing_id)
 
@@ -282,7 +291,9 @@ class DingBell:
         configure_logging(self._settings.log, unless_configured=True)
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(self._settings))
-            desk = await stack.enter_async_context(open_desk(self._settings, database=database))
+            desk = await stack.enter_async_context(
+                open_desk(self._settings, database=database, actor=LIBRARY)
+            )
             await programs.register(desk, self._program, self._specs)
             keep = timedelta(days=self._settings.keep_people_days)
             service = Service(desk, database, functions=self._functions, keep=keep)

@@ -15,8 +15,10 @@ from dingbell.clock import Clock, SystemClock
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.errors import DatabaseError, DingBellError
-from dingbell.operations import apps, keys, people
-from dingbell.operations.desk import Desk
+from dingbell.operations import apps, keys
+from dingbell.operations import directory as directories
+from dingbell.operations.actor import ENGINE, LOCAL_CLI, Actor
+from dingbell.operations.context import Operations
 from dingbell.settings import Settings
 from dingbell.store import apps as app_rows
 from dingbell.store import directory, fitness, migrate, nodes
@@ -77,8 +79,9 @@ async def open_desk(
     *,
     database: Database | None = None,
     clock: Clock | None = None,
+    actor: Actor = LOCAL_CLI,
     any_key: bool = False,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[Operations]:
     """Build what operations need, over a database that is open or is opened for it.
 
     Nothing is written: not even the app that the environment gives, before it is used.
@@ -87,6 +90,7 @@ async def open_desk(
         settings: what the environment says.
         database: one that is open already.
         clock: the time; this host's, corrected by the database's, if left out.
+        actor: who asks; whoever runs this program if left out.
         any_key: do not mind that the secret key is not that of the database.
 
     Raises:
@@ -95,7 +99,7 @@ async def open_desk(
     if database is None:
         async with (
             open_database(settings) as opened,
-            open_desk(settings, database=opened, clock=clock, any_key=any_key) as desk,
+            open_desk(settings, database=opened, clock=clock, actor=actor, any_key=any_key) as desk,
         ):
             yield desk
         return
@@ -104,12 +108,13 @@ async def open_desk(
     vault = Vault.open(key, settings.data_dir)
     pool = await create_pool(database.dsn, size=12)
     clients = Clients(pool, vault, clock, calls_per_address=settings.calls_per_address)
-    desk = Desk(
+    desk = Operations(
         pool=pool,
         clock=clock,
         clients=clients,
         vault=vault,
         pace=Pace(settings.people_per_minute, settings.calls_per_second),
+        actor=actor,
         oapi_url=settings.oapi_url,
         api_url=settings.api_url,
         default_app=ENVIRONMENT_APP if settings.has_app else None,
@@ -134,7 +139,7 @@ def _environment_app(settings: Settings) -> apps.AppSpec | None:
     )
 
 
-async def any_node_alive(desk: Desk, *, role: str | None = None) -> bool:
+async def any_node_alive(desk: Operations, *, role: str | None = None) -> bool:
     """Whether some node, or one that has a role, is running on this database."""
     async with acquire(desk.pool) as connection:
         return await nodes.alive(connection, role=role) > 0
@@ -145,7 +150,7 @@ class Service:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Operations,
         database: Database,
         *,
         functions: Mapping[str, MessageFunction] | None = None,
@@ -156,7 +161,7 @@ class Service:
         # Loaded here: most commands need a desk and no engine.
         from dingbell.engine.node import Node
 
-        self.desk = desk
+        self.desk = desk.as_(ENGINE)
         self.metrics = Metrics()
         self._database = database
         self._tasks: list[asyncio.Task[None]] = []
@@ -228,7 +233,7 @@ class Service:
     async def _read(self, app: app_rows.App, *, younger_than: timedelta | None = None) -> None:
         """Read a directory; one that cannot be read is tried again and keeps no other waiting."""
         try:
-            await people.ensure(self.desk, app, younger_than=younger_than)
+            await directories.ensure(self.desk, app, younger_than=younger_than)
         except DingBellError as error:
             log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
         except Exception as error:  # noqa: BLE001  whatever was in it, there is a next time

@@ -1,4 +1,4 @@
-"""Every error DingBell raises, in three families: your input, a conflict, the outside world.
+"""Every error DingBell raises: your input, a conflict, a permission, the outside world.
 
 The class answers who has to act; the message says what is wrong, where, and what to do. Messages
 are bilingual `Text`: `str(error)` is English, `error.message.zh` is Chinese.
@@ -16,6 +16,7 @@ __all__ = [
     "InputError",
     "NotFoundError",
     "OutsideError",
+    "PermissionDenied",
     "Text",
     "sentence",
 ]
@@ -89,6 +90,12 @@ class ConflictError(InputError):
 
     exit_code = 1
     status = 409
+
+
+class PermissionDenied(DingBellError):  # noqa: N818  the refusal, not a mistake
+    """Whoever asks may not do this."""
+
+    status = 403
 
 
 class OutsideError(DingBellError):

@@ -14,10 +14,11 @@ import aiohttp
 import pytest
 
 from dingbell.bootstrap import Database, Service
-from dingbell.operations import reports
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.sandbox import Sandbox
 from dingbell.store import audit
+
+from .given import show
 
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (3, 4, 5, 6, 8, 10, 20))
 FINAL = ("settled", "refused", "failed", "skipped", "canceled", "recalled")
@@ -60,11 +61,11 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) ->
     return found
 
 
-async def final(desk: Desk, firing_id: int, seconds: float = 30) -> dict[str, Any]:
+async def final(desk: Operations, firing_id: int, seconds: float = 30) -> dict[str, Any]:
     """Wait until a firing is final; return it with its people."""
 
     async def there() -> dict[str, Any] | None:
-        found = await reports.show(desk, firing_id)
+        found = await show(desk, firing_id)
         open_batches = [
             b for b in found["batches"] if b["state"] in ("queued", "sending", "accepted")
         ]
@@ -75,7 +76,7 @@ async def final(desk: Desk, firing_id: int, seconds: float = 30) -> dict[str, An
 
 
 @pytest.fixture(autouse=True)
-async def ledger_adds_up(desk: Desk) -> AsyncIterator[None]:
+async def ledger_adds_up(desk: Operations) -> AsyncIterator[None]:
     """Walk the database after every test: one state each, and the totals add up."""
     yield
     async with desk.pool.acquire() as connection:
@@ -86,11 +87,11 @@ RunService = Callable[..., AbstractAsyncContextManager[Service]]
 
 
 @pytest.fixture
-def run_service(database: Database, desk: Desk) -> RunService:
+def run_service(database: Database, desk: Operations) -> RunService:
     """Run a service for a while."""
 
     @asynccontextmanager
-    async def run(at: Desk | None = None, **options: Any) -> AsyncIterator[Service]:
+    async def run(at: Operations | None = None, **options: Any) -> AsyncIterator[Service]:
         service = Service(at or desk, database, looks=LOOKS, **options)
         await service.start()
         try:

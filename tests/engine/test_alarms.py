@@ -7,11 +7,11 @@ from tests.engine.given import order, send, spec
 
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.operations import alerts, schedules
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 
 
 async def test_a_schedule_whose_newest_run_failed_is_an_alert_until_one_does_better(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     lacking = spec({"daily": "04:00"}, "{{ person.nothing_of_the_kind }}")
     await schedules.put(desk, "s", lacking, source="yaml")
@@ -20,15 +20,15 @@ async def test_a_schedule_whose_newest_run_failed_is_an_alert_until_one_does_bet
         assert (await final(desk, failing))["state"] == "failed"
         await service.node._sentinel.look()
         (alert,) = await alerts.listed(desk)
-        assert (alert["kind"], alert["noun"], alert["subject"]) == ("run_failed", "schedule", "s")
+        assert (alert.kind, alert.noun, alert.subject) == ("run_failed", "schedule", "s")
         await schedules.put(desk, "s", spec({"daily": "04:00"}, "mended"), source="yaml")
         await final(desk, await schedules.run(desk, "s"))
         await service.node._sentinel.look()
-        assert await alerts.listed(desk) == []
+        assert await alerts.listed(desk) == ()
 
 
 async def test_a_send_that_reaches_nobody_is_an_alert_with_its_totals(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service() as service:
         await final(desk, await send(desk, order("once", "manager4220")))
@@ -36,10 +36,10 @@ async def test_a_send_that_reaches_nobody_is_an_alert_with_its_totals(
         assert (await final(desk, again))["totals"] == {"dropped": 1}
         await service.node._sentinel.look()
         (alert,) = await alerts.listed(desk)
-    assert (alert["kind"], alert["noun"], alert["subject"]) == (
+    assert (alert.kind, alert.noun, alert.subject) == (
         "nobody_reached", "run", str(again),
     )  # fmt: skip
-    assert alert["detail"] == "nobody was reached: dropped 1"
+    assert alert.detail == "nobody was reached: dropped 1"
 
 
 def test_every_kind_of_alarm_has_a_sentence_in_both_languages() -> None:

@@ -19,13 +19,13 @@ from dingbell.bootstrap import Database, Service, open_desk
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.errors import ConflictError
-from dingbell.operations import people, repairs, reports, sending
-from dingbell.operations.desk import Desk
+from dingbell.operations import directory, repairs, runs, sending
+from dingbell.operations.context import Operations
 from dingbell.store import audit
 from dingbell.store.connection import transaction
 
 from .conftest import FINAL, LOOKS, Truth
-from .given import SEND
+from .given import SEND, show
 
 _FAULTS = (
     {"reset": "after"},
@@ -65,7 +65,7 @@ _TIME_PASSES = tuple(
 class Story:
     """One sequence of events, told to a real engine and a real sandbox."""
 
-    def __init__(self, desk: Desk, database: Database, truth: Truth) -> None:
+    def __init__(self, desk: Operations, database: Database, truth: Truth) -> None:
         self.desk = desk
         self._database = database
         self._truth = truth
@@ -103,11 +103,11 @@ class Story:
 
     async def _cancel(self, _: int) -> None:
         with suppress(ConflictError):
-            await reports.cancel(self.desk, self._firings[-1])
+            await runs.cancel(self.desk, self._firings[-1])
 
     async def _recall(self, _: int) -> None:
         with suppress(ConflictError):
-            await reports.recall(self.desk, self._firings[-1])
+            await runs.recall(self.desk, self._firings[-1])
 
     async def _resend(self, kind: Any) -> None:
         with suppress(ConflictError):
@@ -178,7 +178,7 @@ class Story:
             rung.update((userid, words) for userid in call["delivered"])
         assert [who for who, times in rung.items() if times > 1] == []
         for firing_id in self._firings:
-            shown = await reports.show(self.desk, firing_id)
+            shown = await show(self.desk, firing_id)
             states = Counter(row["state"] for row in shown["deliveries"])
             assert dict(states) == shown["totals"], firing_id
             for row in shown["deliveries"]:
@@ -205,7 +205,7 @@ async def test_any_story_ends_with_one_state_each_and_nobody_rung_twice(
     await truth.post("reset", {})
     async with open_desk(settings, database=database) as desk:
         PEOPLE[:] = [one["userid"] for one in (await truth.get("people"))["people"]]
-        await people.synchronise(desk, None)
+        await directory.synchronise(desk, None)
         story = Story(desk, database, truth)
         await story.tell(steps)
         await story.check()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from tests.engine.conftest import Truth, final, until
-from tests.engine.given import firings_of, order, send, soon, spec
+from tests.engine.given import firings_of, order, send, show, soon, spec
 
 from dingbell.bootstrap import Service
 from dingbell.domain.priority import Rank
 from dingbell.engine.calling import Next, Verdict
 from dingbell.engine.outcomes import Outcome
-from dingbell.operations import reports, schedules
-from dingbell.operations.desk import Desk
+from dingbell.operations import schedules
+from dingbell.operations.context import Operations
 from dingbell.store.claims import Claimed
 from dingbell.store.connection import acquire
 
@@ -28,7 +28,7 @@ NO_ID = 10**20
     ids=["an id no column holds", "a message of no type", "no audience"],
 )
 async def test_a_firing_that_cannot_be_planned_does_not_make_its_neighbours_late(
-    desk: Desk, service: Service, truth: Truth, damage: str
+    desk: Operations, service: Service, truth: Truth, damage: str
 ) -> None:
     when = soon(desk, 2)
     for name in ("first", "damaged", "last"):
@@ -42,7 +42,7 @@ async def test_a_firing_that_cannot_be_planned_does_not_make_its_neighbours_late
 
 
 async def test_an_outcome_that_cannot_be_written_does_not_hold_up_the_others(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     firing_id = await send(desk, order("first", "manager4220"))
     await final(desk, firing_id)
@@ -72,4 +72,4 @@ async def test_an_outcome_that_cannot_be_written_does_not_hold_up_the_others(
     found = await final(desk, again, 8)
     assert found["state"] == "settled"
     assert len(await truth.calls()) == len(calls) + 1
-    assert (await reports.show(desk, firing_id))["state"] == "settled"
+    assert (await show(desk, firing_id))["state"] == "settled"

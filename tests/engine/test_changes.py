@@ -11,8 +11,8 @@ from tests.engine.given import firings_of, quiet_now, soon, spec
 from dingbell.domain.audience import Audience
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.slots import Pace
-from dingbell.operations import people, schedules
-from dingbell.operations.desk import Desk
+from dingbell.operations import directory, schedules
+from dingbell.operations.context import Operations
 from dingbell.planning.revisit import revisit
 from dingbell.store import audiences, rules
 from dingbell.store.connection import acquire, transaction
@@ -20,7 +20,7 @@ from dingbell.store.connection import acquire, transaction
 TWO = Audience(users=("manager4220", "manager7675"))
 
 
-async def planned(desk: Desk, name: str) -> int:
+async def planned(desk: Operations, name: str) -> int:
     """Wait until a schedule's next occurrence is planned; return its id."""
 
     async def there() -> int | None:
@@ -32,7 +32,7 @@ async def planned(desk: Desk, name: str) -> int:
 
 
 async def test_who_comes_onto_the_deny_list_after_planning_is_taken_out_at_the_claim(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service():
         await schedules.put(desk, "s", spec(soon(desk, 4), to=TWO), source="yaml")
@@ -47,7 +47,7 @@ async def test_who_comes_onto_the_deny_list_after_planning_is_taken_out_at_the_c
 
 
 async def test_a_run_of_whom_all_are_denied_after_planning_calls_nobody(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service():
         await schedules.put(desk, "s", spec(soon(desk, 4), to=TWO), source="yaml")
@@ -60,9 +60,9 @@ async def test_a_run_of_whom_all_are_denied_after_planning_calls_nobody(
 
 
 async def test_an_audience_that_changes_after_planning_is_asked_again(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     async with run_service():
         async with transaction(desk.pool) as connection:
             await audiences.put(connection, "inner", {"users": ["manager7675"]})
@@ -78,7 +78,7 @@ async def test_an_audience_that_changes_after_planning_is_asked_again(
 
 
 async def test_quiet_hours_that_are_set_after_planning_hold_what_is_prepared(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service():
         await schedules.put(desk, "s", spec(soon(desk, 4)), source="yaml")
@@ -101,7 +101,7 @@ async def test_quiet_hours_that_are_set_after_planning_hold_what_is_prepared(
 
 @pytest.mark.parametrize(("catch_up", "sent"), [("latest", 1), ("all", 3), ("none", 0)])
 async def test_of_several_held_in_one_quiet_span_catch_up_decides_which_are_sent(
-    desk: Desk, truth: Truth, run_service: RunService, catch_up: str, sent: int
+    desk: Operations, truth: Truth, run_service: RunService, catch_up: str, sent: int
 ) -> None:
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
@@ -139,9 +139,9 @@ async def test_of_several_held_in_one_quiet_span_catch_up_decides_which_are_sent
 
 @pytest.mark.parametrize("change", ["pause", "delete"])
 async def test_a_pause_or_a_deletion_stops_what_is_being_sent(
-    desk: Desk, truth: Truth, run_service: RunService, change: str
+    desk: Operations, truth: Truth, run_service: RunService, change: str
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     slow = replace(desk, pace=Pace(calls_per_second=2))
     each = spec({"daily": "04:00"}, "{{ person.userid }}", to=Audience(everyone=True))
     async with run_service(slow):

@@ -10,21 +10,21 @@ from dingbell.bootstrap import Service
 from dingbell.domain.audience import Audience
 from dingbell.domain.followup import FollowUp
 from dingbell.engine.follower import prepare
-from dingbell.operations import people, reports, schedules
-from dingbell.operations.desk import Desk
+from dingbell.operations import directory, runs, schedules
+from dingbell.operations.context import Operations
 from dingbell.store import retention, rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import firings_of, quiet_now, soon, spec
+from .given import firings_of, listed, overview, quiet_now, soon, spec
 
 
-async def follow_ups(desk: Desk, parent: int) -> list[dict[str, Any]]:
-    found = await reports.listed(desk, limit=100)
+async def follow_ups(desk: Operations, parent: int) -> list[dict[str, Any]]:
+    found = await listed(desk, limit=100)
     return [one for one in reversed(found) if one["parent"] == parent]
 
 
-async def steps_of(desk: Desk, parent: int, count: int) -> list[dict[str, Any]]:
+async def steps_of(desk: Operations, parent: int, count: int) -> list[dict[str, Any]]:
     async def there() -> list[dict[str, Any]] | None:
         found = await follow_ups(desk, parent)
         return found if len(found) == count else None
@@ -34,9 +34,9 @@ async def steps_of(desk: Desk, parent: int, count: int) -> list[dict[str, Any]]:
 
 
 async def test_only_who_has_not_read_is_reminded_and_managers_hear_of_their_own(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     company = (await truth.get("people"))["people"]
     # Those who ever read do so at once; some never do.
     await truth.post("limits", {"reading_seconds": 0.1})
@@ -75,7 +75,7 @@ async def test_only_who_has_not_read_is_reminded_and_managers_hear_of_their_own(
 
 
 async def test_nobody_is_reminded_when_all_have_read_meanwhile(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     rule = FollowUp.model_validate({"unread_after": "6s", "message": {"text": "reminder"}})
     await truth.post("limits", {"reading_seconds": 2.5})
@@ -95,7 +95,7 @@ async def test_nobody_is_reminded_when_all_have_read_meanwhile(
 
 
 async def test_a_follow_up_is_canceled_like_any_firing(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     rule = FollowUp.model_validate({"unread_after": "1h", "message": {"text": "reminder"}})
     await schedules.put(desk, "s", spec(soon(desk, 1), follow_up=rule), source="yaml")
@@ -104,11 +104,13 @@ async def test_a_follow_up_is_canceled_like_any_firing(
     await final(desk, firing["id"])
     (one,) = await steps_of(desk, firing["id"], 1)
     assert one["held_until"] == one["due_at"]
-    await reports.cancel(desk, one["id"])
-    assert (await reports.overview(desk, one["id"]))["state"] == "canceled"
+    await runs.cancel(desk, one["id"])
+    assert (await overview(desk, one["id"]))["state"] == "canceled"
 
 
-async def test_a_reminder_keeps_quiet_hours(desk: Desk, service: Service, truth: Truth) -> None:
+async def test_a_reminder_keeps_quiet_hours(
+    desk: Operations, service: Service, truth: Truth
+) -> None:
     rule = FollowUp.model_validate({"unread_after": "3s", "message": {"text": "reminder"}})
     await truth.post("limits", {"reading_seconds": 1000})
     await schedules.put(desk, "s", spec(soon(desk, 0.5), follow_up=rule), source="yaml")
@@ -119,7 +121,7 @@ async def test_a_reminder_keeps_quiet_hours(desk: Desk, service: Service, truth:
     (one,) = await steps_of(desk, firing["id"], 1)
 
     async def quiet() -> bool:
-        found = await reports.overview(desk, one["id"])
+        found = await overview(desk, one["id"])
         return found["state"] == "held" and found["reason"].startswith("quiet hours")
 
     await until(quiet)
@@ -127,7 +129,7 @@ async def test_a_reminder_keeps_quiet_hours(desk: Desk, service: Service, truth:
 
 
 async def test_a_reminder_that_comes_too_late_is_a_skipped_firing_and_nobody_is_told(
-    desk: Desk, run_service: RunService, truth: Truth
+    desk: Operations, run_service: RunService, truth: Truth
 ) -> None:
     rule = FollowUp.model_validate(
         {
@@ -152,7 +154,7 @@ async def test_a_reminder_that_comes_too_late_is_a_skipped_firing_and_nobody_is_
 
 
 async def test_a_parent_is_not_forgotten_while_its_follow_up_waits(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     rule = FollowUp.model_validate({"unread_after": "1h", "message": {"text": "reminder"}})
     await truth.post("limits", {"reading_seconds": 1000})
@@ -166,9 +168,9 @@ async def test_a_parent_is_not_forgotten_while_its_follow_up_waits(
 
 @pytest.mark.parametrize(("long_list", "notices"), [("shorten", 1), ("split", 2)])
 async def test_a_list_longer_than_a_notice_is_shortened_or_split_as_its_author_wants(
-    desk: Desk, service: Service, truth: Truth, long_list: str, notices: int
+    desk: Operations, service: Service, truth: Truth, long_list: str, notices: int
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     await truth.post("limits", {"reading_seconds": 3600})
     company = [p["userid"] for p in (await truth.get("people"))["people"]]
     # Most of a notice is taken: some of the 40 names fit into the rest.
@@ -203,6 +205,6 @@ async def test_a_list_longer_than_a_notice_is_shortened_or_split_as_its_author_w
         assert f"firings show {firing['id']} --state unread" in told[0]
 
 
-async def _all_told(desk: Desk, parent: int, count: int) -> list[dict[str, Any]] | None:
+async def _all_told(desk: Operations, parent: int, count: int) -> list[dict[str, Any]] | None:
     found = await follow_ups(desk, parent)
     return found if len(found) == count else None

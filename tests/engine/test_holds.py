@@ -11,72 +11,73 @@ import pytest
 from dingbell.bootstrap import Service, open_desk
 from dingbell.domain.audience import Audience
 from dingbell.errors import ConflictError, NotFoundError
-from dingbell.operations import approvals, people, reports, schedules
-from dingbell.operations.desk import Desk
+from dingbell.operations import accounts, approvals, directory, runs, schedules
+from dingbell.operations.context import Operations
 from dingbell.store import rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import firings_of, order, quiet_now, send, soon, spec
+from .given import as_account, firings_of, order, overview, quiet_now, send, soon, spec
 
 
-async def two_accounts(desk: Desk) -> None:
-    await approvals.add_account(desk, "ann")
-    await approvals.add_account(desk, "bob")
+async def two_accounts(desk: Operations) -> None:
+    await accounts.add(desk, "ann")
+    await accounts.add(desk, "bob")
 
 
-async def state(desk: Desk, firing_id: int) -> str:
-    return str((await reports.overview(desk, firing_id))["state"])
+async def state(desk: Operations, firing_id: int) -> str:
+    return str((await overview(desk, firing_id))["state"])
 
 
 async def test_a_send_to_everyone_waits_for_a_second_person(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     await two_accounts(desk)
     firing_id = await send(desk, order("to all"), by="ann")
-    found = await reports.overview(desk, firing_id)
+    found = await overview(desk, firing_id)
     assert (found["state"], found["requested_by"]) == ("held", "ann")
     with pytest.raises(ConflictError, match="another person"):
-        await approvals.approve_firing(desk, firing_id, by="ann")
+        await approvals.approve_firing(await as_account(desk, "ann"), firing_id)
     with pytest.raises(NotFoundError, match="carl"):
-        await approvals.approve_firing(desk, firing_id, by="carl")
+        await approvals.approve_firing(await as_account(desk, "carl"), firing_id)
     assert await truth.calls() == []
-    await approvals.approve_firing(desk, firing_id, by="bob")
+    await approvals.approve_firing(await as_account(desk, "bob"), firing_id)
     assert (await final(desk, firing_id))["state"] == "settled"
     assert len(await truth.rung()) == 40
     with pytest.raises(ConflictError, match="not held"):
-        await approvals.approve_firing(desk, firing_id, by="bob")
+        await approvals.approve_firing(await as_account(desk, "bob"), firing_id)
 
 
 async def test_no_approval_is_asked_for_below_the_line_or_before_two_accounts_exist(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
-    await approvals.add_account(desk, "ann")
+    await directory.synchronise(desk, None)
+    await accounts.add(desk, "ann")
     assert await state(desk, await send(desk, order("one account"), by="ann")) != "held"
-    await approvals.add_account(desk, "bob")
+    await accounts.add(desk, "bob")
     assert await state(desk, await send(desk, order("few", "manager4220"), by="ann")) != "held"
     # On the local command line `--yes` is the approval.
     assert await state(desk, await send(desk, order("local"))) != "held"
 
 
 async def test_a_schedule_is_approved_once_and_not_each_occurrence(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     await two_accounts(desk)
     everyone = spec({"every": "1s"}, "{{ due }}", to=Audience(everyone=True), prepare_ahead=0)
     async with transaction(desk.pool) as connection:
-        await schedules.store(desk, connection, "s", everyone, source="yaml", by="ann", people=40)
+        ann = await as_account(desk, "ann")
+        await schedules.store(ann, connection, "s", everyone, source="yaml", people=40)
     (held,) = (await until(lambda: firings_of(desk, "s")))[-1:]
     assert held["state"] == "held"
     assert held["reason"].startswith("approval")
     with pytest.raises(ConflictError, match="another person"):
-        await approvals.approve_schedule(desk, "s", by="ann")
+        await approvals.approve_schedule(await as_account(desk, "ann"), "s")
     with pytest.raises(ConflictError, match="another person"):
-        await approvals.approve_firing(desk, held["id"], by="ann")
-    await approvals.approve_schedule(desk, "s", by="bob")
+        await approvals.approve_firing(await as_account(desk, "ann"), held["id"])
+    await approvals.approve_schedule(await as_account(desk, "bob"), "s")
     # What waited for the approval goes.
     assert (await final(desk, held["id"]))["state"] in ("settled", "skipped")
 
@@ -85,14 +86,14 @@ async def test_a_schedule_is_approved_once_and_not_each_occurrence(
 
     await until(settled)
     with pytest.raises(ConflictError, match="needs no approval"):
-        await approvals.approve_schedule(desk, "s", by="bob")
+        await approvals.approve_schedule(await as_account(desk, "bob"), "s")
     await schedules.delete(desk, "s")
     states = {one["state"] for one in await firings_of(desk, "s") if one["state"] == "held"}
     assert states == set()
 
 
 async def test_what_comes_due_in_quiet_hours_is_held_until_they_end(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
@@ -112,7 +113,7 @@ async def test_what_comes_due_in_quiet_hours_is_held_until_they_end(
 
 
 async def test_a_schedule_edited_while_it_is_held_says_its_new_words_in_the_morning(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
@@ -129,7 +130,7 @@ async def test_a_schedule_edited_while_it_is_held_says_its_new_words_in_the_morn
 
 
 async def test_what_is_held_before_its_instant_is_taken_back_by_an_edit(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
@@ -145,7 +146,7 @@ async def test_what_is_held_before_its_instant_is_taken_back_by_an_edit(
 
 
 async def test_quiet_hours_may_skip_and_urgent_has_none(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk, then="skip"))
@@ -161,12 +162,12 @@ async def test_quiet_hours_may_skip_and_urgent_has_none(
 
 
 async def test_a_cool_down_can_be_canceled_and_ends_by_itself(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     cool_down = timedelta(seconds=2)
     stopped = await send(desk, order("stop me", "manager4220", cool_down=cool_down))
     assert await state(desk, stopped) == "held"
-    assert await reports.cancel_all(desk) == [stopped]
+    assert await runs.cancel_all(desk) == (stopped,)
     goes = await send(desk, order("let me go", "manager4220", cool_down=cool_down))
     found = await final(desk, goes)
     assert found["state"] == "settled"
@@ -176,7 +177,7 @@ async def test_a_cool_down_can_be_canceled_and_ends_by_itself(
 
 
 async def test_bulk_that_waited_for_another_month_is_skipped_then(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await _spend(desk)
     bulk = await send(desk, order("stale", "manager4220", priority="bulk"))
@@ -190,7 +191,7 @@ async def test_bulk_that_waited_for_another_month_is_skipped_then(
     assert await truth.calls() == []
 
 
-async def _spend(desk: Desk) -> None:
+async def _spend(desk: Operations) -> None:
     """Half of a small month is gone, and bulk is held from there on."""
     async with desk.pool.acquire() as connection:
         await connection.execute("update orgs set monthly_calls = 10, hold_bulk_at = 0.5")
@@ -201,7 +202,7 @@ async def _spend(desk: Desk) -> None:
 
 
 async def test_bulk_is_held_above_the_line_its_org_has_drawn(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await _spend(desk)
     bulk = await send(desk, order("bulk", "manager4220", priority="bulk"))
@@ -213,17 +214,17 @@ async def test_bulk_is_held_above_the_line_its_org_has_drawn(
     assert (await final(desk, bulk))["state"] == "settled"
 
 
-async def _held(desk: Desk, firing_id: int) -> dict[str, Any] | None:
-    found = await reports.overview(desk, firing_id)
+async def _held(desk: Operations, firing_id: int) -> dict[str, Any] | None:
+    found = await overview(desk, firing_id)
     return found if found["state"] == "held" else None
 
 
 async def test_what_is_urgent_does_not_wait_behind_a_large_firing(
-    desk: Desk, truth: Truth, run_service: RunService, settings: Any, database: Any
+    desk: Operations, truth: Truth, run_service: RunService, settings: Any, database: Any
 ) -> None:
     slow = settings.model_copy(update={"people_per_minute": 20, "calls_per_second": 20})
     async with open_desk(slow, database=database) as at, run_service(at):
-        await people.synchronise(at, None)
+        await directory.synchronise(at, None)
         # 40 people at 20 a minute: the second half has its slots a minute later.
         large = await send(at, order("{{ person.userid }} large", priority="bulk"))
 
@@ -239,4 +240,4 @@ async def test_what_is_urgent_does_not_wait_behind_a_large_firing(
         sent = datetime.fromisoformat(found["deliveries"][0]["sent_at"])
         assert sent - began < timedelta(seconds=2)
         assert len(await truth.calls()) == 20
-        await reports.cancel(at, large)
+        await runs.cancel(at, large)

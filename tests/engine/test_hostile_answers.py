@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from dingbell.bootstrap import Service
-from dingbell.operations import apps, people
+from dingbell.operations import apps, directory
 from dingbell.operations.apps import AppSpec
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.sandbox import Sandbox
 from dingbell.telemetry import Event
 
@@ -28,7 +28,7 @@ DEEP = '{"errcode":0,"send_result":' + "[" * 100_000
 CODES = [{"userid": who, "code": "1\0\ud800"} for who in PEOPLE]
 
 
-async def settled(desk: Desk, texts: list[str]) -> list[dict[str, Any]]:
+async def settled(desk: Operations, texts: list[str]) -> list[dict[str, Any]]:
     """Send to two people as often as there are texts, all looked at in one round."""
     ids = await asyncio.gather(*(send(desk, order(text, *PEOPLE)) for text in texts))
     # A round that fails is taken up again after the lease of its looks: two minutes.
@@ -50,7 +50,7 @@ async def settled(desk: Desk, texts: list[str]) -> list[dict[str, Any]]:
     ),
 )
 async def test_one_broken_receipt_holds_up_no_other(
-    desk: Desk, service: Service, truth: Truth, number: int, rule: dict[str, Any]
+    desk: Operations, service: Service, truth: Truth, number: int, rule: dict[str, Any]
 ) -> None:
     await truth.post("faults", {"times": 1, **rule})
     found = await settled(desk, [f"{number}, notice {n}" for n in range(4)])
@@ -61,7 +61,7 @@ async def test_one_broken_receipt_holds_up_no_other(
 
 
 @pytest.fixture
-async def unwritable(desk: Desk) -> AsyncIterator[str]:
+async def unwritable(desk: Operations) -> AsyncIterator[str]:
     """Somebody whose receipts the database refuses."""
     who = PEOPLE[0]
     async with desk.pool.acquire() as connection:
@@ -80,7 +80,7 @@ async def unwritable(desk: Desk) -> AsyncIterator[str]:
 
 
 async def test_one_receipt_that_cannot_be_written_holds_up_no_other(
-    desk: Desk, service: Service, truth: Truth, unwritable: str
+    desk: Operations, service: Service, truth: Truth, unwritable: str
 ) -> None:
     with capture_logs() as said:
         bad = await send(desk, order("cannot be written", unwritable))
@@ -99,7 +99,7 @@ async def test_one_receipt_that_cannot_be_written_holds_up_no_other(
 
 
 async def test_the_log_calls_failed_what_the_ledger_calls_failed(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     """The first call is lost and may have arrived; the second is refused for good."""
     lost = {"path": SEND, "times": 1, "reset": "after"}
@@ -113,7 +113,7 @@ async def test_the_log_calls_failed_what_the_ledger_calls_failed(
 
 
 async def test_a_refused_batch_is_called_failed_once(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "times": 1, "errcode": 41028})
     with capture_logs() as said:
@@ -125,7 +125,7 @@ async def test_a_refused_batch_is_called_failed_once(
 
 @pytest.mark.parametrize("life", [10**20, -1, True])
 async def test_a_token_of_any_life_sends(
-    desk: Desk, service: Service, truth: Truth, life: object
+    desk: Operations, service: Service, truth: Truth, life: object
 ) -> None:
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from tokens")
@@ -139,7 +139,7 @@ async def test_a_token_of_any_life_sends(
 
 
 async def test_one_directory_that_cannot_be_read_keeps_no_other_waiting(
-    desk: Desk, service: Service, truth: Truth, sandbox: Sandbox
+    desk: Operations, service: Service, truth: Truth, sandbox: Sandbox
 ) -> None:
     other = AppSpec(
         agent_id=sandbox.agent_id + 1,
@@ -149,7 +149,7 @@ async def test_one_directory_that_cannot_be_read_keeps_no_other_waiting(
     )
     await apps.put(desk, "other", other)
     for app in ("default", "other"):
-        await people.synchronise(desk, app)
+        await directory.synchronise(desk, app)
     async with desk.pool.acquire() as connection:
         await connection.execute("update directory_syncs set synced_at = synced_at - interval '1d'")
     await truth.post("faults", {"path": "/auth/scopes", "times": 1, "errcode": 41028})

@@ -8,17 +8,18 @@ from typing import Any
 from dingbell.bootstrap import Database, Service, open_desk
 from dingbell.domain.audience import Audience
 from dingbell.domain.priority import Rank
+from dingbell.domain.run import Kind
 from dingbell.domain.slots import Pace
 from dingbell.engine.claiming import claim
-from dingbell.operations import people, reports, schedules
-from dingbell.operations.desk import Desk
+from dingbell.operations import directory, runs, schedules
+from dingbell.operations.context import Operations
 from dingbell.planning import pace
 from dingbell.settings import Settings
 from dingbell.store import batches, calls, claims, firings
 from dingbell.store.connection import Connection, transaction
 
 from .conftest import RunService, Truth, until
-from .given import SEND, soon, spec
+from .given import SEND, order, soon, spec
 
 SLOW = Pace(people_per_minute=100, calls_per_second=20)
 
@@ -27,7 +28,9 @@ async def the_app(connection: Connection) -> int:
     return int(await connection.fetchval("select id from apps"))
 
 
-async def reserve(desk: Desk, sizes: tuple[int, ...], rank: Rank, **options: Any) -> list[float]:
+async def reserve(
+    desk: Operations, sizes: tuple[int, ...], rank: Rank, **options: Any
+) -> list[float]:
     """Reserve slots and keep them as queued batches; seconds from now."""
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
@@ -58,18 +61,18 @@ async def reserve(desk: Desk, sizes: tuple[int, ...], rank: Rank, **options: Any
     return [round((slot - now).total_seconds(), 1) for slot in slots]
 
 
-async def forget(desk: Desk) -> None:
+async def forget(desk: Operations) -> None:
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from batches")
 
 
-async def test_among_equals_the_first_comes_first(desk: Desk) -> None:
+async def test_among_equals_the_first_comes_first(desk: Operations) -> None:
     assert await reserve(desk, (100,), Rank.NORMAL) == [0.0]
     assert (await reserve(desk, (100,), Rank.NORMAL))[0] > 59
     await forget(desk)
 
 
-async def test_an_earlier_rank_takes_the_slots_promised_to_a_later_one(desk: Desk) -> None:
+async def test_an_earlier_rank_takes_the_slots_promised_to_a_later_one(desk: Operations) -> None:
     large = await reserve(desk, (100, 100, 100), Rank.LARGE)
     assert large[0] == 0.0
     assert await reserve(desk, (10,), Rank.NORMAL) == [0.0]
@@ -79,14 +82,14 @@ async def test_an_earlier_rank_takes_the_slots_promised_to_a_later_one(desk: Des
     await forget(desk)
 
 
-async def test_bulk_leaves_a_reserve_in_every_window(desk: Desk) -> None:
+async def test_bulk_leaves_a_reserve_in_every_window(desk: Operations) -> None:
     slots = await reserve(desk, (95, 5), Rank.BULK)
     assert slots[0] == 0.0
     assert slots[1] > 59
     await forget(desk)
 
 
-async def test_a_spread_lies_evenly_and_keeps_to_the_pace(desk: Desk) -> None:
+async def test_a_spread_lies_evenly_and_keeps_to_the_pace(desk: Operations) -> None:
     even = await reserve(desk, (10, 10, 10), Rank.NORMAL, spread=timedelta(seconds=30))
     assert even == [0.0, 10.0, 20.0]
     await forget(desk)
@@ -95,7 +98,7 @@ async def test_a_spread_lies_evenly_and_keeps_to_the_pace(desk: Desk) -> None:
     await forget(desk)
 
 
-async def test_who_is_overtaken_is_moved_back_at_the_claim(desk: Desk) -> None:
+async def test_who_is_overtaken_is_moved_back_at_the_claim(desk: Operations) -> None:
     await reserve(desk, (100,), Rank.LARGE)
     await reserve(desk, (50,), Rank.URGENT)
     now = desk.clock.now()
@@ -115,7 +118,7 @@ async def test_who_is_overtaken_is_moved_back_at_the_claim(desk: Desk) -> None:
     await forget(desk)
 
 
-async def test_a_call_holds_its_place_until_it_is_answered(desk: Desk) -> None:
+async def test_a_call_holds_its_place_until_it_is_answered(desk: Operations) -> None:
     """As in a claim that follows another before DingTalk has answered."""
     await reserve(desk, (1,) * 40, Rank.NORMAL)
     now = desk.clock.now()
@@ -151,11 +154,11 @@ async def test_a_call_holds_its_place_until_it_is_answered(desk: Desk) -> None:
 
 
 async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
-    desk: Desk, truth: Truth, run_service: RunService, settings: Settings, database: Database
+    desk: Operations, truth: Truth, run_service: RunService, settings: Settings, database: Database
 ) -> None:
     """As after an outage: every body is a call of its own, and the answers take a while."""
     await truth.post("faults", {"path": SEND, "probability": 1, "delay": 0.4})
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     async with run_service():
         for text in ("one", "two"):
             each = spec(
@@ -164,7 +167,7 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
             await schedules.put(desk, text, each, source="yaml")
 
         async def planned() -> bool:
-            found = await reports.listed(desk, limit=10)
+            found = [one.to_json() for one in (await runs.listed(desk, limit=10)).items]
             return [one["state"] for one in found] == ["planned"] * 2
 
         await until(planned)
@@ -188,10 +191,10 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
 
 
 async def test_what_was_moved_into_the_future_meanwhile_is_not_claimed_early(
-    desk: Desk, service: Service
+    desk: Operations, service: Service
 ) -> None:
     """As a wave that waited for its turn while another claim moved all that is late."""
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     await schedules.put(desk, "s", spec(soon(desk, 30)), source="yaml")
 
     async def queued() -> list[claims.Queued]:
@@ -204,13 +207,22 @@ async def test_what_was_moved_into_the_future_meanwhile_is_not_claimed_early(
 
 
 async def test_all_that_is_late_moves_together_once_and_in_order(
-    desk: Desk, service: Service
+    desk: Operations, service: Service
 ) -> None:
     await reserve(desk, (1,) * 100, Rank.NORMAL)
     now = desk.clock.now()
     async with desk.pool.acquire() as connection:
         begun = firings.NewFiring(
-            None, None, 0, "send", "late", await the_app(connection), "default", None, {}, now
+            None,
+            None,
+            0,
+            Kind.SEND,
+            "late",
+            await the_app(connection),
+            "default",
+            None,
+            order("late", "manager4220").spec(),
+            now,
         )
         ((firing_id, _),) = await firings.create(connection, [begun], now)
         await connection.execute("update firings set state = 'sending'")

@@ -15,17 +15,17 @@ from dingbell.domain.priority import Rank
 from dingbell.engine.ambiguity import Lost, recover
 from dingbell.engine.lease import Lease
 from dingbell.errors import ConflictError, InputError
-from dingbell.operations import people, reports, schedules, sending
-from dingbell.operations.desk import Desk
+from dingbell.operations import directory, runs, schedules, sending
+from dingbell.operations.context import Operations
 from dingbell.sandbox import Sandbox
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import SEND, firings_of, order, send, soon, spec
+from .given import SEND, firings_of, order, overview, send, show, soon, spec
 
 
 async def test_a_send_reaches_everybody_and_the_ledger_says_so(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     found = await final(desk, await send(desk, order()))
     rung = await truth.rung()
@@ -38,7 +38,7 @@ async def test_a_send_reaches_everybody_and_the_ledger_says_so(
 
 
 async def test_an_occurrence_waits_for_its_instant_and_leaves_at_once(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(desk, "s", spec(soon(desk, 1.5)), source="yaml")
     (firing,) = await until(lambda: firings_of(desk, "s"))
@@ -48,7 +48,7 @@ async def test_an_occurrence_waits_for_its_instant_and_leaves_at_once(
 
 
 async def test_waves_that_wait_for_their_slots_hold_up_nobody(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     """As on a node with notices of many apps, each spread over the same minutes."""
     due = soon(desk, 12)
@@ -70,16 +70,17 @@ async def test_waves_that_wait_for_their_slots_hold_up_nobody(
     assert first["received_at"] < begin - 1, "it waited until the others had been claimed"
 
 
-async def test_the_same_request_sends_once(desk: Desk, service: Service, truth: Truth) -> None:
+async def test_the_same_request_sends_once(
+    desk: Operations, service: Service, truth: Truth
+) -> None:
     first = await send(desk, order("x", "manager4220", request_id="r-1"))
-    with pytest.raises(ConflictError):
-        await send(desk, order("x", "manager4220", request_id="r-1"))
+    assert await send(desk, order("x", "manager4220", request_id="r-1")) == first
     await final(desk, first)
     assert len(await truth.calls()) == 1
 
 
 async def test_receipts_say_who_was_dropped_and_why(
-    desk: Desk, service: Service, truth: Truth, sandbox: Sandbox
+    desk: Operations, service: Service, truth: Truth, sandbox: Sandbox
 ) -> None:
     first = await final(desk, await send(desk, order("same words", "manager4220")))
     assert first["totals"] == {"unread": 1} or first["totals"] == {"read": 1}
@@ -88,21 +89,21 @@ async def test_receipts_say_who_was_dropped_and_why(
     assert states == {"manager4220": ("dropped", "143106"), "nobody": ("invalid", None)}
 
 
-async def test_reading_is_seen_later(desk: Desk, service: Service, truth: Truth) -> None:
+async def test_reading_is_seen_later(desk: Operations, service: Service, truth: Truth) -> None:
     await truth.post("limits", {"reading_seconds": 0.5})
     found = await final(desk, await send(desk, order("read me")))
 
     async def read() -> bool:
-        totals = (await reports.overview(desk, found["id"]))["totals"]
+        totals = (await overview(desk, found["id"]))["totals"]
         return totals.get("read", 0) >= 30
 
     await until(read)
-    shown = await reports.show(desk, found["id"])
+    shown = await show(desk, found["id"])
     assert all(d["read_at"] for d in shown["deliveries"] if d["state"] == "read")
 
 
 async def test_a_template_is_rendered_per_person_and_identical_bodies_travel_together(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     one = sending.Order(Audience(everyone=True), Message({"text": "{{ person.name[0] }} 您好"}))
     await final(desk, await send(desk, one))
@@ -123,7 +124,7 @@ async def test_a_template_is_rendered_per_person_and_identical_bodies_travel_tog
     ],
 )
 async def test_a_failed_call_is_made_again_and_rings_once(
-    desk: Desk, service: Service, truth: Truth, rule: dict[str, Any], attempts: int
+    desk: Operations, service: Service, truth: Truth, rule: dict[str, Any], attempts: int
 ) -> None:
     await truth.post("faults", {"path": SEND, **rule})
     found = await final(desk, await send(desk, order("again", "manager4220")))
@@ -133,7 +134,7 @@ async def test_a_failed_call_is_made_again_and_rings_once(
 
 
 async def test_who_was_reached_by_a_lost_call_is_told_by_the_duplicate(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     found = await final(desk, await send(desk, order("lost", "manager4220", "manager7675")))
@@ -142,7 +143,7 @@ async def test_who_was_reached_by_a_lost_call_is_told_by_the_duplicate(
 
 
 async def test_a_lost_call_is_left_to_a_person_where_the_author_wants_it(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     found = await final(desk, await send(desk, order("hold", "manager4220", on_ambiguous="hold")))
@@ -152,7 +153,7 @@ async def test_a_lost_call_is_left_to_a_person_where_the_author_wants_it(
 
 
 async def test_a_permanent_refusal_fails_the_batch_with_its_code(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
     found = await final(desk, await send(desk, order("no", "manager4220")))
@@ -162,7 +163,7 @@ async def test_a_permanent_refusal_fails_the_batch_with_its_code(
 
 
 async def test_a_ban_pauses_every_app_behind_the_address(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "ban": True, "times": 1})
     firing_id = await send(desk, order("ban", "manager4220"))
@@ -173,19 +174,21 @@ async def test_a_ban_pauses_every_app_behind_the_address(
         return until_ is not None and until_ > desk.clock.now() + timedelta(minutes=4)
 
     await until(paused)
-    found = await reports.show(desk, firing_id)
+    found = await show(desk, firing_id)
     assert found["totals"] == {"planned": 1}
     second = await send(desk, order("other", "manager7675"))
     await until(lambda: _planned(desk, second))
-    slot = (await reports.show(desk, second))["batches"][0]["slot_at"]
+    slot = (await show(desk, second))["batches"][0]["slot_at"]
     assert datetime.fromisoformat(slot) > desk.clock.now() + timedelta(minutes=4)
 
 
-async def _planned(desk: Desk, firing_id: int) -> bool:
-    return bool((await reports.show(desk, firing_id))["batches"])
+async def _planned(desk: Operations, firing_id: int) -> bool:
+    return bool((await show(desk, firing_id))["batches"])
 
 
-async def test_revoked_tokens_are_replaced(desk: Desk, service: Service, truth: Truth) -> None:
+async def test_revoked_tokens_are_replaced(
+    desk: Operations, service: Service, truth: Truth
+) -> None:
     await final(desk, await send(desk, order("one", "manager4220")))
     await truth.post("revoke-tokens", {})
     found = await final(desk, await send(desk, order("two", "manager4220")))
@@ -193,14 +196,14 @@ async def test_revoked_tokens_are_replaced(desk: Desk, service: Service, truth: 
 
 
 async def test_people_per_minute_is_a_promise_that_is_kept(
-    desk: Desk, truth: Truth, run_service: RunService, settings: Any, database: Any
+    desk: Operations, truth: Truth, run_service: RunService, settings: Any, database: Any
 ) -> None:
     await truth.post("limits", {"people_per_minute": 10_000, "calls_per_second": 3})
     from dingbell.bootstrap import open_desk
 
     slow = settings.model_copy(update={"calls_per_second": 3})
     async with open_desk(slow, database=database) as at, run_service(at):
-        await people.synchronise(at, None)
+        await directory.synchronise(at, None)
         one = sending.Order(Audience(everyone=True), Message({"text": "{{ person.userid }}"}))
         found = await final(at, await send(at, one), 40)
     stats = await truth.get("stats")
@@ -211,24 +214,26 @@ async def test_people_per_minute_is_a_promise_that_is_kept(
     assert all(b - a >= 1.0 for a, b in zip(arrivals, arrivals[3:], strict=False))
 
 
-async def test_cancel_stops_what_has_not_left(desk: Desk, service: Service, truth: Truth) -> None:
+async def test_cancel_stops_what_has_not_left(
+    desk: Operations, service: Service, truth: Truth
+) -> None:
     await schedules.put(desk, "later", spec(soon(desk, 30)), source="yaml")
     (firing,) = await until(lambda: firings_of(desk, "later"))
     await until(lambda: _planned(desk, firing["id"]))
-    found = await reports.cancel(desk, firing["id"])
+    found = (await runs.cancel(desk, firing["id"])).to_json()
     assert found["state"] == "canceled"
     assert found["totals"] == {"canceled": 1}
     with pytest.raises(ConflictError):
-        await reports.cancel(desk, firing["id"])
+        await runs.cancel(desk, firing["id"])
 
 
 async def test_recall_takes_a_notice_off_the_phones(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     found = await final(desk, await send(desk, order("oops", "manager4220")))
     assert len(await truth.get("inbox/manager4220")) == 1
-    await reports.recall(desk, found["id"])
-    await until(lambda: reports.recalled(desk, found["id"]))
+    await runs.recall(desk, found["id"])
+    await until(lambda: runs.recalled(desk, found["id"]))
     found = await final(desk, found["id"])
     assert found["state"] == "recalled"
     assert found["totals"] == {"recalled": 1}
@@ -236,7 +241,7 @@ async def test_recall_takes_a_notice_off_the_phones(
 
 
 async def test_a_coarse_send_keeps_one_row_with_a_count(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     one = order("coarse", to=Audience(departments=(1,)), tracking="coarse")
     found = await final(desk, await send(desk, one))
@@ -248,14 +253,14 @@ async def test_a_coarse_send_keeps_one_row_with_a_count(
 
 
 async def test_an_unknown_department_is_refused_before_anything_is_sent(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     with pytest.raises(InputError, match="999"):
         await sending.outlook(desk, order("x", to=Audience(departments=(999,))))
 
 
 async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(
         desk, "long", spec(soon(desk, 1), "{{ person.userid }}" + "x" * 3_000), source="yaml"
@@ -288,9 +293,9 @@ async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
     ],
 )
 async def test_a_bomb_that_was_stored_fails_its_firing_at_once_and_holds_up_nobody(
-    desk: Desk, service: Service, truth: Truth, stored: str, said: str
+    desk: Operations, service: Service, truth: Truth, stored: str, said: str
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     bomb = order("harmless")
     bomb.message.content["text"] = stored
     firing_ids = [await sending.send(desk, one) for one in (bomb, order("good", "manager4220"))]
@@ -301,30 +306,30 @@ async def test_a_bomb_that_was_stored_fails_its_firing_at_once_and_holds_up_nobo
 
 
 async def test_a_batch_that_was_thrown_back_after_a_cancel_ends_with_its_firing(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "errcode": 90018, "delay": 1, "times": 1})
     firing_id = await send(desk, order("cancel me", "manager4220"))
     await until(lambda: _batch_is(desk, firing_id, "sending"))
-    await reports.cancel(desk, firing_id)
+    await runs.cancel(desk, firing_id)
     found = await final(desk, firing_id)
     assert found["totals"] == {"canceled": 1}
     assert await truth.calls() == []
 
 
 async def test_a_cancel_does_not_call_canceled_what_may_have_rung(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     firing_id = await send(desk, order("may have rung", "manager4220"))
     await until(lambda: _batch_is(desk, firing_id, "queued", lost=True))
-    await reports.cancel(desk, firing_id)
+    await runs.cancel(desk, firing_id)
     found = await final(desk, firing_id)
     assert found["totals"] == {"unknown": 1}
     assert await truth.rung() == {"manager4220": 1}
 
 
-async def _batch_is(desk: Desk, firing_id: int, state: str, *, lost: bool = False) -> bool:
+async def _batch_is(desk: Operations, firing_id: int, state: str, *, lost: bool = False) -> bool:
     async with desk.pool.acquire() as connection:
         row = await connection.fetchrow(
             "select state, lost_at from batches where firing_id = $1", firing_id
@@ -333,7 +338,7 @@ async def _batch_is(desk: Desk, firing_id: int, state: str, *, lost: bool = Fals
 
 
 async def test_a_call_that_was_lost_yesterday_is_not_sent_again_today(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     async with run_service():
@@ -347,26 +352,26 @@ async def test_a_call_that_was_lost_yesterday_is_not_sent_again_today(
 
 
 async def test_a_recall_survives_the_loss_of_its_job(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service():
         found = await final(desk, await send(desk, order("take back", "manager4220")))
-    await reports.recall(desk, found["id"])
+    await runs.recall(desk, found["id"])
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from dingbell_queue.jobs where entrypoint = 'recall'")
         await connection.execute(
             "update firings set recall_asked_at = recall_asked_at - interval '1 min'"
         )
     async with run_service():
-        await until(lambda: reports.recalled(desk, found["id"]))
+        await until(lambda: runs.recalled(desk, found["id"]))
         assert (await final(desk, found["id"]))["state"] == "recalled"
     assert await truth.get("inbox/manager4220") == []
 
 
 async def test_a_pace_lowered_below_a_batch_lets_it_go_alone(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     everyone = spec(soon(desk, 1.5), to=Audience(everyone=True))
     await schedules.put(desk, "s", everyone, source="yaml")
     (firing,) = await until(lambda: firings_of(desk, "s"))
@@ -377,7 +382,7 @@ async def test_a_pace_lowered_below_a_batch_lets_it_go_alone(
 
 
 async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service():
         found = await final(desk, await send(desk, order("over night", "manager4220")))
@@ -392,13 +397,13 @@ async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
             row["id"], found["id"], row["attempt"], row["sent_at"], False, "resend", Rank.NORMAL
         )
         assert await recover(connection, lost, desk.clock.now(), code="node_died")
-    shown = await reports.show(desk, found["id"])
+    shown = await show(desk, found["id"])
     assert shown["batches"][0]["state"] == "unknown"
     assert shown["totals"] == {"unknown": 1}
 
 
 async def test_a_node_acts_by_the_clock_of_the_database_from_the_start(
-    desk: Desk, dsn: str
+    desk: Operations, dsn: str
 ) -> None:
     clock = SystemClock()
     clock.offset = timedelta(hours=8)  # a hardware clock in local time

@@ -13,19 +13,20 @@ from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError
-from dingbell.operations import people, preflight, schedules, sending
-from dingbell.operations.desk import Desk
+from dingbell.operations import directory, preflight, runs, schedules, sending
+from dingbell.operations.context import Operations
 from dingbell.operations.preflight import present
-from dingbell.store import directory, rules
+from dingbell.store import directory as directory_rows
+from dingbell.store import rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
 from .given import firings_of, order, send, soon, spec
 
 
-async def asked(desk: Desk, one: sending.Order) -> dict[str, Any]:
+async def asked(desk: Operations, one: sending.Order) -> dict[str, Any]:
     """What a dry run says."""
-    return present(await sending.outlook(desk, one, thorough=True))
+    return present(await sending.outlook(desk, one, thorough=True)).to_json()
 
 
 def by_state(forecast: dict[str, Any]) -> dict[str, str]:
@@ -42,7 +43,7 @@ def class_of(state: str) -> str:
 
 
 async def test_a_forecast_equals_the_outcome_person_by_person(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     staff = await everybody(truth)
     left, inactive, protected = staff[1:5], staff[5:6], staff[6:7]
@@ -54,12 +55,12 @@ async def test_a_forecast_equals_the_outcome_person_by_person(
     for userid in protected:
         await truth.post(f"people/{userid}", {"executive_protected": True})
     await truth.post("limits", {"daily_per_person": 3})
-    capped = Desk(
-        **{name: getattr(desk, name) for name in Desk.__slots__}
+    capped = Operations(
+        **{name: getattr(desk, name) for name in Operations.__slots__}
         | {"allowance": type(desk.allowance)(daily_per_person=3)}
     )
     async with run_service(capped):
-        await people.synchronise(desk, None)
+        await directory.synchronise(desk, None)
         await final(desk, await send(desk, order("words", *said_already)))
         for number in range(3):
             await final(desk, await send(desk, order(f"fill {number}", *at_cap)))
@@ -84,9 +85,9 @@ async def test_a_forecast_equals_the_outcome_person_by_person(
 
 
 async def test_the_report_says_where_the_forecast_was_wrong(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     staff = await everybody(truth)
     await truth.post(f"people/{staff[0]}", {"visible": False})
     first = await final(desk, await send(desk, order("one", *staff[:3])))
@@ -101,9 +102,9 @@ async def test_the_report_says_where_the_forecast_was_wrong(
 
 
 async def test_a_firing_whose_author_wants_everybody_reached_is_refused_when_somebody_is_not(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     one = order("all or none", "manager4220", "nobody-at-all", preflight="refuse")
     found = await final(desk, await send(desk, one))
     assert found["state"] == "refused"
@@ -113,9 +114,9 @@ async def test_a_firing_whose_author_wants_everybody_reached_is_refused_when_som
 
 
 async def test_a_dry_run_gives_calls_seconds_and_the_months_price(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     forecast = await asked(desk, order("{{ person.userid }}"))
     assert forecast["calls"] == 40
     # 20 calls a second: two seconds for forty.
@@ -125,14 +126,16 @@ async def test_a_dry_run_gives_calls_seconds_and_the_months_price(
     assert await truth.calls() == []
 
 
-async def test_departments_as_a_whole_are_forecast_untracked(desk: Desk, truth: Truth) -> None:
+async def test_departments_as_a_whole_are_forecast_untracked(
+    desk: Operations, truth: Truth
+) -> None:
     one = order("coarse", to=Audience(departments=(1,)), tracking="coarse")
     forecast = await asked(desk, one)
     assert forecast["totals"] == {"untracked": 40}
 
 
 async def test_who_is_on_the_deny_list_is_never_sent_to(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.DENY, {"users": ["manager4220"]})
@@ -148,9 +151,9 @@ async def test_who_is_on_the_deny_list_is_never_sent_to(
 
 
 async def test_a_send_as_a_whole_cannot_leave_out_who_is_on_the_deny_list(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.DENY, {"users": ["manager4220"]})
     one = order("coarse", to=Audience(departments=(1,)), tracking="coarse")
@@ -163,9 +166,9 @@ async def test_a_send_as_a_whole_cannot_leave_out_who_is_on_the_deny_list(
 
 
 async def test_one_person_whose_message_grows_too_long_does_not_keep_it_from_the_others(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     long = "x" * 3_000
     words = f"{{% if person.userid == 'manager4220' %}}{long}{{% else %}}short{{% endif %}}"
     one = order(words, "manager4220", "manager7675")
@@ -182,9 +185,9 @@ async def test_one_person_whose_message_grows_too_long_does_not_keep_it_from_the
 
 
 async def test_what_one_person_lacks_is_told_of_them_and_keeps_it_from_nobody_else(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     await _give(desk, "manager7675", nickname="Fang")
     one = order("{{ person.nickname }}, good day", "manager4220", "manager7675", "nobody-at-all")
     forecast = await asked(desk, one)
@@ -200,7 +203,8 @@ async def test_what_one_person_lacks_is_told_of_them_and_keeps_it_from_nobody_el
     rows = {d["userid"]: d for d in found["deliveries"]}
     assert {userid: class_of(row["state"]) for userid, row in rows.items()} == by_state(forecast)
     assert "there is no nickname" in rows["manager4220"]["words"]
-    assert "没有 nickname" in rows["manager4220"]["words"].zh
+    told = {d.userid: d.words for d in (await runs.show(desk, found["id"])).deliveries}
+    assert "没有 nickname" in told["manager4220"].zh
     assert rows["nobody-at-all"]["words"] is rows["manager7675"]["words"] is None
     codes = {b["code"] for b in found["batches"]}
     assert codes == {None, "template", "unknown_person"}
@@ -209,17 +213,19 @@ async def test_what_one_person_lacks_is_told_of_them_and_keeps_it_from_nobody_el
 
 
 async def test_an_empty_text_is_not_called_too_long(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     one = order("{{ 'x' if person.userid == 'manager7675' }}", "manager4220", "manager7675")
     found = await final(desk, await send(desk, one))
     (batch,) = [b for b in found["batches"] if b["code"]]
     assert (batch["code"], batch["words"]) == ("template", "text.content is empty")
 
 
-async def test_whatever_is_wrong_with_many_makes_few_batches(desk: Desk, service: Service) -> None:
-    await people.synchronise(desk, None)
+async def test_whatever_is_wrong_with_many_makes_few_batches(
+    desk: Operations, service: Service
+) -> None:
+    await directory.synchronise(desk, None)
     words = "{{ person['no ' ~ person.userid] if person.userid != 'manager7675' else 'x' }}"
     found = await final(desk, await send(desk, order(words)))
     assert found["totals"]["failed"] == 39
@@ -227,7 +233,7 @@ async def test_whatever_is_wrong_with_many_makes_few_batches(desk: Desk, service
 
 
 async def test_somebody_unknown_is_invalid_though_nobody_else_is_named(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     found = await final(desk, await send(desk, order("{{ person.name }}", "nobody-at-all")))
     assert found["totals"] == {"invalid": 1}
@@ -235,9 +241,9 @@ async def test_somebody_unknown_is_invalid_though_nobody_else_is_named(
 
 
 async def test_dates_and_sums_of_the_directory_are_what_they_are(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     await _give(desk, "manager7675", salary=Decimal("8000.10"), until=date(2027, 3, 1))
     text = (
         "{{ person.hired_on|date('%Y') }} {{ person.hired_on < due }} {{ person.salary * 2 }} "
@@ -251,7 +257,7 @@ async def test_dates_and_sums_of_the_directory_are_what_they_are(
 
 
 async def test_two_times_a_day_with_a_date_of_each_person_are_no_error_of_the_plan(
-    desk: Desk,
+    desk: Operations,
 ) -> None:
     twice = spec({"daily": ["09:00", "16:00"]}, "{{ person.hired_on|date }} {{ due|time }}")
     assert preflight.warnings("s", twice, desk.clock.now()) == []
@@ -259,18 +265,18 @@ async def test_two_times_a_day_with_a_date_of_each_person_are_no_error_of_the_pl
     assert len(preflight.warnings("s", same, desk.clock.now())) == 1
 
 
-async def _give(desk: Desk, userid: str, **attributes: Any) -> None:
+async def _give(desk: Operations, userid: str, **attributes: Any) -> None:
     """Let the directory know more of a person."""
     async with transaction(desk.pool) as connection:
-        last = await directory.last_sync(connection, "default")
+        last = await directory_rows.last_sync(connection, "default")
         assert last is not None
-        known = (await directory.people(connection, "default", [userid]))[userid]
+        known = (await directory_rows.people(connection, "default", [userid]))[userid]
         own = {key: value for key, value in known.items() if key not in ("userid", "name")}
-        one = directory.Person(userid, known["name"], None, True, (), {**own, **attributes})
-        await directory.put_people(connection, "default", [one])
+        one = directory_rows.Person(userid, known["name"], None, True, (), {**own, **attributes})
+        await directory_rows.put_people(connection, "default", [one])
 
 
-async def test_a_schedule_that_says_the_same_twice_a_day_is_told_so(desk: Desk) -> None:
+async def test_a_schedule_that_says_the_same_twice_a_day_is_told_so(desk: Operations) -> None:
     twice = spec({"daily": ["09:00", "16:00"]}, "same")
     (warning,) = preflight.warnings("s", twice, desk.clock.now())
     assert "143106" in warning
@@ -279,7 +285,7 @@ async def test_a_schedule_that_says_the_same_twice_a_day_is_told_so(desk: Desk) 
     assert preflight.warnings("s", spec({"daily": "09:00"}, "same"), desk.clock.now()) == []
 
 
-async def test_the_second_occurrence_of_a_day_is_forecast_as_a_repeat(desk: Desk) -> None:
+async def test_the_second_occurrence_of_a_day_is_forecast_as_a_repeat(desk: Operations) -> None:
     now = desk.clock.now()
     day = beijing_day(now) + timedelta(days=1)
     first, second = day + timedelta(hours=9), day + timedelta(hours=16)
@@ -289,21 +295,21 @@ async def test_the_second_occurrence_of_a_day_is_forecast_as_a_repeat(desk: Desk
 
 
 async def test_a_preview_of_a_schedule_says_who_gets_the_next_one(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(
         desk, "s", spec({"daily": "16:00"}, to=Audience(everyone=True)), source="yaml"
     )
-    found = await schedules.preview_people(desk, "s", 3)
+    found = (await schedules.preview_people(desk, "s", 3)).to_json()
     assert len(found["instants"]) == 3
     assert found["totals"] == {"delivered": 40}
     assert found["calls"] == 1
 
 
 async def test_two_firings_of_one_moment_with_the_same_words_know_of_each_other(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     when = soon(desk, 2)
     for name in ("a", "b"):
         await schedules.put(desk, name, spec(when, "same moment"), source="yaml")
@@ -315,7 +321,9 @@ async def test_two_firings_of_one_moment_with_the_same_words_know_of_each_other(
     assert sorted(one["expected"] for one in people_) == ["delivered", "dropped"]
 
 
-async def test_a_message_that_a_function_makes_is_forecast_without_its_words(desk: Desk) -> None:
+async def test_a_message_that_a_function_makes_is_forecast_without_its_words(
+    desk: Operations,
+) -> None:
     rule = ScheduleSpec(when={"daily": "16:00"}, to=Audience(everyone=True), function="m:f")
     outlook = await preflight.of_schedule(desk, "s", rule)
     assert outlook is not None
@@ -323,7 +331,7 @@ async def test_a_message_that_a_function_makes_is_forecast_without_its_words(des
 
 
 async def test_a_forecast_takes_nothing_for_granted_without_a_directory(
-    desk: Desk, service: Service
+    desk: Operations, service: Service
 ) -> None:
     found = await final(desk, await send(desk, order("no directory", "manager4220", "who")))
     assert [(s["userid"], s["state"]) for s in found["surprises"]] == [("who", "invalid")]
@@ -331,7 +339,7 @@ async def test_a_forecast_takes_nothing_for_granted_without_a_directory(
 
 @pytest.mark.parametrize("text", ["{{ person.nothing.at.all }}", "{{ due.nothing() }}"])
 async def test_a_template_that_fails_for_everybody_is_refused_at_once(
-    desk: Desk, text: str
+    desk: Operations, text: str
 ) -> None:
     with pytest.raises(Exception, match="template"):
         await sending.outlook(desk, order(text, "manager4220"))

@@ -8,17 +8,17 @@ import pytest
 
 from dingbell.bootstrap import Service
 from dingbell.errors import ConflictError, InputError
-from dingbell.operations import people, repairs, reports
-from dingbell.operations.desk import Desk
+from dingbell.operations import directory, repairs, runs
+from dingbell.operations.context import Operations
 from dingbell.planning.repair import repair
 from dingbell.store import broken, firings
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import SEND, order, send
+from .given import SEND, listed, order, overview, send, show
 
 
-async def generations(desk: Desk, firing_id: int) -> list[dict[str, Any]]:
+async def generations(desk: Operations, firing_id: int) -> list[dict[str, Any]]:
     async with desk.pool.acquire() as connection:
         rows = await connection.fetch(
             "select state, generation, size, moved from batches where firing_id = $1 "
@@ -28,7 +28,7 @@ async def generations(desk: Desk, firing_id: int) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def come_due(desk: Desk) -> None:
+async def come_due(desk: Operations) -> None:
     """Let what waits a minute go now: its job is lost, and the sweeper finds it overdue."""
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from dingbell_queue.jobs where entrypoint = 'send'")
@@ -38,7 +38,7 @@ async def come_due(desk: Desk) -> None:
 
 
 async def test_who_was_dropped_for_pace_is_sent_to_again_by_itself(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     # This DingTalk lets fewer people pass than its documents say.
     await truth.post("limits", {"people_per_minute": 25, "window_seconds": 3})
@@ -48,7 +48,7 @@ async def test_who_was_dropped_for_pace_is_sent_to_again_by_itself(
         return len(await generations(desk, firing_id)) == 2
 
     await until(repaired)
-    shown = await reports.show(desk, firing_id)
+    shown = await show(desk, firing_id)
     assert shown["state"] == "sending"
     assert shown["totals"].get("planned") == 15
     await come_due(desk)
@@ -66,15 +66,15 @@ async def test_who_was_dropped_for_pace_is_sent_to_again_by_itself(
 
 
 async def test_who_failed_is_sent_to_again_when_a_person_says_so(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("people/manager4220", {"unreachable": True})
     found = await final(desk, await send(desk, order("failed", "manager4220", "manager7675")))
     assert {d["userid"]: d["state"] for d in found["deliveries"]}["manager4220"] == "failed"
     await truth.post("people/manager4220", {"unreachable": False})
     planned = await repairs.resend(desk, found["id"], dry_run=True)
-    assert planned["userids"] == ["manager4220"]
-    assert (await reports.overview(desk, found["id"]))["state"] == "settled"
+    assert planned.userids == ("manager4220",)
+    assert (await overview(desk, found["id"]))["state"] == "settled"
     await repairs.resend(desk, found["id"])
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
@@ -84,7 +84,7 @@ async def test_who_failed_is_sent_to_again_when_a_person_says_so(
 
 
 async def test_a_refused_batch_is_sent_again_whole(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
     found = await final(desk, await send(desk, order("refused", "manager4220")))
@@ -95,22 +95,22 @@ async def test_a_refused_batch_is_sent_again_whole(
 
 
 async def test_what_is_unknown_is_sent_again_the_same_day_and_rings_nobody_twice(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     found = await final(desk, await send(desk, order("held", "manager4220", on_ambiguous="hold")))
     assert found["totals"] == {"unknown": 1}
-    assert [one["id"] for one in await reports.listed(desk, unknown=True)] == [found["id"]]
+    assert [one["id"] for one in await listed(desk, unknown=True)] == [found["id"]]
     await repairs.resend(desk, found["id"], ("unknown",))
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1}
     # Only the lost call can have reached them.
     assert [(d["state"], d["code"]) for d in again["deliveries"]] == [("sent", "143106")]
-    assert await reports.listed(desk, unknown=True) == []
+    assert await listed(desk, unknown=True) == []
 
 
 async def test_what_is_unknown_since_yesterday_is_left_to_a_person(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     one = order("old", "manager4220", "manager7675", on_ambiguous="hold")
@@ -123,7 +123,7 @@ async def test_what_is_unknown_since_yesterday_is_left_to_a_person(
         await repairs.resolve(desk, found["id"], delivered=True, userids=("stranger",))
     await repairs.resolve(desk, found["id"], delivered=True, userids=("manager4220",))
     await repairs.resolve(desk, found["id"], delivered=False)
-    shown = await reports.show(desk, found["id"])
+    shown = await show(desk, found["id"])
     assert [(d["state"], d["code"]) for d in shown["deliveries"]] == [
         ("sent", "by_hand"),
         ("failed", "by_hand"),
@@ -132,21 +132,21 @@ async def test_what_is_unknown_since_yesterday_is_left_to_a_person(
 
 
 async def test_a_recalled_firing_is_not_sent_again(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("people/manager4220", {"unreachable": True})
     found = await final(desk, await send(desk, order("gone", "manager4220", "manager7675")))
-    await reports.recall(desk, found["id"])
-    await until(lambda: reports.recalled(desk, found["id"]))
+    await runs.recall(desk, found["id"])
+    await until(lambda: runs.recalled(desk, found["id"]))
     with pytest.raises(ConflictError, match="recalled"):
         await repairs.resend(desk, found["id"])
 
 
 async def test_a_repair_under_way_survives_the_death_of_its_node(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service():
-        await people.synchronise(desk, None)
+        await directory.synchronise(desk, None)
         await truth.post("people/manager4220", {"unreachable": True})
         found = await final(desk, await send(desk, order("later", "manager4220")))
         await truth.post("people/manager4220", {"unreachable": False})
@@ -160,7 +160,7 @@ async def test_a_repair_under_way_survives_the_death_of_its_node(
 
 
 async def test_a_call_that_was_lost_days_ago_is_not_sent_again(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     async with run_service():
@@ -183,7 +183,7 @@ async def test_a_call_that_was_lost_days_ago_is_not_sent_again(
 
 
 async def test_nothing_is_repaired_in_a_firing_that_was_canceled_or_is_being_recalled(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("people/manager4220", {"unreachable": True})
     found = await final(desk, await send(desk, order("stop", "manager4220", "manager7675")))
@@ -201,7 +201,7 @@ async def test_nothing_is_repaired_in_a_firing_that_was_canceled_or_is_being_rec
 
 
 async def test_who_may_have_it_is_kept_apart_from_who_has_not(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     one = order("apart", "manager4220", "manager7675", on_ambiguous="hold")
@@ -216,7 +216,7 @@ async def test_who_may_have_it_is_kept_apart_from_who_has_not(
 
 
 async def test_who_may_have_it_stays_unknown_when_the_resend_is_refused(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     one = order("refused again", "manager4220", on_ambiguous="hold")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,30 +18,21 @@ from dingbell.engine.lease import Lease
 from dingbell.engine.ticker import Ticker
 from dingbell.engine.trouble import Trouble
 from dingbell.errors import DatabaseUnavailable
-from dingbell.operations import reports, schedules
-from dingbell.operations.desk import Desk
+from dingbell.operations import schedules
+from dingbell.operations.context import Operations
 from dingbell.store import schedules as schedule_rows
 from dingbell.telemetry import Metrics
 
 from .conftest import RunService, Truth, final, until
-from .given import firings_of, soon, spec
+from .given import firings_of, listed, soon, spec
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # 12:00 in Beijing
 
 
-def at_virtual(desk: Desk, now: datetime) -> tuple[Desk, VirtualClock, Ticker]:
+def at_virtual(desk: Operations, now: datetime) -> tuple[Operations, VirtualClock, Ticker]:
     """The same desk at another time, and a ticker to tick by hand."""
     clock = VirtualClock(now)
-    moved = Desk(
-        pool=desk.pool,
-        clock=clock,
-        clients=desk.clients,
-        vault=desk.vault,
-        pace=desk.pace,
-        oapi_url=desk.oapi_url,
-        api_url=desk.api_url,
-        default_app=desk.default_app,
-    )
+    moved = replace(desk, clock=clock)
     context = Context(
         pool=desk.pool,
         clock=clock,
@@ -54,13 +46,13 @@ def at_virtual(desk: Desk, now: datetime) -> tuple[Desk, VirtualClock, Ticker]:
     return moved, clock, Ticker(context)
 
 
-async def states(desk: Desk, name: str) -> list[tuple[str, str]]:
+async def states(desk: Operations, name: str) -> list[tuple[str, str]]:
     """(due, state) of a schedule's firings, the oldest first; instants in Beijing."""
     found = await firings_of(desk, name)
     return [(one["due_at"][11:19], one["state"]) for one in reversed(found)]
 
 
-async def test_an_occurrence_is_made_ahead_of_time_and_only_once(desk: Desk) -> None:
+async def test_an_occurrence_is_made_ahead_of_time_and_only_once(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     await schedules.put(at, "daily", spec({"daily": "16:00"}), source="yaml")
     assert await ticker.tick() == 0
@@ -68,10 +60,14 @@ async def test_an_occurrence_is_made_ahead_of_time_and_only_once(desk: Desk) -> 
     assert await ticker.tick() == 1
     assert await ticker.tick() == 0
     assert await states(at, "daily") == [("16:00:00", "due")]
-    assert (await schedules.show(at, "daily"))["next_due_at"] == "2026-11-25T16:00:00+08:00"
+    assert (await schedules.show(at, "daily")).to_json()[
+        "next_due_at"
+    ] == "2026-11-25T16:00:00+08:00"
 
 
-async def test_it_is_prepared_between_two_seconds_and_with_zero_at_the_instant(desk: Desk) -> None:
+async def test_it_is_prepared_between_two_seconds_and_with_zero_at_the_instant(
+    desk: Operations,
+) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     await schedules.put(at, "ahead", spec({"once": "2026-11-24 12:02"}), source="yaml")
     at_once = spec({"once": "2026-11-24 12:02"}, prepare_ahead=0)
@@ -88,7 +84,7 @@ async def test_it_is_prepared_between_two_seconds_and_with_zero_at_the_instant(d
     assert await states(at, "at once") == [("12:02:00", "due")]
 
 
-async def test_two_tickers_at_once_make_each_firing_once(desk: Desk) -> None:
+async def test_two_tickers_at_once_make_each_firing_once(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     _, other_clock, other = at_virtual(desk, NOON)
     for number in range(30):
@@ -97,10 +93,10 @@ async def test_two_tickers_at_once_make_each_firing_once(desk: Desk) -> None:
     other_clock.advance(timedelta(minutes=1))
     taken = await asyncio.gather(*(one.tick() for one in (ticker, other) * 5))
     assert sum(taken) == 30
-    assert len(await reports.listed(at, limit=100)) == 30
+    assert len(await listed(at, limit=100)) == 30
 
 
-async def test_of_several_missed_occurrences_the_latest_is_sent(desk: Desk) -> None:
+async def test_of_several_missed_occurrences_the_latest_is_sent(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     await schedules.put(at, "s", spec({"every": "10m"}, prepare_ahead=0), source="yaml")
     clock.advance(timedelta(minutes=25))
@@ -108,7 +104,7 @@ async def test_of_several_missed_occurrences_the_latest_is_sent(desk: Desk) -> N
     assert await states(at, "s") == [("12:10:00", "skipped"), ("12:20:00", "due")]
 
 
-async def test_what_is_later_than_the_grace_is_skipped_with_a_reason(desk: Desk) -> None:
+async def test_what_is_later_than_the_grace_is_skipped_with_a_reason(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     misfire = Misfire(grace="15m", catch_up="all")
     await schedules.put(
@@ -125,7 +121,7 @@ async def test_what_is_later_than_the_grace_is_skipped_with_a_reason(desk: Desk)
     assert skipped["reason"].startswith("misfire")
 
 
-async def test_a_long_outage_leaves_no_gap_and_no_flood(desk: Desk) -> None:
+async def test_a_long_outage_leaves_no_gap_and_no_flood(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     await schedules.put(at, "s", spec({"every": "1m"}, prepare_ahead=0), source="yaml")
     clock.advance(timedelta(days=1))
@@ -136,7 +132,7 @@ async def test_a_long_outage_leaves_no_gap_and_no_flood(desk: Desk) -> None:
     assert [one["state"] for one in found].count("due") == 1
 
 
-async def test_a_trigger_that_raises_is_set_aside_and_the_others_go_on(desk: Desk) -> None:
+async def test_a_trigger_that_raises_is_set_aside_and_the_others_go_on(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     await schedules.put(at, "bad", spec({"daily": "12:01"}), source="yaml")
     await schedules.put(at, "good", spec({"daily": "12:01"}), source="yaml")
@@ -148,13 +144,13 @@ async def test_a_trigger_that_raises_is_set_aside_and_the_others_go_on(desk: Des
     clock.advance(timedelta(minutes=1))
     await ticker.tick()
     assert await states(at, "good") == [("12:01:00", "due")]
-    shown = await schedules.show(at, "bad")
+    shown = (await schedules.show(at, "bad")).to_json()
     assert shown["state"] == "broken"
     assert "broken" in shown["problem"]
 
 
 async def test_an_edit_takes_back_what_was_prepared(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     when = soon(desk, 3)
     await schedules.put(desk, "s", spec(when, "old words"), source="yaml")
@@ -167,7 +163,7 @@ async def test_an_edit_takes_back_what_was_prepared(
 
 
 async def test_an_edit_to_a_later_time_does_not_fire_at_the_old_one(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(desk, "s", spec(soon(desk, 1.5)), source="yaml")
     await until(lambda: _state(desk, "s", "planned"))
@@ -180,7 +176,7 @@ async def test_an_edit_to_a_later_time_does_not_fire_at_the_old_one(
 
 
 async def test_a_pause_takes_back_what_was_prepared(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(desk, "s", spec({"every": "2s"}), source="yaml")
     await until(lambda: _state(desk, "s", "planned"))
@@ -189,18 +185,18 @@ async def test_a_pause_takes_back_what_was_prepared(
     found = await firings_of(desk, "s")
     assert not [one for one in found if one["state"] in ("due", "planned")]
     await schedules.resume(desk, "s")
-    assert (await schedules.show(desk, "s"))["next_due_at"]
+    assert (await schedules.show(desk, "s")).next_due_at
     assert len(await truth.calls()) - before <= 2
     await schedules.delete(desk, "s")
 
 
-async def _state(desk: Desk, name: str, state: str) -> dict[str, Any] | None:
+async def _state(desk: Operations, name: str, state: str) -> dict[str, Any] | None:
     found = [one for one in await firings_of(desk, name) if one["state"] == state]
     return found[0] if found else None
 
 
 async def test_an_occurrence_prepared_before_an_outage_is_not_sent_hours_late(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     grace = Misfire(grace="6s")
     await schedules.put(desk, "s", spec(soon(desk, 1), misfire=grace), source="yaml")
@@ -219,7 +215,7 @@ async def test_an_occurrence_prepared_before_an_outage_is_not_sent_hours_late(
 
 
 async def test_an_occurrence_is_skipped_while_an_earlier_one_is_being_sent(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post(
         "faults",
@@ -232,7 +228,7 @@ async def test_an_occurrence_is_skipped_while_an_earlier_one_is_being_sent(
 
 
 async def test_two_nodes_share_the_work_and_nobody_is_rung_twice(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     async with run_service(), run_service():
         when = soon(desk, 1.5)
@@ -247,7 +243,7 @@ async def test_two_nodes_share_the_work_and_nobody_is_rung_twice(
 
 
 async def test_a_lost_job_is_found_by_the_sweeper(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     firing_id = await schedules_run(desk)
     async with desk.pool.acquire() as connection:
@@ -258,13 +254,13 @@ async def test_a_lost_job_is_found_by_the_sweeper(
     assert len(await truth.calls()) == 1
 
 
-async def schedules_run(desk: Desk) -> int:
+async def schedules_run(desk: Operations) -> int:
     await schedules.put(desk, "s", spec({"daily": "04:00"}), source="yaml")
     return await schedules.run(desk, "s")
 
 
 async def test_a_firing_whose_planning_never_ends_is_quarantined(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     firing_id = await schedules_run(desk)
     async with desk.pool.acquire() as connection:
@@ -279,7 +275,7 @@ async def test_a_firing_whose_planning_never_ends_is_quarantined(
 
 
 async def test_a_database_that_fails_is_no_try_of_a_firing(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     firing_id = await schedules_run(desk)
 
@@ -311,7 +307,7 @@ async def test_a_database_that_fails_is_no_try_of_a_firing(
 
 
 async def test_a_function_that_is_cut_short_by_a_polite_end_has_not_been_tried(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     called, never = asyncio.Event(), asyncio.Event()
 
@@ -330,7 +326,7 @@ async def test_a_function_that_is_cut_short_by_a_polite_end_has_not_been_tried(
 
 
 async def test_the_suspects_of_a_dead_chunk_are_tried_one_by_one_beside_nobody(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     for number in range(6):
         await schedules.put(
@@ -356,7 +352,7 @@ async def _said_no_room(service: Service) -> bool:
 
 
 async def test_a_function_makes_its_message_when_it_is_prepared(
-    desk: Desk, truth: Truth, run_service: RunService
+    desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
     made: list[str] = []
 
@@ -385,13 +381,13 @@ async def test_a_function_makes_its_message_when_it_is_prepared(
     assert (await schedule_rows_problem(desk)) == []
 
 
-async def schedule_rows_problem(desk: Desk) -> list[str]:
+async def schedule_rows_problem(desk: Operations) -> list[str]:
     async with desk.pool.acquire() as connection:
         rows = await schedule_rows.all_schedules(connection)
     return [row.name for row in rows if row.problem]
 
 
-async def test_a_single_instant_moved_after_it_fired_does_not_fire_again(desk: Desk) -> None:
+async def test_a_single_instant_moved_after_it_fired_does_not_fire_again(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     await schedules.put(at, "s", spec({"once": "2026-11-24 12:10"}), source="yaml")
     clock.advance(timedelta(minutes=10))
@@ -405,7 +401,7 @@ async def test_a_single_instant_moved_after_it_fired_does_not_fire_again(desk: D
 
 
 async def test_what_is_caught_up_with_is_sent_one_after_the_other(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     catch_up = Misfire(grace="1h", catch_up="all")
     rule = spec({"every": "1d"}, "{{ due }}", misfire=catch_up, overlap="skip")

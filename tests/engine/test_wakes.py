@@ -8,7 +8,7 @@ import json
 from pgqueuer.domain.models import TableChangedEvent
 
 from dingbell.bootstrap import Service
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.store import jobs
 
 from .conftest import Truth, final, until
@@ -23,7 +23,7 @@ def kept() -> int:
 
 
 async def test_notices_that_come_faster_than_they_are_taken_are_not_kept(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     notice = {
         "channel": jobs.CHANNEL,

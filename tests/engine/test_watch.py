@@ -19,24 +19,24 @@ from dingbell.errors import ConflictError, InputError
 from dingbell.operations import (
     alerts,
     budgets,
+    directory,
     doctor,
-    ledger,
     people,
-    reports,
+    runs,
     schedules,
     sending,
     statusbar,
 )
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.store import retention, rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import SEND, firings_of, order, send, soon, spec
+from .given import SEND, firings_of, listed, order, overview, send, show, soon, spec
 
 
 async def test_calls_are_counted_by_endpoint_and_firing(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     # A throttled call costs nothing.
     await truth.post("faults", {"path": SEND, "errcode": 90018, "times": 1})
@@ -44,23 +44,25 @@ async def test_calls_are_counted_by_endpoint_and_firing(
     await schedules.put(desk, "s", spec(soon(desk, 1), "two"), source="yaml")
     (firing,) = await until(lambda: firings_of(desk, "s"))
     found = await final(desk, firing["id"])
-    await reports.recall(desk, found["id"])
-    await until(lambda: reports.recalled(desk, found["id"]))
+    await runs.recall(desk, found["id"])
+    await until(lambda: runs.recalled(desk, found["id"]))
     (month,) = await budgets.overview(desk)
-    assert month["limit"] is None
-    assert month["by_endpoint"]["asyncsend_v2"] == 2
-    assert month["by_endpoint"]["recall"] == 1
+    assert month.limit is None
+    assert month.by_endpoint["asyncsend_v2"] == 2
+    assert month.by_endpoint["recall"] == 1
     stats = await truth.get("stats")
     asked = sum(n for path, n in stats["calls"].items() if "getsend" in path)
-    told = month["by_endpoint"]["getsendprogress"] + month["by_endpoint"]["getsendresult"]
+    told = month.by_endpoint["getsendprogress"] + month.by_endpoint["getsendresult"]
     # The last look may be counted a moment later.
     assert asked - 2 <= told <= asked
-    assert {one["schedule"] for one in month["by_schedule"]} == {"s", "send"}
-    assert month["used"] == sum(month["by_endpoint"].values())
+    assert {one.schedule for one in month.by_schedule} == {"s", "send"}
+    assert month.used == sum(month.by_endpoint.values())
 
 
-async def test_the_months_forecast_adds_up_what_active_schedules_will_take(desk: Desk) -> None:
-    await people.synchronise(desk, None)
+async def test_the_months_forecast_adds_up_what_active_schedules_will_take(
+    desk: Operations,
+) -> None:
+    await directory.synchronise(desk, None)
     everyone = Audience(everyone=True)
     await schedules.put(desk, "one text", spec({"every": "1h"}, to=everyone), source="yaml")
     await schedules.put(
@@ -69,11 +71,11 @@ async def test_the_months_forecast_adds_up_what_active_schedules_will_take(desk:
     await schedules.put(desk, "resting", spec({"every": "1h"}), source="yaml")
     await schedules.pause(desk, "resting")
     (month,) = await budgets.overview(desk)
-    coming = {one["schedule"]: one["calls"] for one in month["forecast"]["schedules"]}
+    coming = {one.schedule: one.calls for one in month.forecast.schedules}
     assert coming.keys() == {"one text", "own text"}
     # 40 people of one text are one call, of their own texts forty.
     assert coming["own text"] == 40 * coming["one text"] > 0
-    assert month["forecast"]["calls"] == month["used"] + sum(coming.values())
+    assert month.forecast.calls == month.used + sum(coming.values())
 
 
 @pytest.mark.parametrize(("used", "looks"), [(0, 8), (49, 8), (50, 3), (79, 3), (80, 1), (120, 1)])
@@ -86,22 +88,22 @@ def test_receipts_are_looked_at_less_often_when_calls_are_dear(used: int, looks:
 
 
 async def test_people_of_old_firings_are_forgotten_and_totals_are_kept(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     found = await final(desk, await send(desk, order("old", "manager4220", "nobody")))
-    before = (await reports.overview(desk, found["id"]))["totals"]
+    before = (await overview(desk, found["id"]))["totals"]
     async with transaction(desk.pool) as connection:
         assert await retention.forget(connection, desk.clock.now() - timedelta(days=1)) == 0
         assert await retention.forget(connection, desk.clock.now()) == 1
         assert await retention.forget(connection, desk.clock.now()) == 0
-    shown = await reports.show(desk, found["id"])
+    shown = await show(desk, found["id"])
     assert shown["totals"] == before
     assert (shown["batches"], shown["deliveries"]) == ([], [])
-    assert await ledger.of_person(desk, "manager4220") == []
+    assert (await people.of_person(desk, "manager4220")).items == ()
 
 
 async def test_the_archivist_leaves_alone_what_is_on_its_way(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     later = spec(soon(desk, 40))
     await schedules.put(desk, "later", later, source="yaml")
@@ -112,21 +114,21 @@ async def test_the_archivist_leaves_alone_what_is_on_its_way(
 
 
 async def test_all_that_one_person_was_sent_is_told_newest_first(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     for text in ("first", "second"):
         await final(desk, await send(desk, order(text, "manager4220", "manager7675")))
-    told = await ledger.of_person(desk, "manager4220")
-    assert [one["message"]["text"]["content"] for one in told] == ["second", "first"]
-    assert await ledger.of_person(desk, "nobody") == []
+    told = (await people.of_person(desk, "manager4220")).items
+    assert [one.message["text"]["content"] for one in told] == ["second", "first"]
+    assert (await people.of_person(desk, "nobody")).items == ()
 
 
 async def test_a_ledger_is_exported_as_a_workbook(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     found = await final(desk, await send(desk, order("=1+1", "manager4220", "manager7675")))
     out = io.BytesIO()
-    assert await ledger.export_workbook(desk, found["id"], out) == 2
+    assert await people.export_workbook(desk, found["id"], out) == 2
     with zipfile.ZipFile(out) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert "manager4220" in sheet
@@ -145,7 +147,7 @@ STATUS_BAR = {
 
 
 async def test_the_status_bar_of_every_batch_is_changed(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     staff = [p["userid"] for p in (await truth.get("people"))["people"]][:12]
     one = sending.Order(Audience(users=tuple(staff)), Message(STATUS_BAR))
@@ -154,17 +156,17 @@ async def test_the_status_bar_of_every_batch_is_changed(
     bars = "/topapi/message/corpconversation/status_bar/update"
     await truth.post("faults", {"path": bars, "errcode": 41052, "times": 1})
     done = await statusbar.update(desk, found["id"], "已同意", "0xFF78C06E")
-    assert (done["changed"], done["failed"]) == (3, 0)
+    assert (done.changed, done.failed) == (3, 0)
     (month,) = await budgets.overview(desk)
-    assert month["by_endpoint"]["status_bar/update"] == 3
+    assert month.by_endpoint["status_bar/update"] == 3
     await truth.post("faults", {"path": bars, "errcode": 40035, "times": 1})
     partly = await statusbar.update(desk, found["id"], "已撤销")
-    assert (partly["changed"], partly["failed"]) == (2, 1)
-    assert [b["code"] for b in partly["batches"]].count("40035") == 1
+    assert (partly.changed, partly.failed) == (2, 1)
+    assert [b.code for b in partly.batches].count("40035") == 1
 
 
 async def test_a_firing_without_a_recent_notice_has_no_status_bar(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     firing_id = await send(desk, order("held", "manager4220", cool_down=timedelta(hours=1)))
     with pytest.raises(ConflictError, match="status bar"):
@@ -192,7 +194,7 @@ async def hook() -> AsyncIterator[tuple[str, list[Any]]]:
 
 
 async def test_a_missed_occurrence_is_an_alert_that_is_told_and_ends_by_itself(
-    desk: Desk, service: Service, truth: Truth, hook: tuple[str, list[Any]]
+    desk: Operations, service: Service, truth: Truth, hook: tuple[str, list[Any]]
 ) -> None:
     url, told = hook
     async with transaction(desk.pool) as connection:
@@ -209,26 +211,26 @@ async def test_a_missed_occurrence_is_an_alert_that_is_told_and_ends_by_itself(
     sentinel = service.node._sentinel
     await sentinel.look()
     (alert,) = await alerts.listed(desk)
-    assert (alert["kind"], alert["subject"]) == ("occurrence_missed", "s")
-    assert "gone:function" in alert["detail"]
+    assert (alert.kind, alert.subject) == ("occurrence_missed", "s")
+    assert "gone:function" in alert.detail
     # The first time the webhook does not work.
     await sentinel._teller.tell()
     await sentinel._teller.tell()
     await sentinel._teller.tell()
     assert [one["kind"] for one in told] == ["occurrence_missed"] * 2
-    notices = [one for one in await reports.listed(desk) if one["kind"] == "alert"]
+    notices = [one for one in await listed(desk) if one["kind"] == "alert"]
     assert len(notices) == 1
     await final(desk, notices[0]["id"])
     assert await truth.rung() == {"manager4220": 1}
     await schedules.delete(desk, "s")
     await sentinel.look()
-    assert await alerts.listed(desk) == []
+    assert await alerts.listed(desk) == ()
     (over,) = await alerts.listed(desk, only_open=False)
-    assert over["ended_at"]
+    assert over.ended_at
 
 
 async def test_an_app_whose_token_fails_is_an_alert_until_it_works(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from tokens")
@@ -236,7 +238,7 @@ async def test_an_app_whose_token_fails_is_an_alert_until_it_works(
     firing_id = await send(desk, order("no token", "manager4220"))
 
     async def raised() -> list[dict[str, Any]]:
-        return [a for a in await alerts.listed(desk) if a["kind"] == "token_failing"]
+        return [a for a in await alerts.listed(desk) if a.kind == "token_failing"]
 
     await until(raised)
     await truth.get("stats")
@@ -252,7 +254,7 @@ async def test_an_app_whose_token_fails_is_an_alert_until_it_works(
 
 
 async def test_a_stuck_firing_a_broken_schedule_and_a_low_budget_are_alerts(
-    desk: Desk, run_service: RunService
+    desk: Operations, run_service: RunService
 ) -> None:
     async with run_service() as service:
         sentinel = service.node._sentinel
@@ -271,24 +273,24 @@ async def test_a_stuck_firing_a_broken_schedule_and_a_low_budget_are_alerts(
                 "now() - interval '1 h', now() - interval '1 h', 'due' from apps"
             )
         await sentinel.look()
-        found = {one["kind"]: one for one in await alerts.listed(desk)}
+        found = {one.kind: one for one in await alerts.listed(desk)}
         assert found.keys() == {"schedule_quarantined", "budget_low", "run_stuck"}
-        assert "90 of 100" in found["budget_low"]["detail"]
+        assert "90 of 100" in found["budget_low"].detail
         async with desk.pool.acquire() as connection:
             await connection.execute("delete from firings")
 
 
-async def test_a_clock_that_was_set_is_an_alert(desk: Desk, service: Service) -> None:
+async def test_a_clock_that_was_set_is_an_alert(desk: Operations, service: Service) -> None:
     clock: Any = desk.clock
     clock.offset += timedelta(seconds=30)
     await service.node._sentinel.look()
     clock.offset -= timedelta(seconds=30)
-    (alert,) = [a for a in await alerts.listed(desk) if a["kind"] == "clock_jumped"]
-    assert "+30" in alert["detail"]
+    (alert,) = [a for a in await alerts.listed(desk) if a.kind == "clock_jumped"]
+    assert "+30" in alert.detail
 
 
 async def test_a_ledger_that_does_not_add_up_is_found_by_the_doctor(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
     found = await final(desk, await send(desk, order("audit", "manager4220", "manager7675")))
     checks = {check.name: check for check in await doctor.examine(desk)}
@@ -304,9 +306,9 @@ async def test_a_ledger_that_does_not_add_up_is_found_by_the_doctor(
 
 
 async def test_everyone_as_a_whole_is_sent_to_three_times_a_day(
-    desk: Desk, service: Service, truth: Truth
+    desk: Operations, service: Service, truth: Truth
 ) -> None:
-    await people.synchronise(desk, None)
+    await directory.synchronise(desk, None)
     for number in range(3):
         await final(desk, await send(desk, order(f"to all {number}", tracking="coarse")))
     with pytest.raises(InputError, match="41045"):

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.store import claims
 from dingbell.store.connection import Connection
 
@@ -74,7 +74,7 @@ def _read(plan: dict[str, Any]) -> float:
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("known", [(), ("firings",), ("batches",), _TABLES])
 async def test_a_claim_reads_what_it_takes_whatever_the_statistics(
-    desk: Desk, known: tuple[str, ...], mode: str
+    desk: Operations, known: tuple[str, ...], mode: str
 ) -> None:
     async with desk.pool.acquire() as connection:
         await connection.execute(_GIVEN, NOON)

@@ -31,7 +31,7 @@ from dingbell import (
     text,
     users,
 )
-from dingbell.operations import reports
+from dingbell.operations import runs
 from dingbell.planning import wakeups
 from dingbell.store import jobs
 from dingbell.store.connection import transaction
@@ -75,8 +75,8 @@ async def settled(bell: DingBell, schedule: str):
         found = []
         while not found:
             await asyncio.sleep(0.02)
-            found = await reports.listed(bell.desk, schedule=schedule)
-        return await bell.wait(found[-1]["id"])
+            found = (await runs.listed(bell.desk, schedule=schedule)).items
+        return await bell.wait(found[-1].id)
 
 
 async def test_a_function_is_called_at_its_instant_and_its_message_arrives_once(bell, sandbox):
@@ -154,10 +154,7 @@ async def test_a_function_is_called_again_and_again(bell):
     async with bell:
         async with asyncio.timeout(20):
             await enough.wait()
-        instants = [
-            datetime.fromisoformat(one["due_at"])
-            for one in await reports.listed(bell.desk, schedule="count")
-        ]
+        instants = [one.due_at for one in (await runs.listed(bell.desk, schedule="count")).items]
     gaps = {a - b for a, b in pairwise(instants)}
     assert gaps == {timedelta(seconds=1)}
 
@@ -190,7 +187,7 @@ async def test_every_kind_of_rule_becomes_a_schedule(bell):
 async def dingbell_schedules(bell):
     from dingbell.operations import schedules
 
-    return await schedules.listed(bell.desk)
+    return [one.to_json() for one in await schedules.listed(bell.desk)]
 
 
 async def texts(sandbox, userid):
@@ -210,7 +207,7 @@ async def test_functions_of_one_name_are_each_their_own_schedules(bell, sandbox)
         def report(userid=userid):
             return f"loop {userid}"
 
-    class Desk:
+    class Operations:
         def __init__(self, userid):
             self.userid = userid
 
@@ -221,8 +218,8 @@ async def test_functions_of_one_name_are_each_their_own_schedules(bell, sandbox)
             return f"object {self.userid}"
 
     for userid in people:
-        bell.once(soon(), to=users(userid), name=f"method-{userid}")(Desk(userid).report)
-        bell.once(soon(), to=users(userid), name=f"object-{userid}")(Desk(userid))
+        bell.once(soon(), to=users(userid), name=f"method-{userid}")(Operations(userid).report)
+        bell.once(soon(), to=users(userid), name=f"object-{userid}")(Operations(userid))
         bell.once(soon(), to=users(userid), name=f"partial-{userid}")(partial(str, f"p {userid}"))
     async with bell:
         for kind in ("loop", "method", "object", "partial"):
@@ -314,7 +311,7 @@ async def test_a_schedule_whose_function_is_gone_is_orphaned_until_it_is_back(ma
         assert "not running, so that their schedules do not fire: app" in said
         with pytest.raises(ConflictError, match="the program app, which is not running"):
             await schedules.run(another.desk, "kept")
-        assert await reports.listed(another.desk) == []
+        assert (await runs.listed(another.desk)).items == ()
     async with with_functions("kept", "dropped") as back:
         assert (await seen(back))[0] == {"kept": "active", "dropped": "active"}
 
@@ -415,14 +412,14 @@ async def test_functions_that_block_hold_up_nobody_and_are_not_called_twice(bell
 
 async def plan_again(bell, schedule):
     """Have a firing planned again, as the sweeper does when nobody has touched it for long."""
-    (firing,) = await reports.listed(bell.desk, schedule=schedule)
+    (firing,) = (await runs.listed(bell.desk, schedule=schedule)).items
     async with transaction(bell.desk.pool) as connection:
         function = await connection.fetchval(
             "update firings set touched_at = touched_at - interval '1 hour' where id = $1 "
             "returning function",
-            firing["id"],
+            firing.id,
         )
-        await jobs.enqueue(connection, [wakeups.plan([firing["id"]], function, alone=True)])
+        await jobs.enqueue(connection, [wakeups.plan([firing.id], function, alone=True)])
 
     async def waiting():
         async with bell.desk.pool.acquire() as connection:
@@ -551,7 +548,7 @@ async def test_the_same_request_id_sends_once_and_is_answered_with_the_first_fir
         assert await bell.send(WHO, "一次 (again)", request_id="order-1") == first
         assert await bell.send(WHO, "另一次", request_id="order-2") != first
         assert (await bell.wait(first))["totals"] == {"unread": 1}
-        assert len(await reports.listed(bell.desk)) == 2
+        assert len((await runs.listed(bell.desk)).items) == 2
         assert await schedules_run_twice(bell) == 1
 
 
@@ -576,7 +573,7 @@ async def test_what_cannot_be_sent_is_refused_and_nothing_is_fired(bell):
         ):
             with pytest.raises(InputError):
                 await bell.send(audience, message, **options)
-        assert await reports.listed(bell.desk) == []
+        assert (await runs.listed(bell.desk)).items == ()
         with pytest.raises(NotFoundError, match="there is no firing 99"):
             await bell.report(99)
         with pytest.raises(NotFoundError):

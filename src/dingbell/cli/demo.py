@@ -23,15 +23,18 @@ from dingbell.clock import SHANGHAI
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.operations import reports, schedules
+from dingbell.operations import runs, schedules
 from dingbell.sandbox import Sandbox
 from dingbell.settings import Settings
 
 if TYPE_CHECKING:
-    from dingbell.operations.desk import Desk
+    from dingbell.operations.context import Operations
+    from dingbell.operations.run_views import RunReport
 
 __all__ = ["Told", "tell"]
 
+# As many people as a demo can have.
+_MOST = 100_000
 _AHEAD = timedelta(seconds=3)
 _LOOKS = tuple(timedelta(seconds=5 * step) for step in range(1, 400))
 _SEED_PERSON = "manager4220"
@@ -116,7 +119,7 @@ def _settings(sandbox: Sandbox, folder: Path) -> Settings:
 class _Story:
     """Tells what happens while it happens."""
 
-    def __init__(self, desk: Desk, sandbox: Sandbox, people: int, *, quiet: bool) -> None:
+    def __init__(self, desk: Operations, sandbox: Sandbox, people: int, *, quiet: bool) -> None:
         self._desk = desk
         self._sandbox = sandbox
         self._people = people
@@ -183,37 +186,32 @@ class _Story:
 
     async def _fired(self) -> list[int]:
         """Wait until both schedules have become firings; the ids, in order."""
-        while len(found := await reports.listed(self._desk)) < 2:
+        while len(found := (await runs.listed(self._desk)).items) < 2:
             await self._desk.clock.sleep(0.05)
         self._say(tr("3. Fired and planned ahead of time", "3. 已触发, 并提前备好"))
-        return sorted(one["id"] for one in found)
+        return sorted(one.id for one in found)
 
-    async def _follow(self, firing_id: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        async for found in reports.watch(self._desk, firing_id):
-            self._say(f"   {found['schedule']:<10} {found['state']:<9} {totals(found['totals'])}")
-        return await reports.show(self._desk, firing_id)
+    async def _follow(self, firing_id: int) -> RunReport:
+        async for found in runs.watch(self._desk, firing_id):
+            self._say(f"   {found.label:<10} {found.state:<9} {totals(found.totals)}")
+        return await runs.show(self._desk, firing_id, limit=_MOST)
 
-    async def _check(self, found: list[dict[str, Any]]) -> Told:
+    async def _check(self, found: list[RunReport]) -> Told:
         """Compare the ledger with what the phones show."""
         async with aiohttp.ClientSession(self._sandbox.url) as session:
             calls = await _get(session, "/_sandbox/calls")
             rung = Counter(
                 (call["task_id"], userid) for call in calls for userid in call["delivered"]
             )
-        slots = {
-            batch["task_id"]: batch["slot_at"] for firing in found for batch in firing["batches"]
-        }
-        by_firing = [
-            {row["userid"]: row["task_id"] for row in firing["deliveries"]} for firing in found
-        ]
+        slots = {batch.task_id: batch.slot_at for firing in found for batch in firing.batches}
+        by_firing = [{row.userid: row.task_id for row in firing.deliveries} for firing in found]
         told = self._count(found, by_firing, rung, _lateness(calls, slots), len(calls))
         self._say(_summary(told))
         return told
 
     def _count(
         self,
-        found: list[dict[str, Any]],
+        found: list[RunReport],
         by_firing: list[dict[str, int | None]],
         rung: Counter[tuple[int | None, str]],
         lateness: dict[str, float],
@@ -224,10 +222,10 @@ class _Story:
         for (_, userid), times in rung.items():
             got[userid] += times
         agrees = all(
-            sum(firing["totals"].values()) == len(people)
+            sum(firing.totals.values()) == len(people)
             and all(
-                (row["state"] in ("unread", "read")) == bool(rung[row["task_id"], row["userid"]])
-                for row in firing["deliveries"]
+                (row.state in ("unread", "read")) == bool(rung[row.task_id, row.userid])
+                for row in firing.deliveries
             )
             for firing, people in zip(found, by_firing, strict=True)
         )
@@ -252,8 +250,8 @@ class _Story:
         )
         last = ""
         while not stopping.is_set():
-            found = (await reports.listed(self._desk))[0]
-            line = tr("read so far", "目前已读") + f": {found['totals'].get('read', 0)}"
+            found = (await runs.listed(self._desk)).items[0]
+            line = tr("read so far", "目前已读") + f": {found.totals.get('read', 0)}"
             if line != last:
                 self._say(line)
             last = line
@@ -267,9 +265,9 @@ async def _get(session: aiohttp.ClientSession, path: str) -> Any:
         return await answer.json()
 
 
-def _lateness(calls: list[dict[str, Any]], slots: dict[int, str]) -> dict[str, float]:
+def _lateness(calls: list[dict[str, Any]], slots: dict[int | None, datetime]) -> dict[str, float]:
     late = [
-        (call["received_at"] - datetime.fromisoformat(slots[call["task_id"]]).timestamp()) * 1000
+        (call["received_at"] - slots[call["task_id"]].timestamp()) * 1000
         for call in calls
         if call["task_id"] in slots
     ]

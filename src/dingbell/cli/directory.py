@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dingbell.cli.frame import Json, print_json, run, table
+from dingbell.cli.frame import Account, Json, asked, print_json, print_views, run, table
 from dingbell.cli.language import tr
 from dingbell.cli.screen import bare
+
+if TYPE_CHECKING:
+    from dingbell.operations.context import Operations
+    from dingbell.operations.directory import AudienceMembers, DirectoryView
 
 __all__ = ["app"]
 
@@ -21,41 +25,33 @@ App = Annotated[str | None, typer.Option("--app", help=tr("name of the app", "�
 
 
 @app.command(help=tr("read the directory from DingTalk now", "立即从钉钉同步通讯录"))
-def sync(app_name: App = None, as_json: Annotated[bool, Json] = False) -> None:
+def sync(app_name: App = None, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
     """Sync the directory."""
-    found = run(_sync(app_name, quiet=as_json))
+    found = run(asked(lambda ops: _sync(ops, app_name, quiet=as_json), by))
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
     else:
         typer.echo(
             tr(
-                f"{found['people']} people in {found['departments']} departments",
-                f"{found['departments']} 个部门, {found['people']} 人",
+                f"{found.people} people in {found.departments} departments",
+                f"{found.departments} 个部门, {found.people} 人",
             )
         )
 
 
-async def _sync(app_name: str | None, *, quiet: bool) -> dict[str, Any]:
+async def _sync(ops: Operations, app_name: str | None, *, quiet: bool) -> DirectoryView:
     from rich.console import Console
 
-    from dingbell.bootstrap import open_desk
-    from dingbell.operations import people
-    from dingbell.settings import Settings
+    from dingbell.operations import directory
 
     drawn = Console(file=bare(sys.stderr), quiet=quiet)
     status = drawn.status(tr("reading …", "读取中 …"))
-    async with open_desk(Settings.load()) as desk:
-        with status:
-            done = await people.synchronise(
-                desk,
-                app_name,
-                progress=lambda count: status.update(tr(f"{count} people", f"{count} 人")),
-            )
-    return {
-        "people": done.people,
-        "departments": done.departments,
-        "synced_at": done.synced_at.isoformat(),
-    }
+    with status:
+        return await directory.synchronise(
+            ops,
+            app_name,
+            progress=lambda count: status.update(tr(f"{count} people", f"{count} 人")),
+        )
 
 
 @app.command(help=tr("people by name, userid or mobile", "按姓名、userid 或手机号查人"))
@@ -65,23 +61,16 @@ def find(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Find people."""
-    found = run(_find(app_name, query))
+    from dingbell.operations import directory
+
+    found = run(asked(lambda ops: directory.find(ops, app_name, query)))
     if as_json:
-        print_json(found)
+        print_views(found)
         return
     table(
         ("userid", tr("name", "姓名"), tr("title", "职位"), tr("departments", "部门")),
-        ((p["userid"], p["name"], p["title"], ", ".join(p["departments"])) for p in found),
+        ((p.userid, p.name, p.title, ", ".join(p.departments)) for p in found),
     )
-
-
-async def _find(app_name: str | None, query: str) -> list[dict[str, Any]]:
-    from dingbell.bootstrap import open_desk
-    from dingbell.operations import people
-    from dingbell.settings import Settings
-
-    async with open_desk(Settings.load()) as desk:
-        return await people.find(desk, app_name, query)
 
 
 @app.command(help=tr("whom a target means", "一个收件目标指哪些人"))
@@ -91,20 +80,16 @@ def audience(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Resolve an audience."""
-    found = run(_audience(app_name, to))
+    found = run(asked(lambda ops: _members(ops, app_name, to)))
     if as_json:
-        print_json({"people": len(found), "userids": found})
+        print_json(found.to_json())
         return
-    typer.echo("\n".join(found))
-    typer.echo(tr(f"{len(found)} people", f"{len(found)} 人"), err=True)
+    typer.echo("\n".join(found.userids))
+    typer.echo(tr(f"{found.people} people", f"{found.people} 人"), err=True)
 
 
-async def _audience(app_name: str | None, to: list[str]) -> list[str]:
-    from dingbell.bootstrap import open_desk
+async def _members(ops: Operations, app_name: str | None, to: list[str]) -> AudienceMembers:
     from dingbell.domain.audience import parse_targets
-    from dingbell.operations import apps, people
-    from dingbell.settings import Settings
+    from dingbell.operations import directory
 
-    async with open_desk(Settings.load()) as desk:
-        app = await apps.chosen(desk, app_name)
-        return await people.resolve(desk, app, parse_targets(to))
+    return await directory.members(ops, app_name, parse_targets(to))

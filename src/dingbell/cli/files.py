@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dingbell.cli import private
-from dingbell.cli.frame import Account, Json, fail, print_json, run
+from dingbell.cli.frame import Account, Json, acting, fail, print_json, run
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def _work(file: Path, *, prune: bool, really: bool, by: str | None = None)
     async with open_desk(settings) as desk:
         with placed(document):
             if really:
-                return await work.apply(desk, config, prune=prune, by=by)
+                return await work.apply(await acting(desk, by), config, prune=prune)
             return await work.plan(desk, config, prune=prune)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
@@ -15,12 +16,18 @@ from dingbell.cli.following import engine_if_needed, finish, follow, open_all
 from dingbell.cli.frame import (
     EXIT_FAILED,
     EXIT_PARTLY,
+    Account,
+    After,
+    Departments,
     Json,
-    at_desk,
+    asked,
+    because,
     explained,
     fail,
     moment,
+    more,
     print_json,
+    print_views,
     run,
     table,
     totals,
@@ -28,7 +35,9 @@ from dingbell.cli.frame import (
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
-    from dingbell.operations.desk import Desk
+    from dingbell.errors import Text
+    from dingbell.operations.context import Operations
+    from dingbell.operations.run_views import BatchView, RunReport
 
 __all__ = ["app"]
 
@@ -38,6 +47,11 @@ app = typer.Typer(
 )
 
 Id = Annotated[int, typer.Argument(help=tr("id of the firing", "触发的 id"), min=1, max=2**63 - 1)]
+
+State = Annotated[
+    str | None,
+    typer.Option("--state", help=tr("only people in this state", "只看处于此状态的人")),
+]
 
 
 @app.command("list", help=tr("the newest firings first", "最新的触发在前"))
@@ -58,14 +72,21 @@ def list_(
             help=tr("only with people of whom nobody knows", "只看有结果未知者的触发"),
         ),
     ] = False,
+    after: After = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """List firings."""
-    found = run(
-        at_desk("reports", "listed", limit=limit, schedule=schedule, state=state, unknown=unknown)
+    from dingbell.operations import runs
+
+    page = run(
+        asked(
+            lambda ops: runs.listed(
+                ops, limit=limit, after=after, schedule=schedule, state=state, unknown=unknown
+            )
+        )
     )
     if as_json:
-        print_json(found)
+        print_views(page.items)
         return
     table(
         (
@@ -77,33 +98,62 @@ def list_(
             tr("reason", "原因"),
         ),
         (
-            (
-                one["id"],
-                one["schedule"] or one["kind"],
-                moment(one["due_at"]),
-                one["state"],
-                totals(one["totals"]),
-                say(one["reason"] or ""),
-            )
-            for one in found
+            (one.id, one.label, moment(one.due_at), one.state, totals(one.totals), because(one))
+            for one in page.items
         ),
     )
+    more(page.next)
 
 
 @app.command(help=tr("one firing: its batches and its people", "一次触发: 批次与每个人"))
-def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
+def show(
+    firing_id: Id,
+    state: State = None,
+    departments: Departments = None,
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", min=1, max=10_000, help=tr("how many batches and people", "批次与人员的数量")
+        ),
+    ] = 100,
+    after: After = None,
+    after_batch: Annotated[
+        int | None,
+        typer.Option(
+            "--after-batch",
+            min=0,
+            max=2**31 - 1,
+            help=tr("batches behind this one", "此批次之后的批次"),
+        ),
+    ] = None,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
     """Show one firing."""
-    found = run(at_desk("reports", "show", firing_id))
+    from dingbell.operations import runs
+
+    people = runs.People(state, tuple(departments or ()))
+    found = run(
+        asked(
+            lambda ops: runs.show(
+                ops, firing_id, people, limit=limit, after=after, after_batch=after_batch
+            )
+        )
+    )
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
         return
-    reason = f" ({say(found['reason'])})" if found["reason"] else ""
-    label = found["schedule"] or found["kind"]
-    typer.echo(f"{tr('firing', '触发')} {firing_id} · {label} · {found['state']}{reason}")
-    typer.echo(f"{tr('due', '应发')} {found['due_at']} · {totals(found['totals'])}")
-    if trace := (found["cause"] or {}).get("trace"):
+    reason = f" ({because(found)})" if found.cause else ""
+    typer.echo(f"{tr('firing', '触发')} {firing_id} · {found.label} · {found.state}{reason}")
+    typer.echo(f"{tr('due', '应发')} {moment(found.due_at)} · {totals(found.totals)}")
+    if found.cause and (trace := found.cause.params.get("trace")):
         typer.echo(trace)
     _show_forecast(found)
+    if after is None:
+        _show_batches(found)
+    _show_people(found)
+
+
+def _show_batches(found: RunReport) -> None:
     table(
         (
             "#",
@@ -116,67 +166,58 @@ def show(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
         ),
         (
             (
-                b["ordinal"],
-                b["state"],
-                b["task_id"],
-                moment(b["slot_at"]),
-                moment(b["sent_at"]),
-                b["size"],
-                _told(b),
+                b.ordinal,
+                b.state,
+                b.task_id,
+                moment(b.slot_at),
+                moment(b.sent_at),
+                b.size,
+                _told(b.code, b.words),
             )
-            for b in found["batches"]
+            for b in found.batches
         ),
     )
+    more(found.next_batch, "--after-batch")
+
+
+def _show_people(found: RunReport) -> None:
     table(
         ("userid", tr("name", "姓名"), tr("state", "状态"), tr("code", "代码"), tr("read", "已读")),
         (
-            (
-                d["userid"],
-                d["name"],
-                d["state"],
-                _told(d, d["state"]),
-                moment(d["read_at"]),
-            )
-            for d in found["deliveries"]
+            (d.userid, d.name, d.state, _told(d.code, d.words, d.state), moment(d.read_at))
+            for d in found.deliveries
         ),
     )
+    more(found.next)
 
 
-def _told(row: dict[str, Any], state: str | None = None) -> str:
+def _told(code: str | None, words: Text | None, state: str | None = None) -> str:
     """The code of a batch or a person, and what exactly is wrong where that is known."""
-    words = row["words"]
-    return f"{row['code'] or ''} {say(words)}".strip() if words else explained(row["code"], state)
+    return f"{code or ''} {say(words)}".strip() if words else explained(code, state)
 
 
-def _show_forecast(found: dict[str, Any]) -> None:
+def _show_forecast(found: RunReport) -> None:
     """What was expected, and where that was wrong."""
-    forecast = found["forecast"]
+    forecast = found.forecast
     if forecast is None:
         return
-    finish = moment(forecast["finish_at"])
+    finish = forecast["finish_at"]
+    last = moment(datetime.fromisoformat(finish)) if finish else ""
     typer.echo(
         f"{tr('expected', '预计')} {totals(forecast['totals'])} · "
-        f"{forecast['calls']} {tr('calls, the last at', '次调用, 最后一次')} {finish}"
+        f"{forecast['calls']} {tr('calls, the last at', '次调用, 最后一次')} {last}"
     )
-    wrong = found["surprises"]
-    if wrong:
-        named = ", ".join(f"{one['userid']} {one['expected']}→{one['state']}" for one in wrong[:10])
-        more = f" +{len(wrong) - 10}" if len(wrong) > 10 else ""
-        typer.echo(f"{tr('not as expected', '与预计不符')}: {named}{more}")
+    if found.surprised:
+        wrong = found.surprises[:10]
+        named = ", ".join(f"{one.userid} {one.expected}→{one.state}" for one in wrong)
+        rest = f" +{found.surprised - len(wrong)}" if found.surprised > len(wrong) else ""
+        typer.echo(f"{tr('not as expected', '与预计不符')}: {named}{rest}")
 
 
 @app.command(help=tr("follow a firing until it is final", "跟踪直到有最终结果"))
 def watch(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
     """Follow one firing."""
-
-    async def follow_it() -> dict[str, Any]:
-        from dingbell.bootstrap import open_desk
-        from dingbell.settings import Settings
-
-        async with open_desk(Settings.load()) as desk:
-            return await follow(desk, firing_id, quiet=as_json)
-
-    finish(run(follow_it()), as_json=as_json)
+    finish(run(asked(lambda ops: follow(ops, firing_id, quiet=as_json))), as_json=as_json)
 
 
 @app.command(help=tr("cancel what has not been sent yet", "取消尚未发出的部分"))
@@ -189,29 +230,34 @@ def cancel(
         bool,
         typer.Option("--all", help=tr("stop every firing on its way", "停止所有进行中的触发")),
     ] = False,
+    by: Account = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Cancel."""
+    from dingbell.operations import runs
+
     if (firing_id is None) is not everything:
         fail(tr("name a firing, or say --all", "请给出触发 id, 或使用 --all"))
     if firing_id is None:
-        stopped = run(at_desk("reports", "cancel_all"))
+        stopped = run(asked(runs.cancel_all, by))
         if as_json:
-            print_json({"canceled": stopped})
+            print_json({"canceled": list(stopped)})
         else:
             typer.echo(f"{tr('canceled', '已取消')}: {', '.join(map(str, stopped)) or '-'}")
         return
-    found = run(at_desk("reports", "cancel", firing_id))
+    which = firing_id
+    found = run(asked(lambda ops: runs.cancel(ops, which), by))
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
     else:
-        typer.echo(f"{tr('canceled', '已取消')}: {totals(found['totals'])}")
+        typer.echo(f"{tr('canceled', '已取消')}: {totals(found.totals)}")
 
 
 @app.command(help=tr("take a firing off the phones, inside 24 hours", "24 小时内从手机上撤回"))
 def recall(
     firing_id: Id,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
+    by: Account = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Recall."""
@@ -221,43 +267,36 @@ def recall(
         typer.confirm(
             tr(f"Recall firing {firing_id}?", f"撤回触发 {firing_id}?"), abort=True, err=True
         )
-    found = run(_recall(firing_id))
+    found, kept = run(_recall(firing_id, by))
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
     else:
-        typer.echo(f"{found['state']}: {totals(found['totals'])}")
-        for batch in found["batches"]:
-            if batch["recall_code"]:
-                typer.echo(f"  #{batch['ordinal']} {explained(batch['recall_code'])}", err=True)
-    raise typer.Exit(_recall_code(found))
+        typer.echo(f"{found.state}: {totals(found.totals)}")
+        for batch in kept:
+            typer.echo(f"  #{batch.ordinal} {explained(batch.recall_code)}", err=True)
+    if kept:
+        raise typer.Exit(EXIT_PARTLY if found.state == "recalled" else EXIT_FAILED)
 
 
-def _recall_code(found: dict[str, Any]) -> int:
-    kept = [batch for batch in found["batches"] if batch["recall_code"]]
-    if not kept:
-        return 0
-    return EXIT_PARTLY if found["state"] == "recalled" else EXIT_FAILED
+async def _recall(firing_id: int, by: str | None) -> tuple[RunReport, tuple[BatchView, ...]]:
+    from dingbell.operations import runs
+
+    async with open_all(by) as (ops, database):
+        await runs.recall(ops, firing_id)
+        async with engine_if_needed(ops, database):
+            await _until_recalled(ops, firing_id)
+        return await runs.show(ops, firing_id), await runs.not_recalled(ops, firing_id)
 
 
-async def _recall(firing_id: int) -> dict[str, Any]:
-    from dingbell.operations import reports
-
-    async with open_all() as (desk, database):
-        await reports.recall(desk, firing_id)
-        async with engine_if_needed(desk, database):
-            await _until_recalled(desk, firing_id)
-        return await reports.show(desk, firing_id)
-
-
-async def _until_recalled(desk: Desk, firing_id: int) -> None:
+async def _until_recalled(ops: Operations, firing_id: int) -> None:
     from dingbell.errors import OutsideError, Text
-    from dingbell.operations import reports
+    from dingbell.operations import runs
 
-    deadline = desk.clock.monotonic() + 60
-    while not await reports.recalled(desk, firing_id):
-        if desk.clock.monotonic() > deadline:
+    deadline = ops.clock.monotonic() + 60
+    while not await runs.recalled(ops, firing_id):
+        if ops.clock.monotonic() > deadline:
             raise OutsideError(Text("the recall goes on in the background", "撤回仍在后台进行"))
-        await desk.clock.sleep(0.2)
+        await ops.clock.sleep(0.2)
 
 
 @app.command(help=tr("write the ledger of a firing to a file", "把明细写入文件"))
@@ -274,6 +313,8 @@ def export(
     form: Annotated[
         str, typer.Option("--format", help=tr("csv, jsonl or xlsx", "csv、jsonl 或 xlsx"))
     ] = "csv",
+    state: State = None,
+    departments: Departments = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Export the ledger."""
@@ -285,27 +326,35 @@ def export(
         fail(tr("xlsx goes to a file: --out", "xlsx 需写入文件: --out"))
     from dingbell.textfile import reason
 
+    wanted = (state, tuple(departments or ()))
     if out is None:
-        run(_export(firing_id, form, sys.stdout))
+        run(_export(firing_id, form, sys.stdout, *wanted))
         return
     try:
         with _draft(out, form) as file:
-            count = run(_export(firing_id, form, file))
+            count = run(_export(firing_id, form, file, *wanted))
     except OSError as error:
         why = say(reason(error))
         fail(tr(f"cannot write {out}: {why}", f"无法写入 {out}: {why}"))
     typer.echo(f"{out}: {count}", err=True)
 
 
-async def _export(firing_id: int, form: str, file: IO[Any]) -> int:
-    from dingbell.bootstrap import open_desk
-    from dingbell.operations import ledger
-    from dingbell.settings import Settings
+async def _export(
+    firing_id: int, form: str, file: IO[Any], state: str | None, departments: tuple[int, ...]
+) -> int:
+    from dingbell.operations import people, runs
 
-    async with open_desk(Settings.load()) as desk:
+    wanted = runs.People(state, departments)
+    headers = [say(header) for header in people.COLUMNS.values()]
+
+    async def write(ops: Operations) -> int:
         if form == "xlsx":
-            return await ledger.export_workbook(desk, firing_id, file)
-        return await ledger.export(desk, firing_id, form, file)  # type: ignore[arg-type]  # opened as text
+            return await people.export_workbook(ops, firing_id, file, wanted, headers=headers)
+        return await people.export(
+            ops, firing_id, form, cast("TextIO", file), wanted, headers=headers
+        )
+
+    return await asked(write)
 
 
 @contextmanager

@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from dingbell.cli.frame import EXIT_FAILED, EXIT_PARTLY, explained, print_json, totals
-from dingbell.cli.language import say, tr
+from dingbell.cli.frame import (
+    EXIT_FAILED,
+    EXIT_PARTLY,
+    acting,
+    because,
+    explained,
+    print_json,
+    totals,
+)
+from dingbell.cli.language import tr
 
 if TYPE_CHECKING:
     from dingbell.bootstrap import Database
     from dingbell.engine.node import Role
-    from dingbell.operations.desk import Desk
+    from dingbell.operations.context import Operations
+    from dingbell.operations.run_views import RunView
 
 __all__ = [
     "carry_out",
@@ -24,7 +33,6 @@ __all__ = [
     "finish",
     "follow",
     "open_all",
-    "run_now",
     "see",
 ]
 
@@ -32,8 +40,8 @@ ARRIVED = ("unread", "read", "untracked")
 
 
 @asynccontextmanager
-async def open_all() -> AsyncIterator[tuple[Desk, Database]]:
-    """A desk, and the database below it."""
+async def open_all(by: str | None = None) -> AsyncIterator[tuple[Operations, Database]]:
+    """Operations for an account or this command line, and the database below them."""
     from dingbell.bootstrap import open_database, open_desk
     from dingbell.settings import Settings
 
@@ -42,11 +50,11 @@ async def open_all() -> AsyncIterator[tuple[Desk, Database]]:
         open_database(settings) as database,
         open_desk(settings, database=database) as desk,
     ):
-        yield desk, database
+        yield await acting(desk, by), database
 
 
 @asynccontextmanager
-async def engine_if_needed(desk: Desk, database: Database) -> AsyncIterator[bool]:
+async def engine_if_needed(desk: Operations, database: Database) -> AsyncIterator[bool]:
     """Run an engine in this process where no node is alive; says whether it is ours."""
     from dingbell.bootstrap import Service, any_node_alive
 
@@ -62,29 +70,29 @@ async def engine_if_needed(desk: Desk, database: Database) -> AsyncIterator[bool
         await service.stop()
 
 
-async def follow(desk: Desk, firing_id: int, *, quiet: bool) -> dict[str, Any]:
+async def follow(desk: Operations, firing_id: int, *, quiet: bool) -> RunView:
     """Wait until a firing is settled, showing how it goes and what holds it up."""
-    from dingbell.operations import reports
+    from dingbell.operations import runs
 
-    found: dict[str, Any] = {}
+    found = await runs.overview(desk, firing_id)
     told = asyncio.create_task(_tell_troubles(desk, firing_id))
     try:
-        async for found in reports.watch(desk, firing_id):
+        async for found in runs.watch(desk, firing_id):
             if not quiet:
-                typer.echo(f"  {found['state']:<10} {totals(found['totals'])}", err=True)
+                typer.echo(f"  {found.state:<10} {totals(found.totals)}", err=True)
     finally:
         told.cancel()
         await asyncio.gather(told, return_exceptions=True)
     return found
 
 
-async def _tell_troubles(desk: Desk, firing_id: int) -> None:
+async def _tell_troubles(desk: Operations, firing_id: int) -> None:
     """Say on standard error why calls are made again, whenever that changes."""
-    from dingbell.operations import reports
+    from dingbell.operations import runs
 
     last: dict[str, int] = {}
     while True:
-        found = await reports.troubles(desk, firing_id)
+        found = await runs.troubles(desk, firing_id)
         if found != last:
             for code, count in found.items():
                 typer.echo(_trying_again(code, count), err=True)
@@ -101,61 +109,58 @@ def _trying_again(code: str, count: int) -> str:
 
 
 async def carry_out(
-    create: Callable[[Desk], Awaitable[int]], *, wait: bool, quiet: bool
-) -> dict[str, Any]:
+    create: Callable[[Operations], Awaitable[int]],
+    *,
+    wait: bool,
+    quiet: bool,
+    by: str | None = None,
+) -> RunView:
     """Create a firing; follow it when asked to, or when it is this process that sends it."""
-    async with open_all() as (desk, database):
+    async with open_all(by) as (desk, database):
         firing_id = await create(desk)
         return await see(desk, database, firing_id, wait=wait, quiet=quiet)
 
 
 async def see(
-    desk: Desk, database: Database, firing_id: int, *, wait: bool, quiet: bool
-) -> dict[str, Any]:
+    desk: Operations, database: Database, firing_id: int, *, wait: bool, quiet: bool
+) -> RunView:
     """Follow a firing when asked to, or when it is this process that sends it.
 
     One that waits for another person is not waited for.
     """
-    from dingbell.operations import reports
+    from dingbell.operations import runs
 
-    found = await reports.overview(desk, firing_id)
-    if found["state"] == "held" and found["held_until"] is None:
+    found = await runs.overview(desk, firing_id)
+    if found.state == "held" and found.held_until is None:
         return found
     async with engine_if_needed(desk, database) as ours:
         if wait or ours:
             return await follow(desk, firing_id, quiet=quiet)
-        return await reports.overview(desk, firing_id)
+        return await runs.overview(desk, firing_id)
 
 
-async def run_now(name: str, *, wait: bool, quiet: bool) -> dict[str, Any]:
-    """Fire a schedule now."""
-    from dingbell.operations import schedules
-
-    return await carry_out(lambda desk: schedules.run(desk, name), wait=wait, quiet=quiet)
-
-
-def exit_code(firing: dict[str, Any]) -> int:
+def exit_code(found: RunView) -> int:
     """0 when everybody got it or it is under way, 1 when nobody did, 3 in between."""
-    if firing["state"] in ("due", "held", "planned", "sending"):
+    if not found.final:
         return 0
-    people = sum(firing["totals"].values())
-    arrived = sum(firing["totals"].get(state, 0) for state in (*ARRIVED, "sent"))
+    people = sum(found.totals.values())
+    arrived = sum(found.totals.get(state, 0) for state in (*ARRIVED, "sent"))
     if people and arrived == people:
         return 0
     return EXIT_PARTLY if arrived else EXIT_FAILED
 
 
-def finish(firing: dict[str, Any], *, as_json: bool) -> None:
+def finish(found: RunView, *, as_json: bool) -> None:
     """Print how a firing stands, and leave with its exit code."""
-    code = exit_code(firing)
+    code = exit_code(found)
     if as_json:
-        print_json(firing)
+        print_json(found.to_json())
     else:
-        reason = f" ({say(firing['reason'])})" if firing["reason"] else ""
+        reason = f" ({because(found)})" if found.cause else ""
         label = tr("firing", "触发")
-        typer.echo(f"{label} {firing['id']}: {firing['state']}{reason} {totals(firing['totals'])}")
+        typer.echo(f"{label} {found.id}: {found.state}{reason} {totals(found.totals)}")
         if code:
-            hint = f"dingbell firings show {firing['id']}"
+            hint = f"dingbell firings show {found.id}"
             typer.echo(
                 tr(f"who did not get it, and why: {hint}", f"谁没收到及原因: {hint}"), err=True
             )

@@ -6,8 +6,9 @@ import asyncio
 import gc
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Annotated, Any, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -16,19 +17,33 @@ from dingbell.cli.language import say, tr
 from dingbell.display import visible
 from dingbell.errors import DatabaseError, DingBellError, OutsideError, Text
 
+if TYPE_CHECKING:
+    from dingbell.operations.context import Operations
+    from dingbell.operations.run_views import RunView
+    from dingbell.operations.views import View
+
 __all__ = [
     "EXIT_FAILED",
     "EXIT_INPUT",
     "EXIT_PARTLY",
     "Account",
+    "After",
+    "Departments",
     "Json",
-    "at_desk",
+    "acting",
+    "asked",
+    "because",
+    "explained",
     "fail",
+    "moment",
+    "more",
     "on_loop",
     "print_json",
+    "print_views",
     "run",
     "stay",
     "table",
+    "totals",
 ]
 
 EXIT_FAILED = 1
@@ -49,6 +64,26 @@ Account = Annotated[
         help=tr(
             "the account that asks; left out, this command line is the approval",
             "操作账户; 省略则本命令行即为审批",
+        ),
+    ),
+]
+After = Annotated[
+    str | None,
+    typer.Option(
+        "--after",
+        metavar="CURSOR",
+        help=tr("what the page before ended with", "上一页末尾给出的游标"),
+    ),
+]
+Departments = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--department",
+        min=1,
+        max=2**63 - 1,
+        help=tr(
+            "only people of this department or below; repeatable",
+            "只看此部门及下级部门; 可多次使用",
         ),
     ),
 ]
@@ -105,16 +140,22 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         guard(outside)
 
 
-async def at_desk(module: str, operation: str, *arguments: Any, **options: Any) -> Any:
-    """Carry out an operation of a module of `dingbell.operations`, over a desk of its own."""
-    from importlib import import_module
-
+async def asked(work: Callable[[Operations], Awaitable[T]], by: str | None = None) -> T:
+    """Carry out an operation over surroundings of its own, for an account or this command line."""
     from dingbell.bootstrap import open_desk
     from dingbell.settings import Settings
 
-    work = getattr(import_module(f"dingbell.operations.{module}"), operation)
     async with open_desk(Settings.load()) as desk:
-        return await work(desk, *arguments, **options)
+        return await work(await acting(desk, by))
+
+
+async def acting(desk: Operations, by: str | None) -> Operations:
+    """Operations for an account; without one for whoever sits at this command line."""
+    if by is None:
+        return desk
+    from dingbell.operations import accounts
+
+    return desk.as_(await accounts.actor_of(desk, by, "cli"))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -136,6 +177,11 @@ def _outside(error: Exception) -> OutsideError | None:
 
     said = fitness.explained(error)
     return None if said is None else DatabaseError(said)
+
+
+def print_views(views: Iterable[View]) -> None:
+    """Print views as one JSON list."""
+    print_json([one.to_json() for one in views])
 
 
 def print_json(value: object) -> None:
@@ -161,9 +207,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     Console(file=screen.bare(sys.stdout), width=width).print(shown)
 
 
-def moment(instant: str | None) -> str:
-    """An instant for people: to the second, in the zone it is told in."""
-    return instant[:19].replace("T", " ") if instant else ""
+def moment(instant: datetime | None) -> str:
+    """An instant for people: to the second, in the service's zone, with its offset."""
+    from dingbell.clock import SHANGHAI
+
+    return instant.astimezone(SHANGHAI).isoformat(" ", "seconds") if instant else ""
+
+
+def because(run: RunView) -> str:
+    """Why a run stands as it does, in the reader's language."""
+    return say(run.why) if run.why else ""
 
 
 def explained(code: str | None, state: str | None = None) -> str:
@@ -177,3 +230,9 @@ def explained(code: str | None, state: str | None = None) -> str:
 def totals(counts: dict[str, int]) -> str:
     """Totals in one line."""
     return " ".join(f"{state}={count}" for state, count in counts.items()) or "-"
+
+
+def more(cursor: object | None, option: str = "--after") -> None:
+    """Say on standard error how the next page is asked for."""
+    if cursor is not None:
+        typer.echo(f"{tr('more', '更多')}: {option} {cursor}", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from dingbell.cli.frame import (
     EXIT_PARTLY,
     Account,
     Json,
+    asked,
     explained,
     fail,
     print_json,
@@ -20,6 +21,11 @@ from dingbell.cli.frame import (
     totals,
 )
 from dingbell.cli.language import tr
+
+if TYPE_CHECKING:
+    from dingbell.operations.context import Operations
+    from dingbell.operations.repairs import Kind, Resent
+    from dingbell.operations.run_views import RunView
 
 __all__ = ["add_to"]
 
@@ -54,11 +60,11 @@ def approve(
 ) -> None:
     """Approve."""
 
-    async def work() -> dict[str, Any]:
+    async def work() -> RunView:
         from dingbell.operations import approvals
 
-        async with open_all() as (desk, database):
-            await approvals.approve_firing(desk, firing_id, by=by)
+        async with open_all(by) as (desk, database):
+            await approvals.approve_firing(desk, firing_id)
             return await see(desk, database, firing_id, wait=wait, quiet=as_json)
 
     finish(run(work()), as_json=as_json)
@@ -80,54 +86,51 @@ def resend(
         bool, typer.Option("--dry-run", help=tr("only say who it would be", "只说明会发给谁"))
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
+    by: Account = None,
     wait: Annotated[
         bool, typer.Option("--wait", help=tr("wait until it is settled", "等待直到有结果"))
     ] = False,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Resend."""
-    kinds = tuple(only or ("pace", "failed"))
-    if unknown := sorted({*kinds} - {"pace", "failed", "unknown"}):
+    from dingbell.operations import repairs
+
+    kinds = _kinds(tuple(only or ("pace", "failed")))
+    found = run(asked(lambda ops: repairs.resend(ops, firing_id, kinds, dry_run=True), by))
+    if dry_run:
+        _show_planned(found, as_json=as_json)
+        return
+    if not yes:
+        _confirm(found.people)
+
+    async def work() -> RunView:
+        async with open_all(by) as (ops, database):
+            await repairs.resend(ops, firing_id, kinds)
+            return await see(ops, database, firing_id, wait=wait, quiet=as_json)
+
+    finish(run(work()), as_json=as_json)
+
+
+def _kinds(given: tuple[str, ...]) -> tuple[Kind, ...]:
+    from dingbell.operations.repairs import KINDS
+
+    kinds = tuple(kind for word in given for kind in KINDS if kind == word)
+    if unknown := sorted({*given} - {*kinds}):
         fail(
             tr(
                 f"--only is pace, failed or unknown, not {unknown[0]}",
                 f"--only 只能是 pace、failed 或 unknown, 不能是 {unknown[0]}",
             )
         )
-    found = run(_planned(firing_id, kinds))
-    if dry_run:
-        _show_planned(found, as_json=as_json)
-        return
-    if not yes:
-        _confirm(found["people"])
-    finish(run(_resend(firing_id, kinds, wait=wait, quiet=as_json)), as_json=as_json)
+    return kinds
 
 
-async def _planned(firing_id: int, kinds: tuple[str, ...]) -> dict[str, Any]:
-    from dingbell.bootstrap import open_desk
-    from dingbell.operations import repairs
-    from dingbell.settings import Settings
-
-    async with open_desk(Settings.load()) as desk:
-        return await repairs.resend(desk, firing_id, kinds, dry_run=True)  # type: ignore[arg-type]  # checked by the caller
-
-
-async def _resend(
-    firing_id: int, kinds: tuple[str, ...], *, wait: bool, quiet: bool
-) -> dict[str, Any]:
-    from dingbell.operations import repairs
-
-    async with open_all() as (desk, database):
-        await repairs.resend(desk, firing_id, kinds)  # type: ignore[arg-type]  # checked by the caller
-        return await see(desk, database, firing_id, wait=wait, quiet=quiet)
-
-
-def _show_planned(found: dict[str, Any], *, as_json: bool) -> None:
+def _show_planned(found: Resent, *, as_json: bool) -> None:
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
         return
-    typer.echo("\n".join(found["userids"]))
-    people = found["people"]
+    typer.echo("\n".join(found.userids))
+    people = found.people
     typer.echo(tr(f"{people} people would be sent to", f"将重发给 {people} 人"), err=True)
 
 
@@ -159,22 +162,19 @@ def resolve(
     if outcome not in ("delivered", "failed"):
         fail(tr("--as is delivered or failed", "--as 只能是 delivered 或 failed"))
 
-    async def work() -> dict[str, Any]:
-        from dingbell.bootstrap import open_desk
+    async def work(ops: Operations) -> RunView:
         from dingbell.intake import identifier
-        from dingbell.operations import repairs, reports
-        from dingbell.settings import Settings
+        from dingbell.operations import repairs, runs
 
         named = tuple(map(identifier, users or ()))
-        async with open_desk(Settings.load()) as desk:
-            await repairs.resolve(desk, firing_id, delivered=outcome == "delivered", userids=named)
-            return await reports.overview(desk, firing_id)
+        await repairs.resolve(ops, firing_id, delivered=outcome == "delivered", userids=named)
+        return await runs.overview(ops, firing_id)
 
-    found = run(work())
+    found = run(asked(work))
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
     else:
-        typer.echo(f"{tr('resolved', '已确认')}: {totals(found['totals'])}")
+        typer.echo(f"{tr('resolved', '已确认')}: {totals(found.totals)}")
 
 
 def status_bar(
@@ -184,26 +184,20 @@ def status_bar(
         str | None,
         typer.Option("--color", help=tr("0xAARRGGBB, such as 0xFF78C06E", "例如 0xFF78C06E")),
     ] = None,
+    by: Account = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Change the status bar."""
+    from dingbell.operations import statusbar
 
-    async def work() -> dict[str, Any]:
-        from dingbell.bootstrap import open_desk
-        from dingbell.operations import statusbar
-        from dingbell.settings import Settings
-
-        async with open_desk(Settings.load()) as desk:
-            return await statusbar.update(desk, firing_id, text, color)
-
-    found = run(work())
+    found = run(asked(lambda ops: statusbar.update(ops, firing_id, text, color), by))
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
     else:
-        changed, failed = found["changed"], found["failed"]
+        changed, failed = found.changed, found.failed
         typer.echo(tr(f"{changed} changed, {failed} failed", f"已更新 {changed}, 失败 {failed}"))
-        for batch in found["batches"]:
-            if batch["code"] is not None:
-                typer.echo(f"  #{batch['ordinal']} {explained(batch['code'])}", err=True)
-    if found["failed"]:
-        raise typer.Exit(EXIT_PARTLY if found["changed"] else EXIT_FAILED)
+        for batch in found.batches:
+            if batch.code is not None:
+                typer.echo(f"  #{batch.ordinal} {explained(batch.code)}", err=True)
+    if found.failed:
+        raise typer.Exit(EXIT_PARTLY if found.changed else EXIT_FAILED)

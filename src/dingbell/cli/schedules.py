@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dingbell.cli.frame import Account, Json, at_desk, moment, print_json, run, table, totals
+from dingbell.cli.frame import Account, Json, asked, print_json, print_views, run, table, totals
 from dingbell.cli.language import say, tr
+
+if TYPE_CHECKING:
+    from dingbell.operations.context import Operations
+    from dingbell.operations.schedules import Upcoming, UpcomingPeople
 
 __all__ = ["app"]
 
@@ -22,9 +27,11 @@ Name = Annotated[str, typer.Argument(help=tr("name of the schedule", "日程名�
 @app.command("list", help=tr("all schedules and when they fire next", "所有日程及下次触发时间"))
 def list_(as_json: Annotated[bool, Json] = False) -> None:
     """List schedules."""
-    found = run(at_desk("schedules", "listed"))
+    from dingbell.operations import schedules
+
+    found = run(asked(schedules.listed))
     if as_json:
-        print_json(found)
+        print_views(found)
         return
     table(
         (
@@ -36,21 +43,28 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
         ),
         (
             (
-                one["name"],
-                one["state"],
-                moment(one["next_due_at"]),
-                ", ".join(f"{key} {value}" for key, value in one["spec"]["when"].items()),
-                one["app"],
+                one.name,
+                one.state,
+                _local(one.next_due_at),
+                ", ".join(f"{key} {value}" for key, value in one.spec["when"].items()),
+                one.app,
             )
             for one in found
         ),
     )
 
 
+def _local(instant: datetime | None) -> str:
+    """An instant of a schedule, in its own zone."""
+    return instant.isoformat(" ", "seconds") if instant else ""
+
+
 @app.command(help=tr("one schedule in full", "显示一个日程的全部内容"))
 def show(name: Name, as_json: Annotated[bool, Json] = False) -> None:
     """Show one schedule."""
-    found = run(at_desk("schedules", "show", name))
+    from dingbell.operations import schedules
+
+    found = run(asked(lambda ops: schedules.show(ops, name))).to_json()
     if as_json:
         print_json(found)
         return
@@ -77,34 +91,43 @@ def preview(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Preview instants."""
-    found = run(at_desk("schedules", "preview_people" if people else "preview", name, count))
-    if as_json:
-        print_json(found)
-        return
-    for instant in found["instants"]:
-        typer.echo(instant)
+    from dingbell.operations import schedules
+
     if people:
-        _show_people(found)
+        forecast = run(asked(lambda ops: schedules.preview_people(ops, name, count)))
+        _show_preview(forecast, as_json=as_json)
+        if not as_json:
+            _show_people(forecast)
+        return
+    _show_preview(run(asked(lambda ops: schedules.preview(ops, name, count))), as_json=as_json)
 
 
-def _show_people(found: dict[str, Any]) -> None:
-    for warning in found["warnings"]:
-        typer.echo(f"! {warning}", err=True)
-    calls, seconds = found["calls"], found["seconds"]
-    cost, limit = found["budget"]["cost"], found["budget"]["limit"] or "–"
+def _show_preview(found: Upcoming, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found.to_json())
+        return
+    for instant in found.instants:
+        typer.echo(instant.isoformat())
+
+
+def _show_people(found: UpcomingPeople) -> None:
+    for warning in found.warnings:
+        typer.echo(f"! {say(warning)}", err=True)
+    calls, seconds = found.calls, found.seconds
+    cost, limit = found.budget.cost, found.budget.limit or "–"
     typer.echo(
         tr(
             f"{calls} calls, the last after {seconds:.1f} s; about {cost} of {limit} calls a month",
             f"{calls} 次调用, 最后一次在 {seconds:.1f} 秒后; 约占每月 {limit} 次中的 {cost} 次",
         )
     )
-    typer.echo(totals(found["totals"]))
+    typer.echo(totals(found.totals))
     table(
         ("userid", tr("expected", "预计"), tr("code", "代码"), tr("why", "原因")),
         (
-            (one["userid"], one["expected"], one["code"], say(one["reason"] or ""))
-            for one in found["people"]
-            if one["expected"] != "delivered"
+            (one.userid, one.expected, one.code, say(one.reason) if one.reason else "")
+            for one in found.people
+            if one.expected != "delivered"
         ),
     )
 
@@ -112,16 +135,9 @@ def _show_people(found: dict[str, Any]) -> None:
 @app.command(help=tr("approve what a schedule says now", "审批日程的当前版本"))
 def approve(name: Name, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
     """Approve."""
+    from dingbell.operations import approvals
 
-    async def work() -> None:
-        from dingbell.bootstrap import open_desk
-        from dingbell.operations import approvals
-        from dingbell.settings import Settings
-
-        async with open_desk(Settings.load()) as desk:
-            await approvals.approve_schedule(desk, name, by=by)
-
-    run(work())
+    run(asked(lambda ops: approvals.approve_schedule(ops, name), by))
     if as_json:
         print_json({"schedule": name, "done": "approve"})
     else:
@@ -129,25 +145,33 @@ def approve(name: Name, by: Account = None, as_json: Annotated[bool, Json] = Fal
 
 
 @app.command(help=tr("let a schedule rest", "暂停日程"))
-def pause(name: Name, as_json: Annotated[bool, Json] = False) -> None:
+def pause(name: Name, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
     """Pause."""
-    _change("pause", name, tr("paused", "已暂停"), as_json=as_json)
+    from dingbell.operations import schedules
+
+    run(asked(lambda ops: schedules.pause(ops, name), by))
+    _say(name, "pause", tr("paused", "已暂停"), as_json=as_json)
 
 
 @app.command(help=tr("let a paused schedule fire again", "恢复日程"))
-def resume(name: Name, as_json: Annotated[bool, Json] = False) -> None:
+def resume(name: Name, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
     """Resume."""
-    _change("resume", name, tr("resumed", "已恢复"), as_json=as_json)
+    from dingbell.operations import schedules
+
+    run(asked(lambda ops: schedules.resume(ops, name), by))
+    _say(name, "resume", tr("resumed", "已恢复"), as_json=as_json)
 
 
 @app.command(help=tr("remove a schedule; its firings stay", "删除日程; 触发记录保留"))
-def delete(name: Name, as_json: Annotated[bool, Json] = False) -> None:
+def delete(name: Name, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
     """Delete."""
-    _change("delete", name, tr("deleted", "已删除"), as_json=as_json)
+    from dingbell.operations import schedules
+
+    run(asked(lambda ops: schedules.delete(ops, name), by))
+    _say(name, "delete", tr("deleted", "已删除"), as_json=as_json)
 
 
-def _change(operation: str, name: str, done: str, *, as_json: bool) -> None:
-    run(at_desk("schedules", operation, name))
+def _say(name: str, operation: str, done: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"schedule": name, "done": operation})
     else:
@@ -160,9 +184,21 @@ def run_(
     wait: Annotated[
         bool, typer.Option("--wait", help=tr("wait until it is settled", "等待直到有结果"))
     ] = False,
+    by: Account = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Fire now."""
-    from dingbell.cli.following import finish, run_now
+    from dingbell.cli.following import carry_out, finish
+    from dingbell.cli.sending import confirm
 
-    finish(run(run_now(name, wait=wait, quiet=as_json)), as_json=as_json)
+    async def create(ops: Operations) -> int:
+        from dingbell.operations import schedules
+
+        found = await schedules.outlook_of_run(ops, name)
+        for warning in found.warnings:
+            typer.echo(f"! {say(warning)}", err=True)
+        confirm(found.outlook, question=found.question and not yes)
+        return await schedules.run(ops, name, people=len(found.outlook.userids))
+
+    finish(run(carry_out(create, wait=wait, quiet=as_json, by=by)), as_json=as_json)

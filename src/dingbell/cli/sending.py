@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dingbell.cli.frame import Account, Json, fail, guard, print_json, run
+from dingbell.cli.frame import Account, Json, asked, fail, guard, print_json, run
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
     from dingbell.domain.preflight import Outlook
     from dingbell.domain.schedule import Policies
-    from dingbell.operations.desk import Desk
+    from dingbell.operations.context import Operations
     from dingbell.operations.sending import Order
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "confirm"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -125,27 +125,24 @@ def send(
     except DingBellError as error:
         guard(error)
 
-    async def create(desk: Desk) -> int:
+    async def create(desk: Operations) -> int:
         from dingbell.operations import sending
 
         found = await sending.outlook(desk, order)
         _warn(found)
-        _confirm(order, found, yes=yes)
-        return await sending.send(desk, order, people=len(found.userids), by=by)
+        confirm(found, question=sending.needs_yes(order, found) and not yes)
+        return await sending.send(desk, order, people=len(found.userids))
 
     if dry_run:
-        _show(run(_outlook(order)), as_json=as_json)
+        _show(run(asked(lambda ops: _outlook(ops, order), by)), as_json=as_json)
         return
-    finish(run(carry_out(create, wait=wait, quiet=as_json)), as_json=as_json)
+    finish(run(carry_out(create, wait=wait, quiet=as_json, by=by)), as_json=as_json)
 
 
-async def _outlook(order: Order) -> Outlook:
-    from dingbell.bootstrap import open_desk
+async def _outlook(ops: Operations, order: Order) -> Outlook:
     from dingbell.operations import sending
-    from dingbell.settings import Settings
 
-    async with open_desk(Settings.load()) as desk:
-        return await sending.outlook(desk, order, thorough=True)
+    return await sending.outlook(ops, order, thorough=True)
 
 
 def _policies(**given: str | None) -> Policies:
@@ -210,11 +207,9 @@ def _warn(found: Outlook) -> None:
         typer.echo(f"{say(told)}: --dry-run", err=True)
 
 
-def _confirm(order: Order, found: Outlook, *, yes: bool) -> None:
-    """Large sends need a yes: from a person at a terminal, or from --yes."""
-    from dingbell.operations.sending import needs_yes
-
-    if yes or not needs_yes(order, found):
+def confirm(found: Outlook, *, question: bool) -> None:
+    """What reaches many needs a yes: from a person at a terminal, or from --yes."""
+    if not question:
         return
     people, calls = len(found.userids), found.calls
     if not sys.stdin.isatty():
@@ -224,10 +219,10 @@ def _confirm(order: Order, found: Outlook, *, yes: bool) -> None:
                 f"将发送给 {people} 人 ({calls} 次调用): 请用 --yes 确认",
             )
         )
-    question = tr(
+    asking = tr(
         f"Send to {people} people ({calls} calls)?", f"发送给 {people} 人 ({calls} 次调用)?"
     )
-    typer.confirm(question, abort=True, err=True)
+    typer.confirm(asking, abort=True, err=True)
 
 
 def _show(found: Outlook, *, as_json: bool) -> None:
@@ -235,6 +230,6 @@ def _show(found: Outlook, *, as_json: bool) -> None:
     from dingbell.operations.preflight import present
 
     if as_json:
-        print_json(present(found))
+        print_json(present(found).to_json())
     else:
         forecast.show(found)

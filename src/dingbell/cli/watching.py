@@ -6,8 +6,20 @@ from typing import Annotated
 
 import typer
 
-from dingbell.cli.frame import Json, at_desk, explained, moment, print_json, run, table
-from dingbell.cli.language import tr
+from dingbell.cli.frame import (
+    Account,
+    After,
+    Json,
+    asked,
+    explained,
+    moment,
+    more,
+    print_json,
+    print_views,
+    run,
+    table,
+)
+from dingbell.cli.language import say, tr
 
 __all__ = ["accounts", "add_to", "nodes", "people"]
 
@@ -38,28 +50,30 @@ def budget(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Show the budget."""
-    found = run(at_desk("budgets", "overview", org))
+    from dingbell.operations import budgets
+
+    found = run(asked(lambda ops: budgets.overview(ops, org)))
     if as_json:
-        print_json(found)
+        print_views(found)
         return
     for one in found:
-        limit, used, coming = one["limit"], one["used"], one["forecast"]["calls"]
+        limit, used, coming = one.limit, one.used, one.forecast.calls
         of_ = tr("no limit set", "未设上限") if limit is None else tr(f"of {limit}", f"共 {limit}")
         typer.echo(
             tr(
-                f"{one['org']} {one['month']}: {used} used ({of_}), about {coming} by its end",
-                f"{one['org']} {one['month']}: 已用 {used} ({of_}), 预计月底共 {coming}",
+                f"{one.org} {one.month}: {used} used ({of_}), about {coming} by its end",
+                f"{one.org} {one.month}: 已用 {used} ({of_}), 预计月底共 {coming}",
             )
         )
-        if one["warning"]:
-            typer.echo(f"  ! {one['warning']}", err=True)
+        if one.warning:
+            typer.echo(f"  ! {say(one.warning)}", err=True)
         table(
             (tr("endpoint", "接口"), tr("calls", "次数")),
-            one["by_endpoint"].items(),
+            one.by_endpoint.items(),
         )
         table(
             (tr("schedule", "日程"), tr("firings", "触发"), tr("calls", "次数")),
-            ((s["schedule"], s["firings"], s["calls"]) for s in one["by_schedule"]),
+            ((s.schedule, s.firings, s.calls) for s in one.by_schedule),
         )
 
 
@@ -70,9 +84,11 @@ def alerts(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """List alerts."""
-    found = run(at_desk("alerts", "listed", only_open=not everything))
+    from dingbell.operations import alerts as operations
+
+    found = run(asked(lambda ops: operations.listed(ops, only_open=not everything)))
     if as_json:
-        print_json(found)
+        print_views(found)
         return
     table(
         (
@@ -83,7 +99,7 @@ def alerts(
             tr("detail", "说明"),
         ),
         (
-            (moment(a["began_at"]), moment(a["ended_at"]), a["kind"], a["subject"], a["detail"])
+            (moment(a.began_at), moment(a.ended_at), a.kind, f"{a.noun} {a.subject}", say(a.detail))
             for a in found
         ),
     )
@@ -92,9 +108,11 @@ def alerts(
 @nodes.command("list", help=tr("all nodes, and whether they are alive", "所有节点及是否存活"))
 def list_nodes(as_json: Annotated[bool, Json] = False) -> None:
     """List nodes."""
-    found = run(at_desk("nodes", "listed"))
+    from dingbell.operations import nodes as operations
+
+    found = run(asked(operations.listed))
     if as_json:
-        print_json(found)
+        print_views(found)
         return
     table(
         (
@@ -109,14 +127,14 @@ def list_nodes(as_json: Annotated[bool, Json] = False) -> None:
         ),
         (
             (
-                one["id"],
-                one["name"],
-                one["version"],
-                ", ".join(one["roles"]),
-                moment(one["started_at"]),
-                tr("yes", "是") if one["alive"] else tr("no", "否"),
-                one["calls"],
-                f"{one['clock_offset']:+.1f} s",
+                one.id,
+                one.name,
+                one.version,
+                ", ".join(one.roles),
+                moment(one.started_at),
+                tr("yes", "是") if one.alive else tr("no", "否"),
+                one.calls,
+                f"{one.clock_offset:+.1f} s",
             )
             for one in found
         ),
@@ -129,12 +147,15 @@ def show(
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=10_000, help=tr("how many", "数量"))
     ] = 50,
+    after: After = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Show what one person was sent."""
-    found = run(at_desk("ledger", "of_person", userid, limit=limit))
+    from dingbell.operations import people as operations
+
+    page = run(asked(lambda ops: operations.of_person(ops, userid, limit=limit, after=after)))
     if as_json:
-        print_json(found)
+        print_views(page.items)
         return
     table(
         (
@@ -147,46 +168,70 @@ def show(
         ),
         (
             (
-                one["firing"],
-                one["schedule"] or one["kind"],
-                moment(one["sent_at"]),
-                one["state"],
-                explained(one["code"], one["state"]),
-                moment(one["read_at"]),
+                one.firing,
+                one.schedule or one.kind,
+                moment(one.sent_at),
+                one.state,
+                explained(one.code, one.state),
+                moment(one.read_at),
             )
-            for one in found
+            for one in page.items
         ),
     )
+    more(page.next)
 
 
 Name = Annotated[str, typer.Argument(help=tr("name of the account", "账户名称"))]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        help=tr(
+            "owner, author, sender, approver or viewer; repeatable; owner if left out",
+            "owner、author、sender、approver 或 viewer; 可多次使用; 省略则为 owner",
+        ),
+    ),
+]
 
 
 @accounts.command("list", help=tr("all accounts", "所有账户"))
 def list_(as_json: Annotated[bool, Json] = False) -> None:
     """List accounts."""
-    found = run(at_desk("approvals", "account_names"))
+    from dingbell.operations import accounts as operations
+
+    found = run(asked(operations.listed))
     if as_json:
-        print_json(found)
+        print_json([one.name for one in found])
     else:
-        typer.echo("\n".join(found))
+        for one in found:
+            typer.echo(f"{one.name}  {', '.join(one.roles)}")
 
 
 @accounts.command(help=tr("add an account", "添加账户"))
-def add(name: Name, as_json: Annotated[bool, Json] = False) -> None:
+def add(
+    name: Name,
+    roles: Roles = None,
+    by: Account = None,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
     """Add an account."""
-    _change("add_account", name, as_json=as_json)
+    from dingbell.operations import accounts as operations
+
+    run(asked(lambda ops: operations.add(ops, name, roles or ("owner",)), by))
+    _say(name, "add", as_json=as_json)
 
 
 @accounts.command(help=tr("remove an account", "删除账户"))
-def remove(name: Name, as_json: Annotated[bool, Json] = False) -> None:
+def remove(name: Name, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
     """Remove an account."""
-    _change("remove_account", name, as_json=as_json)
+    from dingbell.operations import accounts as operations
+
+    run(asked(lambda ops: operations.remove(ops, name), by))
+    _say(name, "remove", as_json=as_json)
 
 
-def _change(operation: str, name: str, *, as_json: bool) -> None:
-    run(at_desk("approvals", operation, name))
+def _say(name: str, done: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"account": name, "done": operation.removesuffix("_account")})
+        print_json({"account": name, "done": done})
     else:
         typer.echo(name)

@@ -10,7 +10,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
@@ -24,29 +23,13 @@ from dingbell.domain.templates import TemplateError
 from dingbell.domain.triggers import parse_zone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
-from dingbell.settings import Pace
+from dingbell.operations.orgs import OrgSpec
 from dingbell.store import rules
 from dingbell.validation import faults, told
 
 __all__ = ["Config", "OrgSpec", "load", "load_placed"]
 
 Name = ScheduleName
-
-
-class OrgSpec(BaseModel):
-    """What differs for an org.
-
-    Attributes:
-        people_per_minute: its pace.
-        monthly_calls: the calls of its edition: 5000, 200000, …
-        hold_bulk_at: from which part of them on firings of priority bulk are held, 0 to 1.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    people_per_minute: Pace | None = None
-    monthly_calls: Pace | None = None
-    hold_bulk_at: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 def _known_zone(name: str) -> str:

@@ -4,29 +4,55 @@ from __future__ import annotations
 
 from typing import Any
 
-from dingbell.operations.desk import Desk
-from dingbell.operations.reports import instant
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import Instant, View, Words
 from dingbell.store import alerts
 from dingbell.store.connection import acquire
 
-__all__ = ["listed"]
+__all__ = ["AlertView", "listed"]
 
 
-async def listed(desk: Desk, *, limit: int = 100, only_open: bool = True) -> list[dict[str, Any]]:
+class AlertView(View):
+    """Something is wrong, since when, and whether it still is.
+
+    Attributes:
+        noun: what kind of thing it is about.
+        subject: its name or id.
+        params: what the sentence is made of.
+        detail: the sentence.
+    """
+
+    id: int
+    kind: str
+    noun: str
+    subject: str
+    params: dict[str, Any]
+    detail: Words
+    began_at: Instant
+    seen_at: Instant
+    ended_at: Instant | None
+
+
+async def listed(
+    ops: Operations, *, limit: int = 100, only_open: bool = True
+) -> tuple[AlertView, ...]:
     """The newest alerts first."""
-    async with acquire(desk.pool) as connection:
+    ops.may(Operation.ALERTS_SEE)
+    async with acquire(ops.pool) as connection:
         found = await alerts.listed(connection, limit=limit, only_open=only_open)
-    return [
-        {
-            "id": one.id,
-            "kind": one.alarm.kind.value,
-            "noun": one.alarm.noun.value,
-            "subject": one.alarm.subject,
-            "params": dict(one.alarm.params),
-            "detail": str(one.alarm.text()),
-            "began_at": instant(one.began_at),
-            "seen_at": instant(one.seen_at),
-            "ended_at": instant(one.ended_at),
-        }
-        for one in found
-    ]
+    return tuple(_view(one) for one in found)
+
+
+def _view(one: alerts.Alert) -> AlertView:
+    return AlertView(
+        id=one.id,
+        kind=one.alarm.kind.value,
+        noun=one.alarm.noun.value,
+        subject=one.alarm.subject,
+        params=dict(one.alarm.params),
+        detail=one.alarm.text(),
+        began_at=one.began_at,
+        seen_at=one.seen_at,
+        ended_at=one.ended_at,
+    )

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dingbell.dingtalk import Credentials
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.intake import Identifier, Secret
 from dingbell.operations import keys
-from dingbell.operations.desk import Desk
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import Instant, View
 from dingbell.settings import AgentId, Pace, Url
 from dingbell.store import apps, tokens
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.validation import matching
 
-__all__ = ["AppSpec", "chosen", "differs", "find", "introduce", "put"]
+if TYPE_CHECKING:
+    from dingbell.dingtalk import Client
+
+__all__ = [
+    "AppSpec",
+    "AppView",
+    "chosen",
+    "differs",
+    "find",
+    "introduce",
+    "listed",
+    "put",
+    "store",
+    "trial",
+]
 
 _ORG = Text(
     "is no name: use letters, digits, . _ - (at most 64); begin with a letter or digit",
@@ -50,10 +67,10 @@ class AppSpec(BaseModel):
     calls_per_second: Pace | None = None
 
 
-def _new(desk: Desk, name: str, spec: AppSpec) -> apps.NewApp:
+def _new(ops: Operations, name: str, spec: AppSpec) -> apps.NewApp:
     """An app as it is stored, but for its secret."""
-    oapi_url = spec.oapi_url or desk.oapi_url
-    api_url = spec.api_url or (desk.api_url if spec.oapi_url is None else spec.oapi_url)
+    oapi_url = spec.oapi_url or ops.oapi_url
+    api_url = spec.api_url or (ops.api_url if spec.oapi_url is None else spec.oapi_url)
     return apps.NewApp(
         name=name,
         org=spec.org,
@@ -67,43 +84,95 @@ def _new(desk: Desk, name: str, spec: AppSpec) -> apps.NewApp:
     )
 
 
-async def put(desk: Desk, name: str, spec: AppSpec) -> None:
+class AppView(View):
+    """An app that is known, without its secret.
+
+    Attributes:
+        names: what it is known as; several names may mean one app.
+        paused_until: until when it makes no calls, and why.
+    """
+
+    names: tuple[str, ...]
+    org: str
+    agent_id: int
+    app_key: str
+    oapi_url: str
+    api_url: str
+    people_per_minute: int | None
+    calls_per_second: int | None
+    paused_until: Instant | None
+    paused_reason: str | None
+
+
+async def listed(ops: Operations) -> tuple[AppView, ...]:
+    """Every app that has a name."""
+    ops.may(Operation.APPS_SEE)
+    async with acquire(ops.pool) as connection:
+        known = await apps.all_apps(connection)
+    fields = AppView.model_fields
+    return tuple(
+        AppView(**{name: getattr(app, name) for name in fields}) for app in known if app.names
+    )
+
+
+async def put(ops: Operations, name: str, spec: AppSpec) -> None:
     """Make an app known under a name; a repeat refreshes it."""
-    async with transaction(desk.pool) as connection:
-        await store(desk, connection, name, spec)
+    ops.may(Operation.APPS_PUT)
+    async with transaction(ops.pool) as connection:
+        await store(ops, connection, name, spec)
 
 
-async def store(desk: Desk, connection: Connection, name: str, spec: AppSpec) -> None:
+async def store(ops: Operations, connection: Connection, name: str, spec: AppSpec) -> None:
     """Make an app known inside a transaction of the caller's; unchanged ones are not touched.
 
     Raises:
         InputError: the secrets of this database are locked with another key than ours.
     """
+    ops.may(Operation.APPS_PUT)
     known = await apps.named(connection, name)
-    if not differs(desk, known, name, spec):
-        return
-    await keys.bind(connection, desk.vault, desk.clock.now())
-    new = _new(desk, name, spec)
-    locked = desk.vault.lock(spec.app_secret.get_secret_value())
-    await apps.put(connection, replace(new, app_secret=locked), desk.clock.now())
+    if differs(ops, known, name, spec):
+        await _store(ops, connection, name, spec)
+
+
+async def _store(ops: Operations, connection: Connection, name: str, spec: AppSpec) -> None:
+    await keys.bind(connection, ops.vault, ops.clock.now())
+    new = _new(ops, name, spec)
+    locked = ops.vault.lock(spec.app_secret.get_secret_value())
+    await apps.put(connection, replace(new, app_secret=locked), ops.clock.now())
     # What another secret opened says nothing about this one.
     await tokens.forget(connection, new.oapi_url, new.app_key)
 
 
-async def introduce(desk: Desk, connection: Connection) -> None:
+def trial(ops: Operations, spec: AppSpec) -> Client:
+    """A client of an app as it is given, which need not be stored."""
+    new = _new(ops, "", spec)
+    return ops.clients.trial(
+        Credentials(
+            app_key=new.app_key,
+            app_secret=spec.app_secret.get_secret_value(),
+            agent_id=new.agent_id,
+            oapi_url=new.oapi_url,
+            api_url=new.api_url,
+        )
+    )
+
+
+async def introduce(ops: Operations, connection: Connection) -> None:
     """Store the app that the environment gives, before something is done with it."""
-    if desk.environment_app is not None and desk.default_app is not None:
+    if ops.environment_app is not None and ops.default_app is not None:
         async with connection.transaction():
-            await store(desk, connection, desk.default_app, desk.environment_app)
+            known = await apps.named(connection, ops.default_app)
+            if differs(ops, known, ops.default_app, ops.environment_app):
+                await _store(ops, connection, ops.default_app, ops.environment_app)
 
 
-def differs(desk: Desk, known: apps.App | None, name: str, spec: AppSpec) -> bool:
+def differs(ops: Operations, known: apps.App | None, name: str, spec: AppSpec) -> bool:
     """Whether an app is not known yet, or otherwise than it is given."""
     secret = spec.app_secret.get_secret_value()
     return (
         known is None
-        or not _same(known, _new(desk, name, spec))
-        or not desk.vault.holds(known.app_secret, secret)
+        or not _same(known, _new(ops, name, spec))
+        or not ops.vault.holds(known.app_secret, secret)
     )
 
 
@@ -116,21 +185,21 @@ def _same(known: apps.App, new: apps.NewApp) -> bool:
     )
 
 
-async def chosen(desk: Desk, name: str | None) -> apps.App:
+async def chosen(ops: Operations, name: str | None) -> apps.App:
     """The app of a name, or the only one; see `find`."""
-    async with acquire(desk.pool) as connection:
-        return await find(desk, connection, name)
+    async with acquire(ops.pool) as connection:
+        return await find(ops, connection, name)
 
 
-async def find(desk: Desk, connection: Connection, name: str | None) -> apps.App:
+async def find(ops: Operations, connection: Connection, name: str | None) -> apps.App:
     """The app of a name; without a name, the only one or the one the environment gives.
 
     Raises:
         NotFoundError: there is no such app.
         InputError: no name was given and there are none, or several.
     """
-    if name in (None, desk.default_app):
-        await introduce(desk, connection)
+    if name in (None, ops.default_app):
+        await introduce(ops, connection)
     if name is not None:
         app = await apps.named(connection, name)
         if app is None:
@@ -139,8 +208,8 @@ async def find(desk: Desk, connection: Connection, name: str | None) -> apps.App
     known = [app for app in await apps.all_apps(connection) if app.names]
     if len(known) == 1:
         return known[0]
-    if desk.default_app is not None:
-        app = await apps.named(connection, desk.default_app)
+    if ops.default_app is not None:
+        app = await apps.named(connection, ops.default_app)
         if app is not None:
             return app
     raise InputError(_which(known))

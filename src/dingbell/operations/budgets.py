@@ -5,37 +5,76 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import takewhile
 from math import ceil
-from typing import Any
 
 from dingbell.domain.budget import WARN_AT, Usage, end_of_month, look_plan, month_of
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.errors import InputError
-from dingbell.operations.desk import Desk
+from dingbell.errors import InputError, Text
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import View, Words
 from dingbell.planning.drafts import named
 from dingbell.store import apps, firings, schedules, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 from dingbell.store.schedules import Schedule
 
-__all__ = ["overview"]
+__all__ = ["BudgetView", "overview"]
 
 _TOP = 10
 # A schedule that fires more often than this in what is left of the month is not counted further.
 _MOST = 100_000
 
 
-async def overview(desk: Desk, org: str | None = None) -> list[dict[str, Any]]:
+class Spender(View):
+    """A schedule, or a kind of run, and what it takes of a month."""
+
+    schedule: str
+    firings: int
+    calls: int
+
+
+class MonthForecast(View):
+    """What a month is expected to come to, and the schedules that will take the most of it."""
+
+    calls: int
+    schedules: tuple[Spender, ...]
+
+
+class BudgetView(View):
+    """An org's month.
+
+    Attributes:
+        share: which part of the limit is used.
+        hold_bulk_at: from which part of it on runs of priority bulk are held.
+    """
+
+    org: str
+    month: str
+    limit: int | None
+    used: int
+    share: float | None
+    hold_bulk_at: float | None
+    by_endpoint: dict[str, int]
+    by_schedule: tuple[Spender, ...]
+    forecast: MonthForecast
+    warning: Words | None
+
+
+async def overview(ops: Operations, org: str | None = None) -> tuple[BudgetView, ...]:
     """Each org's month: used by endpoint, by schedule, and the forecast until it ends."""
-    now = desk.clock.now()
-    async with acquire(desk.pool) as connection:
+    ops.may(Operation.BUDGETS_SEE)
+    now = ops.clock.now()
+    async with acquire(ops.pool) as connection:
         known = await apps.all_apps(connection)
         orgs = sorted({app.org for app in known if org in (None, app.org)})
         usage = await spending.usage(
-            connection, orgs, month_of(now), default_limit=desk.allowance.monthly_calls
+            connection, orgs, month_of(now), default_limit=ops.allowance.monthly_calls
         )
         active = [s for s in await schedules.all_schedules(connection) if s.state == "active"]
         by_id = {app.id: app for app in known}
-        return [await _org(connection, name, usage[name], active, by_id, now) for name in orgs]
+        return tuple(
+            [await _org(connection, name, usage[name], active, by_id, now) for name in orgs]
+        )
 
 
 async def _org(
@@ -45,7 +84,7 @@ async def _org(
     active: list[Schedule],
     by_id: dict[int, App],
     now: datetime,
-) -> dict[str, Any]:
+) -> BudgetView:
     month = month_of(now)
     spenders = await spending.by_schedule(connection, org, month, _TOP)
     coming = [
@@ -53,38 +92,43 @@ async def _org(
         for schedule in active
         if schedule.org == org and not schedule.problem
     ]
-    rest = sum(one["calls"] for one in coming)
-    return {
-        "org": org,
-        "month": month.isoformat()[:7],
-        "limit": usage.limit,
-        "used": usage.used,
-        "share": round(usage.share, 4) if usage.limit else None,
-        "hold_bulk_at": usage.hold_bulk_at,
-        "by_endpoint": await spending.by_endpoint(connection, org, month),
-        "by_schedule": [
-            {
-                "schedule": row["schedule"] or row["kind"] or "older",
-                "firings": row["firings"],
-                "calls": row["calls"],
-            }
+    expected = usage.used + sum(one.calls for one in coming)
+    return BudgetView(
+        org=org,
+        month=month.isoformat()[:7],
+        limit=usage.limit,
+        used=usage.used,
+        share=round(usage.share, 4) if usage.limit else None,
+        hold_bulk_at=usage.hold_bulk_at,
+        by_endpoint=await spending.by_endpoint(connection, org, month),
+        by_schedule=tuple(
+            Spender(
+                schedule=row["schedule"] or row["kind"] or "older",
+                firings=row["firings"],
+                calls=row["calls"],
+            )
             for row in spenders
-        ],
-        "forecast": {
-            "calls": usage.used + rest,
-            "schedules": sorted(coming, key=lambda one: -int(one["calls"]))[:_TOP],
-        },
-        "warning": _warning(usage, usage.used + rest),
-    }
+        ),
+        forecast=MonthForecast(
+            calls=expected,
+            schedules=tuple(sorted(coming, key=lambda one: -one.calls)[:_TOP]),
+        ),
+        warning=_warning(usage, expected),
+    )
 
 
-def _warning(usage: Usage, expected: int) -> str | None:
+def _warning(usage: Usage, expected: int) -> Text | None:
     if usage.limit is None:
         return None
     if usage.share >= WARN_AT:
-        return f"{usage.share:.0%} of the month's calls are used"
+        return Text(
+            "{share:.0%} of the month's calls are used", "本月调用次数已用 {share:.0%}"
+        ).format(share=usage.share)
     if expected > usage.limit:
-        return f"the month is expected to take {expected} calls, {usage.limit} are there"
+        return Text(
+            "the month is expected to take {expected} calls, {limit} are there",
+            "预计本月需要 {expected} 次调用, 只有 {limit} 次",
+        ).format(expected=expected, limit=usage.limit)
     return None
 
 
@@ -94,7 +138,7 @@ async def _coming(
     app: App,
     usage: Usage,
     now: datetime,
-) -> dict[str, Any]:
+) -> Spender:
     """How often a schedule still fires this month, and how many calls that takes."""
     spec = schedule.parsed()
     ends = end_of_month(now)
@@ -102,7 +146,7 @@ async def _coming(
     times = sum(1 for _, _ in zip(ahead, range(_MOST), strict=False))
     batches = await _batches(connection, schedule, spec, app)
     per_batch = 3 + len(look_plan(usage))
-    return {"schedule": schedule.name, "firings": times, "calls": times * batches * per_batch}
+    return Spender(schedule=schedule.name, firings=times, calls=times * batches * per_batch)
 
 
 async def _batches(connection: Connection, schedule: Schedule, spec: ScheduleSpec, app: App) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from dingbell.dingtalk import Client, Credentials, errors
+from dingbell.dingtalk import Client, errors
 from dingbell.errors import DingBellError, InputError, Text
 from dingbell.operations import apps as app_operations
 from dingbell.operations import keys
+from dingbell.operations.actor import Operation
 from dingbell.operations.apps import AppSpec
-from dingbell.operations.desk import Desk
+from dingbell.operations.context import Operations
 from dingbell.store import alerts, apps, audit, directory, fitness, nodes, schedules
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
@@ -35,71 +36,65 @@ class Check:
     detail: Text
 
 
-async def examine(desk: Desk) -> list[Check]:
+async def examine(ops: Operations) -> list[Check]:
     """Look at everything; a failed check does not stop the others, but for the database's."""
-    if (database := await _database(desk)).status == "fail":
+    ops.may(Operation.DOCTOR)
+    if (database := await _database(ops)).status == "fail":
         return [database]
-    checks = [database, await _nodes(desk), await _ledger(desk), await _alerts(desk)]
-    checks += await _functions(desk)
-    async with acquire(desk.pool) as connection:
-        checks.append(await _key(desk, connection))
+    checks = [database, await _nodes(ops), await _ledger(ops), await _alerts(ops)]
+    checks += await _functions(ops)
+    async with acquire(ops.pool) as connection:
+        checks.append(await _key(ops, connection))
         named = [app for app in await apps.all_apps(connection) if app.names]
-    checks += await _apps(desk, named)
-    given = desk.environment_app
+    checks += await _apps(ops, named)
+    given = ops.environment_app
     for org in sorted({app.org for app in named} | ({given.org} if given else set())):
-        checks.append(await _directory(desk, org))
+        checks.append(await _directory(ops, org))
     return checks
 
 
-async def _key(desk: Desk, connection: Connection) -> Check:
+async def _key(ops: Operations, connection: Connection) -> Check:
     """Whether the secrets of the database are locked with our key."""
     try:
-        bound = await keys.check(connection, desk.vault)
+        bound = await keys.check(connection, ops.vault)
     except InputError as error:
         return Check("secret key", "fail", error.message)
-    ours = desk.vault.fingerprint
+    ours = ops.vault.fingerprint
     if ours is None:
         none = Text("none here: {origin} is not there", "此处没有密钥: {origin} 不存在")
-        return Check("secret key", "warn" if bound else "ok", none.format(origin=desk.vault.origin))
+        return Check("secret key", "warn" if bound else "ok", none.format(origin=ops.vault.origin))
     said = Text("{key}…, from {origin}", "{key}…, 来自 {origin}")
-    return Check("secret key", "ok", said.format(key=keys.short(ours), origin=desk.vault.origin))
+    return Check("secret key", "ok", said.format(key=keys.short(ours), origin=ops.vault.origin))
 
 
-async def _apps(desk: Desk, known: list[App]) -> list[Check]:
+async def _apps(ops: Operations, known: list[App]) -> list[Check]:
     """The credentials and pauses of all apps, that of the environment first."""
-    given, checks = desk.environment_app, []
-    if given is not None and desk.default_app is not None:
-        stored = next((app for app in known if desk.default_app in app.names), None)
-        if app_operations.differs(desk, stored, desk.default_app, given):
+    given, checks = ops.environment_app, []
+    if given is not None and ops.default_app is not None:
+        stored = next((app for app in known if ops.default_app in app.names), None)
+        if app_operations.differs(ops, stored, ops.default_app, given):
             # What is not stored is tried as it is given, and not stored by looking at it.
-            checks.append(await _examined(f"app {desk.default_app}", _trial(desk, given)))
+            checks.append(await _examined(f"app {ops.default_app}", _trial(ops, given)))
             known = [app for app in known if app != stored]
     elif not known:
         checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
     for app in known:
         name = f"app {'/'.join(app.names)}"
-        checks += [await _examined(name, desk.clients.of(app.id)), _pause(desk, app)]
+        checks += [await _examined(name, ops.clients.of(app.id)), _pause(ops, app)]
     return checks
 
 
-async def _trial(desk: Desk, given: AppSpec) -> Client:
-    credentials = Credentials(
-        app_key=given.app_key,
-        app_secret=given.app_secret.get_secret_value(),
-        agent_id=given.agent_id,
-        oapi_url=desk.oapi_url,
-        api_url=desk.api_url,
-    )
-    return desk.clients.trial(credentials)
+async def _trial(ops: Operations, given: AppSpec) -> Client:
+    return app_operations.trial(ops, given)
 
 
-async def _database(desk: Desk) -> Check:
-    async with acquire(desk.pool) as connection:
+async def _database(ops: Operations) -> Check:
+    async with acquire(ops.pool) as connection:
         if lacks := await fitness.lacks(connection):
             return Check("database", "fail", lacks[0])
         version = await connection.fetchval("show server_version")
         theirs = await connection.fetchval("select clock_timestamp()")
-    skew = abs(theirs - desk.clock.now())
+    skew = abs(theirs - ops.clock.now())
     if skew > _SKEW:
         return Check(
             "database",
@@ -112,8 +107,8 @@ async def _database(desk: Desk) -> Check:
     return Check("database", "ok", Text("PostgreSQL {v}", "PostgreSQL {v}").format(v=version))
 
 
-async def _nodes(desk: Desk) -> Check:
-    async with acquire(desk.pool) as connection:
+async def _nodes(ops: Operations) -> Check:
+    async with acquire(ops.pool) as connection:
         found = [one for one in await nodes.listed(connection) if one["alive"]]
     if not found:
         return Check(
@@ -137,9 +132,9 @@ async def _nodes(desk: Desk) -> Check:
     return Check("nodes", "ok", Text("{n} alive", "{n} 个运行中").format(n=len(found)))
 
 
-async def _functions(desk: Desk) -> list[Check]:
+async def _functions(ops: Operations) -> list[Check]:
     """Whether somebody can call the functions of Python schedules; nothing where there are none."""
-    async with acquire(desk.pool) as connection:
+    async with acquire(ops.pool) as connection:
         found = await schedules.all_schedules(connection)
     ours = [one for one in found if one.function is not None and one.state == "active"]
     orphaned = [one.name for one in ours if one.orphaned]
@@ -168,9 +163,9 @@ async def _functions(desk: Desk) -> list[Check]:
     return [Check("functions", "ok", told)] if ours else []
 
 
-async def _ledger(desk: Desk) -> Check:
-    async with acquire(desk.pool) as connection:
-        found = await audit.discrepancies(connection, desk.clock.now() - _AUDITED)
+async def _ledger(ops: Operations) -> Check:
+    async with acquire(ops.pool) as connection:
+        found = await audit.discrepancies(connection, ops.clock.now() - _AUDITED)
     if found:
         return Check(
             "ledger",
@@ -182,8 +177,8 @@ async def _ledger(desk: Desk) -> Check:
     return Check("ledger", "ok", Text("adds up", "账目相符"))
 
 
-async def _alerts(desk: Desk) -> Check:
-    async with acquire(desk.pool) as connection:
+async def _alerts(ops: Operations) -> Check:
+    async with acquire(ops.pool) as connection:
         open_ = await alerts.listed(connection, limit=20, only_open=True)
     if open_:
         kinds = ", ".join(sorted({one.alarm.kind.value for one in open_}))
@@ -240,9 +235,9 @@ async def _wrong_agent(client: Client) -> Text | None:
     return None
 
 
-async def _directory(desk: Desk, org: str) -> Check:
+async def _directory(ops: Operations, org: str) -> Check:
     name = f"directory {org}"
-    async with acquire(desk.pool) as connection:
+    async with acquire(ops.pool) as connection:
         last = await directory.last_sync(connection, org)
     if last is None:
         return Check(
@@ -253,7 +248,7 @@ async def _directory(desk: Desk, org: str) -> Check:
                 "从未同步: 请运行 `dingbell directory sync`",
             ),
         )
-    age = desk.clock.now() - last.synced_at
+    age = ops.clock.now() - last.synced_at
     return Check(
         name,
         "warn" if age > _OLD_DIRECTORY else "ok",
@@ -263,9 +258,9 @@ async def _directory(desk: Desk, org: str) -> Check:
     )
 
 
-def _pause(desk: Desk, app: App) -> Check:
+def _pause(ops: Operations, app: App) -> Check:
     name = f"calls {'/'.join(app.names)}"
-    if app.paused_until is None or app.paused_until <= desk.clock.now():
+    if app.paused_until is None or app.paused_until <= ops.clock.now():
         return Check(name, "ok", Text("not paused", "未暂停"))
     return Check(
         name,

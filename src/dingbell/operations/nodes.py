@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from dingbell.operations.desk import Desk
-from dingbell.operations.reports import instant
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import Instant, View
 from dingbell.store import nodes
 from dingbell.store.connection import acquire
 
-__all__ = ["listed"]
+__all__ = ["NodeView", "listed"]
 
 
-async def listed(desk: Desk) -> list[dict[str, Any]]:
-    """Every node that is entered, the oldest first.
+class NodeView(View):
+    """A node that is entered.
 
-    `clock_offset` is by how many seconds the node corrects its host's clock to the database's;
-    `calls` how many of its calls are under way.
+    Attributes:
+        clock_offset: by how many seconds it corrects its host's clock to the database's.
+        alive: whether its lease is valid.
+        calls: how many of its calls are under way.
     """
-    async with acquire(desk.pool) as connection:
+
+    id: int
+    name: str
+    version: str
+    roles: tuple[str, ...]
+    started_at: Instant
+    lease_until: Instant
+    clock_offset: float
+    alive: bool
+    calls: int
+
+
+async def listed(ops: Operations) -> tuple[NodeView, ...]:
+    """Every node that is entered, the oldest first."""
+    ops.may(Operation.NODES_SEE)
+    async with acquire(ops.pool) as connection:
         found = await nodes.listed(connection)
-    return [
-        {
-            **one,
-            "started_at": instant(one["started_at"]),
-            "lease_until": instant(one["lease_until"]),
-            "clock_offset": round(one["clock_offset"], 3),
-        }
-        for one in found
-    ]
+    return tuple(
+        NodeView(**{**one, "clock_offset": round(one["clock_offset"], 3)}) for one in found
+    )

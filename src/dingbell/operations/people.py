@@ -1,117 +1,223 @@
-"""Operations on the directory: read it, look people up, say whom an audience means."""
+"""Operations on people: the people of a run written to a file, and all that one person was sent."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+import csv
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import IO, Any, TextIO
 
-from dingbell.directory.sync import Progress, sync
-from dingbell.domain.audience import Audience
-from dingbell.errors import InputError, NotFoundError, Text
-from dingbell.operations import apps
-from dingbell.operations.desk import Desk
-from dingbell.store import directory
-from dingbell.store.apps import App
-from dingbell.store.connection import Connection, acquire
+from dingbell.display import visible
+from dingbell.domain.preflight import expectation
+from dingbell.errors import Text
+from dingbell.operations import paging, runs
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.run_views import DeliveryView, delivery_view
+from dingbell.operations.runs import EVERYBODY, People
+from dingbell.operations.views import Instant, View
+from dingbell.store import deliveries
+from dingbell.store.connection import acquire, transaction
 
-__all__ = ["ensure", "find", "resolve", "synchronise", "within"]
+__all__ = [
+    "COLUMNS",
+    "FORMS",
+    "PersonHistoryPage",
+    "PersonHistoryView",
+    "export",
+    "export_workbook",
+    "of_person",
+]
 
-
-def _quiet(_: int) -> None:
-    """Tell nobody about progress."""
-
-
-async def synchronise(
-    desk: Desk, app: str | None, *, progress: Progress = _quiet
-) -> directory.Sync:
-    """Read the directory an app may see, now."""
-    async with acquire(desk.pool) as connection:
-        found = await apps.find(desk, connection, app)
-        async with directory.reading(connection, found.org):
-            return await _sync(desk, found, progress)
-
-
-async def _sync(desk: Desk, app: App, progress: Progress) -> directory.Sync:
-    client = await desk.clients.of(app.id)
-    return await sync(
-        desk.pool,
-        client,
-        desk.clock,
-        app.org,
-        calls_per_second=app.calls_per_second or desk.pace.calls_per_second,
-        progress=progress,
-    )
-
-
-async def ensure(
-    desk: Desk, app: App, *, younger_than: timedelta | None = None, progress: Progress = _quiet
-) -> None:
-    """Read the directory if it has never been read, or not for a given time."""
-    async with acquire(desk.pool) as connection:
-        if await _is_fresh(desk, connection, app, younger_than):
-            return
-        # Whoever reads it now need not be followed by everybody who waited for it.
-        async with directory.reading(connection, app.org):
-            if not await _is_fresh(desk, connection, app, younger_than):
-                await _sync(desk, app, progress)
+FORMS = ("csv", "jsonl", "xlsx")
+# The columns of a file, and what stands above them.
+COLUMNS: Mapping[str, Text] = {
+    "userid": Text("userid", "userid"),
+    "name": Text("name", "姓名"),
+    "state": Text("state", "状态"),
+    "code": Text("code", "代码"),
+    "expected": Text("expected", "预计"),
+    "task_id": Text("task_id", "任务号"),
+    "attempt": Text("attempt", "第几次"),
+    "sent_at": Text("sent_at", "发出时间"),
+    "read_at": Text("read_at", "已读时间"),
+    "words": Text("words", "说明"),
+}
 
 
-async def _is_fresh(
-    desk: Desk, connection: Connection, app: App, younger_than: timedelta | None
-) -> bool:
-    last = await directory.last_sync(connection, app.org)
-    return last is not None and (
-        younger_than is None or desk.clock.now() - last.synced_at < younger_than
-    )
+# What a spreadsheet program takes for a formula, unless it is a number; see OWASP, CSV injection.
+_FORMULA = re.compile(r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+# What the writer of workbooks would make of a text.
+_GUESSES = ("strings_to_formulas", "strings_to_urls", "strings_to_numbers")
 
 
-async def resolve(
-    desk: Desk,
-    app: App,
-    audience: Audience,
+def _shown(value: object) -> str:
+    return "" if value is None else visible(str(value), one_line=True)
+
+
+def _cell(value: object) -> str:
+    """A text that is one in every spreadsheet program, too."""
+    shown = _shown(value)
+    is_formula = _FORMULA.match(shown) and not _NUMBER.fullmatch(shown)
+    return f"'{shown}" if is_formula else shown
+
+
+class PersonHistoryView(View):
+    """One notice that a person was sent, or was to be sent.
+
+    Attributes:
+        firing: the run.
+    """
+
+    firing: int
+    schedule: str | None
+    kind: str
+    due_at: Instant
+    state: str
+    code: str | None
+    expected: str
+    task_id: int | None
+    attempt: int
+    sent_at: Instant | None
+    read_at: Instant | None
+    message: Any
+
+
+class PersonHistoryPage(View):
+    """A page of what a person was sent; `next` is the cursor of the page after it."""
+
+    items: tuple[PersonHistoryView, ...]
+    next: str | None
+
+
+async def export(
+    ops: Operations,
+    firing_id: int,
+    form: str,
+    out: TextIO,
+    people: People = EVERYBODY,
     *,
-    progress: Progress = _quiet,
-) -> list[str]:
-    """Whom an audience means, reading the directory first where that is needed.
+    headers: Sequence[str] = tuple(COLUMNS),
+) -> int:
+    """Write the people of a run as `csv` or `jsonl`, row by row; return how many rows.
+
+    Args:
+        ops: where, and who asks.
+        firing_id: the run.
+        form: the form.
+        out: where to.
+        people: whom.
+        headers: what stands above the columns of a CSV file, in the order of `COLUMNS`.
 
     Raises:
-        InputError: it names departments, roles or mobiles that do not exist, or nobody at all.
-        NotFoundError: it names a saved audience that does not exist.
+        NotFoundError: there is no such run.
+        InputError: there is no such state.
     """
-    if audience.needs_directory():
-        await ensure(desk, app, progress=progress)
-    async with acquire(desk.pool) as connection:
-        return await within(connection, app, audience)
+    ops.may(Operation.RUNS_SEE)
+    wanted = people.filter()
+    await _find(ops, firing_id)
+    count = 0
+    writer = csv.writer(out)
+    if form == "csv":
+        writer.writerow(headers)
+    async with aclosing(_rows(ops, firing_id, wanted)) as rows:
+        async for row in rows:
+            told = row.to_json()
+            if form == "csv":
+                writer.writerow([_cell(told[name]) for name in COLUMNS])
+            else:
+                out.write(visible(json.dumps(told, ensure_ascii=False)) + "\n")
+            count += 1
+    return count
 
 
-async def within(connection: Connection, app: App, audience: Audience) -> list[str]:
-    """Whom an audience means, by the directory as it was last read; see `resolve`."""
-    if unknown := await directory.unknown_parts(connection, app.org, audience):
-        raise InputError(_unknown(unknown))
-    try:
-        userids = await directory.resolve(connection, app.org, audience)
-    except LookupError as error:
-        raise NotFoundError(
-            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
-                name=error.args[0]
-            )
-        ) from None
-    if not userids:
-        raise InputError(Text("the audience is empty", "受众为空"))
-    return userids
+async def export_workbook(
+    ops: Operations,
+    firing_id: int,
+    out: IO[bytes],
+    people: People = EVERYBODY,
+    *,
+    headers: Sequence[str] = tuple(COLUMNS),
+) -> int:
+    """Write the people of a run as a workbook for Excel; return how many rows. See `export`.
+
+    Raises:
+        NotFoundError: there is no such run.
+        InputError: there is no such state.
+    """
+    ops.may(Operation.RUNS_SEE)
+    # Loaded here: nothing else needs it.
+    from xlsxwriter import Workbook
+
+    wanted = people.filter()
+    await _find(ops, firing_id)
+
+    book = Workbook(out, {"constant_memory": True} | dict.fromkeys(_GUESSES, False))
+    sheet = book.add_worksheet(f"firing {firing_id}")
+    sheet.freeze_panes(1, 0)
+    sheet.write_row(0, 0, headers, book.add_format({"bold": True}))
+    count = 0
+    async with aclosing(_rows(ops, firing_id, wanted)) as rows:
+        async for row in rows:
+            count += 1
+            told = row.to_json()
+            # Ids are text: Excel would round them.
+            sheet.write_row(count, 0, [_shown(told[name]) for name in COLUMNS])
+    sheet.autofilter(0, 0, count, len(COLUMNS) - 1)
+    book.close()
+    return count
 
 
-def _unknown(unknown: dict[str, list[str]]) -> Text:
-    listed = "; ".join(f"{kind}: {', '.join(names[:10])}" for kind, names in unknown.items())
-    return Text(
-        "the directory does not have {listed}. If they are new, run `dingbell directory sync`",
-        "通讯录中没有 {listed}。如为新增, 请运行 `dingbell directory sync`",
-    ).format(listed=listed)
+async def _find(ops: Operations, firing_id: int) -> None:
+    async with acquire(ops.pool) as connection:
+        await runs.find(connection, firing_id)
 
 
-async def find(desk: Desk, app: str | None, query: str, *, limit: int = 20) -> list[dict[str, Any]]:
-    """People whose name, userid or mobile contains a text."""
-    found = await apps.chosen(desk, app)
-    await ensure(desk, found)
-    async with acquire(desk.pool) as connection:
-        return await directory.find(connection, found.org, query, limit)
+async def _rows(
+    ops: Operations, firing_id: int, wanted: deliveries.Filter
+) -> AsyncGenerator[DeliveryView]:
+    async with transaction(ops.pool) as connection:
+        async for row in deliveries.stream(connection, firing_id, wanted):
+            yield delivery_view(row)
+
+
+async def of_person(
+    ops: Operations, userid: str, *, limit: int = 50, after: str | None = None
+) -> PersonHistoryPage:
+    """What one person was sent, and what became of it; the newest first.
+
+    Raises:
+        InputError: the cursor is none.
+    """
+    ops.may(Operation.PEOPLE_SEE)
+    before = paging.after_id(after)
+    async with acquire(ops.pool) as connection:
+        rows = await deliveries.of_person(connection, userid, limit=limit + 1, before=before)
+    more, rows = len(rows) > limit, rows[:limit]
+    return PersonHistoryPage(
+        items=tuple(_history(dict(row)) for row in rows),
+        next=str(rows[-1]["firing"]) if more else None,
+    )
+
+
+def _history(row: Mapping[str, Any]) -> PersonHistoryView:
+    names = [
+        "firing",
+        "schedule",
+        "kind",
+        "due_at",
+        "state",
+        "code",
+        "task_id",
+        "attempt",
+        "sent_at",
+        "read_at",
+    ]
+    return PersonHistoryView(
+        **{name: row[name] for name in names},
+        expected=expectation(row["foreseen"]).expected,
+        message=json.loads(row["body"]) if row["body"] else None,
+    )

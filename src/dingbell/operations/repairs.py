@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from dingbell.domain.lifecycle import Delivery, Firing
 from dingbell.errors import ConflictError, InputError, Text
-from dingbell.operations import reports
-from dingbell.operations.desk import Desk
+from dingbell.operations import runs
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import View
 from dingbell.planning.repair import may_resend, repair
 from dingbell.store import broken, deliveries, firings
 from dingbell.store.broken import Broken
 from dingbell.store.connection import Connection, transaction
 
-__all__ = ["Kind", "resend", "resolve"]
+__all__ = ["Kind", "Resent", "resend", "resolve"]
 
 # Dropped because too many were sent to in a minute; failed; nobody knows.
 Kind = Literal["pace", "failed", "unknown"]
@@ -23,30 +25,42 @@ _DEFAULT: tuple[Kind, ...] = ("pace", "failed")
 RESOLVED = "by_hand"
 
 
+class Resent(View):
+    """Who is sent to once more.
+
+    Attributes:
+        firing: the run.
+        sent: whether they are; False where it was only asked who it would be.
+    """
+
+    firing: int
+    people: int
+    userids: tuple[str, ...]
+    sent: bool
+
+
 async def resend(
-    desk: Desk, firing_id: int, kinds: tuple[Kind, ...] = _DEFAULT, *, dry_run: bool = False
-) -> dict[str, Any]:
+    ops: Operations, firing_id: int, kinds: tuple[Kind, ...] = _DEFAULT, *, dry_run: bool = False
+) -> Resent:
     """Queue the people of a firing once more, with the same bytes.
 
     Nobody is rung twice: who has the notice after all is dropped by DingTalk as a duplicate. What
     is `unknown` is covered by that on the day of its call only, and refused later.
 
     Args:
-        desk: where.
+        ops: where, and who asks.
         firing_id: which.
         kinds: whom: dropped for pace, failed, unknown.
         dry_run: only say who it would be.
-
-    Returns:
-        `{people: n, userids: […]}`.
 
     Raises:
         NotFoundError: there is no such firing.
         ConflictError: it is still being planned, was canceled or recalled, or there is nobody.
     """
-    now = desk.clock.now()
-    async with transaction(desk.pool) as connection:
-        found = await reports.find(connection, firing_id)
+    ops.may(Operation.RUNS_RESEND)
+    now = ops.clock.now()
+    async with transaction(ops.pool) as connection:
+        found = await runs.find(connection, firing_id)
         if await firings.recall_asked(connection, firing_id):
             raise ConflictError(
                 Text("firing {id} is being recalled", "触发 {id} 正在撤回").format(id=firing_id)
@@ -60,13 +74,13 @@ async def resend(
             )
         people = await _wanted(connection, firing_id, kinds, now)
         if not dry_run:
-            await repair(connection, people, desk.pace, not_before=now, now=now)
-    return {
-        "firing": firing_id,
-        "people": len(people),
-        "userids": [one.userid for one in people],
-        "sent": not dry_run,
-    }
+            await repair(connection, people, ops.pace, not_before=now, now=now)
+    return Resent(
+        firing=firing_id,
+        people=len(people),
+        userids=tuple(one.userid for one in people),
+        sent=not dry_run,
+    )
 
 
 async def _wanted(
@@ -100,12 +114,12 @@ async def _wanted(
 
 
 async def resolve(
-    desk: Desk, firing_id: int, *, delivered: bool, userids: tuple[str, ...] = ()
+    ops: Operations, firing_id: int, *, delivered: bool, userids: tuple[str, ...] = ()
 ) -> int:
     """Say what became of people of whom nobody knows; return how many there were.
 
     Args:
-        desk: where.
+        ops: where, and who asks.
         firing_id: which.
         delivered: whether they got it.
         userids: whom; everybody who is `unknown` when empty.
@@ -114,11 +128,17 @@ async def resolve(
         NotFoundError: there is no such firing.
         InputError: somebody named is not unknown, or nobody is.
     """
+    ops.may(Operation.RUNS_RESOLVE)
     target = Delivery.SENT if delivered else Delivery.FAILED
-    async with transaction(desk.pool) as connection:
-        await reports.find(connection, firing_id)
+    async with transaction(ops.pool) as connection:
+        await runs.find(connection, firing_id)
         moved = await deliveries.resolve(
-            connection, firing_id, list(userids), target, code=RESOLVED
+            connection,
+            firing_id,
+            list(userids),
+            target,
+            code=RESOLVED,
+            actor=ops.actor.name,
         )
         missing = sorted(set(userids) - set(moved))
         if missing or not moved:

@@ -2,46 +2,116 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from dingbell.directory.sync import Progress
 from dingbell.domain.causes import ScheduleChange
+from dingbell.domain.gates import Gated, Hold, Proceed, Rules, decide, state_of
+from dingbell.domain.preflight import Outlook
 from dingbell.domain.run import Kind, Manual, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.domain.triggers import instants, parse_zone
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import approvals, apps, preflight
-from dingbell.operations.desk import Desk
-from dingbell.planning import wakeups
-from dingbell.store import firings, jobs, schedules
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.preflight import Forecast
+from dingbell.operations.sending import wakeups_of
+from dingbell.operations.views import LocalInstant, View, Words
+from dingbell.store import firings, jobs, rules, schedules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.schedules import Schedule
 
-__all__ = ["delete", "listed", "pause", "preview", "put", "resume", "run", "show", "store"]
+__all__ = [
+    "RunOutlook",
+    "ScheduleView",
+    "Upcoming",
+    "UpcomingPeople",
+    "delete",
+    "listed",
+    "outlook_of_run",
+    "pause",
+    "preview",
+    "preview_people",
+    "put",
+    "remove",
+    "resume",
+    "run",
+    "show",
+    "store",
+]
 
 _TINY = timedelta(microseconds=1)
 
 
-def present(schedule: Schedule) -> dict[str, Any]:
-    """A schedule as JSON: instants in the schedule's own zone."""
+class ScheduleView(View):
+    """A schedule; its instants are told in its own zone.
+
+    Attributes:
+        state: `active`, `paused`, `orphaned` or `broken`.
+        problem: why it is broken.
+        source: `yaml` or `python`.
+        program: whose function makes the message.
+        approved: whether its present revision may be sent.
+    """
+
+    name: str
+    app: str | None
+    state: str
+    problem: str | None
+    source: str
+    program: str | None
+    revision: int
+    approved: bool
+    next_due_at: LocalInstant | None
+    spec: dict[str, Any]
+    created_at: LocalInstant
+    updated_at: LocalInstant
+
+
+class Upcoming(View):
+    """The next instants of a schedule, in its own zone."""
+
+    name: str
+    timezone: str
+    state: str
+    instants: tuple[LocalInstant, ...]
+
+
+class UpcomingPeople(Forecast, Upcoming):
+    """The next instants of a schedule, and what the first of them will do to each person."""
+
+    warnings: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutlook:
+    """What running a schedule by hand would do.
+
+    Attributes:
+        question: whether it is so large that somebody has to say yes.
+        warnings: what whoever runs it should know.
+    """
+
+    outlook: Outlook
+    question: bool
+    warnings: tuple[Text, ...]
+
+
+def _view(schedule: Schedule) -> ScheduleView:
     zone = parse_zone(schedule.spec.get("timezone", "Asia/Shanghai"))
+    names = ["name", "app", "problem", "source", "program", "revision", "approved", "spec"]
     due = schedule.next_due_at
-    return {
-        "name": schedule.name,
-        "app": schedule.app,
-        "state": _state(schedule),
-        "problem": schedule.problem,
-        "source": schedule.source,
-        "program": schedule.program,
-        "revision": schedule.revision,
-        "approved": schedule.approved,
-        "next_due_at": due.astimezone(zone).isoformat() if due else None,
-        "spec": schedule.spec,
-        "created_at": schedule.created_at.isoformat(),
-        "updated_at": schedule.updated_at.isoformat(),
-    }
+    return ScheduleView(
+        **{name: getattr(schedule, name) for name in names},
+        state=_state(schedule),
+        next_due_at=due.astimezone(zone) if due else None,
+        created_at=schedule.created_at.astimezone(zone),
+        updated_at=schedule.updated_at.astimezone(zone),
+    )
 
 
 def _state(schedule: Schedule) -> str:
@@ -51,61 +121,68 @@ def _state(schedule: Schedule) -> str:
     return "orphaned" if schedule.orphaned and schedule.state == "active" else schedule.state
 
 
-async def listed(desk: Desk) -> list[dict[str, Any]]:
+async def listed(ops: Operations) -> tuple[ScheduleView, ...]:
     """Every schedule."""
-    async with acquire(desk.pool) as connection:
-        return [present(one) for one in await schedules.all_schedules(connection)]
+    ops.may(Operation.SCHEDULES_SEE)
+    async with acquire(ops.pool) as connection:
+        return tuple(_view(one) for one in await schedules.all_schedules(connection))
 
 
-async def show(desk: Desk, name: str) -> dict[str, Any]:
+async def show(ops: Operations, name: str) -> ScheduleView:
     """One schedule.
 
     Raises:
         NotFoundError: there is no such schedule.
     """
-    async with acquire(desk.pool) as connection:
-        return present(await _named(connection, name))
+    ops.may(Operation.SCHEDULES_SEE)
+    async with acquire(ops.pool) as connection:
+        return _view(await _named(connection, name))
 
 
-async def preview(desk: Desk, name: str, count: int) -> dict[str, Any]:
+async def preview(ops: Operations, name: str, count: int) -> Upcoming:
     """The next instants of a schedule, in its own zone."""
-    async with acquire(desk.pool) as connection:
+    ops.may(Operation.SCHEDULES_SEE)
+    async with acquire(ops.pool) as connection:
         schedule = await _named(connection, name)
     spec = schedule.parsed()
     zone = parse_zone(spec.timezone)
-    upcoming = instants(spec.trigger(), desk.clock.now(), count)
-    return {
-        "name": name,
-        "timezone": spec.timezone,
-        "state": _state(schedule),
-        "instants": [instant.astimezone(zone).isoformat() for instant in upcoming],
-    }
+    upcoming = instants(spec.trigger(), ops.clock.now(), count)
+    return Upcoming(
+        name=name,
+        timezone=spec.timezone,
+        state=_state(schedule),
+        instants=tuple(instant.astimezone(zone) for instant in upcoming),
+    )
 
 
 async def preview_people(
-    desk: Desk, name: str, count: int, *, progress: Progress = lambda _: None
-) -> dict[str, Any]:
+    ops: Operations, name: str, count: int, *, progress: Progress = lambda _: None
+) -> UpcomingPeople:
     """The next instants of a schedule, and what the first of them will do to each person.
 
     Raises:
         NotFoundError: there is no such schedule.
         InputError: it never fires again, or its audience or message does not work.
     """
-    found = await preview(desk, name, count)
-    spec = await _spec(desk, name)
-    outlook = await preflight.of_schedule(desk, name, spec, progress=progress)
+    ops.may(Operation.FORECASTS_SEE)
+    found = await preview(ops, name, count)
+    spec = await _spec(ops, name)
+    outlook = await preflight.of_schedule(ops, name, spec, progress=progress)
     if outlook is None:
         raise InputError(
             Text("schedule {name!r} never fires again", "日程 {name!r} 不会再触发").format(
                 name=name
             )
         )
-    warnings = [str(one) for one in preflight.warnings(name, spec, desk.clock.now())]
-    return {**found, "warnings": warnings, **preflight.present(outlook)}
+    return UpcomingPeople(
+        **dict(found),
+        **dict(preflight.present(outlook)),
+        warnings=tuple(preflight.warnings(name, spec, ops.clock.now())),
+    )
 
 
-async def _spec(desk: Desk, name: str) -> ScheduleSpec:
-    async with acquire(desk.pool) as connection:
+async def _spec(ops: Operations, name: str) -> ScheduleSpec:
+    async with acquire(ops.pool) as connection:
         return (await _named(connection, name)).parsed()
 
 
@@ -121,22 +198,22 @@ async def _named(connection: Connection, name: str, *, lock: bool = False) -> Sc
     return schedule
 
 
-async def put(desk: Desk, name: str, spec: ScheduleSpec, *, source: str) -> str:
+async def put(ops: Operations, name: str, spec: ScheduleSpec, *, source: str) -> str:
     """Create or change a schedule; return `created`, `changed` or `unchanged`."""
-    async with transaction(desk.pool) as connection:
+    ops.may(Operation.SCHEDULES_PUT)
+    async with transaction(ops.pool) as connection:
         await schedules.reserve(connection, [name])
-        return await store(desk, connection, name, spec, source=source)
+        return await store(ops, connection, name, spec, source=source)
 
 
 async def store(
-    desk: Desk,
+    ops: Operations,
     connection: Connection,
     name: str,
     spec: ScheduleSpec,
     *,
     source: str,
     program: str | None = None,
-    by: str | None = None,
     people: int = 0,
 ) -> str:
     """Create or change a schedule inside the caller's transaction.
@@ -145,23 +222,23 @@ async def store(
     again under the new ones.
 
     Args:
-        desk: where.
+        ops: where, and who asks.
         connection: in a transaction.
         name: of the schedule.
         spec: what it says.
         source: `yaml` or `python`; the other kind's schedules are not touched.
         program: whose function makes the message; another program's schedules are not touched.
-        by: the account that asks; None is the local command line.
         people: how many it goes to: for a large one a second account has to approve.
     """
-    app = await apps.find(desk, connection, spec.app)
+    ops.may(Operation.SCHEDULES_PUT)
+    app = await apps.find(ops, connection, spec.app)
     known = await schedules.named(connection, name, lock=True)
     if known:
         _check_owner(known, source, program)
     if known and known.app_id == app.id and known.spec == spec.to_dict():
         return "unchanged"
-    now = desk.clock.now()
-    approved = not await approvals.needed(connection, spec.to, people, by=by)
+    now = ops.clock.now()
+    approved = not await approvals.needed(connection, spec.to, people, actor=ops.actor)
     if known is None:
         await schedules.insert(
             connection,
@@ -171,13 +248,13 @@ async def store(
             spec=spec,
             next_due_at=_first_due(name, spec, now),
             now=now,
-            by=by,
+            by=ops.actor.name,
             approved=approved,
             program=program,
         )
         return "created"
     ready = await firings.prepared(connection, known.id, now)
-    taken_back = await firings.withdraw(connection, ready)
+    taken_back = await firings.withdraw(connection, ready, actor=ops.actor.name)
     await firings.respecify_held(
         connection,
         known.id,
@@ -196,7 +273,7 @@ async def store(
         spec=spec,
         next_due_at=next_due,
         now=now,
-        by=by,
+        by=ops.actor.name,
         approved=approved,
         program=program,
     )
@@ -252,30 +329,32 @@ def _next_due(
     return trigger.first_due(now, spec.grace()) if due is None and not fired else due
 
 
-async def pause(desk: Desk, name: str) -> None:
+async def pause(ops: Operations, name: str) -> None:
     """Let a schedule rest; what was prepared and not called yet is taken back."""
-    async with transaction(desk.pool) as connection:
+    ops.may(Operation.SCHEDULES_PAUSE)
+    async with transaction(ops.pool) as connection:
         schedule = await _named(connection, name, lock=True)
         if schedule.state == "paused":
             return
-        await _take_back(desk, connection, schedule, ScheduleChange.PAUSED)
+        await _take_back(ops, connection, schedule, ScheduleChange.PAUSED)
         await schedules.set_state(
             connection,
             schedule.id,
             "paused",
             next_due_at=None,
             lead=schedule.parsed().lead,
-            now=desk.clock.now(),
+            now=ops.clock.now(),
         )
 
 
-async def resume(desk: Desk, name: str) -> None:
+async def resume(ops: Operations, name: str) -> None:
     """Let a paused or broken schedule fire again, from now on."""
-    async with transaction(desk.pool) as connection:
+    ops.may(Operation.SCHEDULES_PAUSE)
+    async with transaction(ops.pool) as connection:
         schedule = await _named(connection, name, lock=True)
         if schedule.state == "active" and not schedule.problem:
             return
-        now = desk.clock.now()
+        now = ops.clock.now()
         spec = schedule.parsed()
         await schedules.set_state(
             connection,
@@ -287,72 +366,108 @@ async def resume(desk: Desk, name: str) -> None:
         )
 
 
-async def delete(desk: Desk, name: str) -> None:
+async def delete(ops: Operations, name: str) -> None:
     """Remove a schedule; its firings stay in the ledger."""
-    async with transaction(desk.pool) as connection:
+    ops.may(Operation.SCHEDULES_DELETE)
+    async with transaction(ops.pool) as connection:
         schedule = await _named(connection, name, lock=True)
-        await remove(desk, connection, schedule)
+        await remove(ops, connection, schedule)
 
 
 async def _take_back(
-    desk: Desk, connection: Connection, schedule: Schedule, change: ScheduleChange
+    ops: Operations, connection: Connection, schedule: Schedule, change: ScheduleChange
 ) -> None:
     """Take back all that a schedule has prepared or held."""
-    now = desk.clock.now()
-    await firings.withdraw(connection, await firings.prepared(connection, schedule.id, now))
-    await firings.stop(connection, schedule.id, now, change)
+    now = ops.clock.now()
+    ready = await firings.prepared(connection, schedule.id, now)
+    await firings.withdraw(connection, ready, actor=ops.actor.name)
+    await firings.stop(connection, schedule.id, now, change, actor=ops.actor.name)
 
 
-async def remove(desk: Desk, connection: Connection, schedule: Schedule) -> None:
+async def remove(ops: Operations, connection: Connection, schedule: Schedule) -> None:
     """Remove a schedule inside the caller's transaction."""
-    await _take_back(desk, connection, schedule, ScheduleChange.DELETED)
+    ops.may(Operation.SCHEDULES_DELETE)
+    await _take_back(ops, connection, schedule, ScheduleChange.DELETED)
     await schedules.delete(connection, schedule.id)
 
 
-async def run(desk: Desk, name: str, *, request_id: str | None = None) -> int:
+async def outlook_of_run(ops: Operations, name: str) -> RunOutlook:
+    """What running a schedule now would do; nothing is sent.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+        InputError: its audience or message does not work.
+    """
+    ops.may(Operation.FORECASTS_SEE)
+    async with acquire(ops.pool) as connection:
+        spec = (await _named(connection, name)).parsed()
+    app, now = await apps.chosen(ops, spec.app), ops.clock.now()
+    question = preflight.run_question(app, name, spec, now)
+    found = await preflight.look_ahead(ops, question, thorough=False)
+    return RunOutlook(
+        found,
+        approvals.is_large(spec.to, len(found.userids)),
+        tuple(preflight.warnings_of_run(name, spec, found, now)),
+    )
+
+
+async def run(ops: Operations, name: str, *, request_id: str | None = None, people: int = 0) -> int:
     """Fire a schedule now, beside its own instants; return the firing's id.
 
     The same request id fires once, and a repeat is answered with the first firing's id.
+
+    What waits for an approval, the schedule or the run, is held until it comes.
+
+    Args:
+        ops: where, and who asks.
+        name: which.
+        request_id: makes a repeat harmless.
+        people: how many it goes to, from `outlook_of_run`.
 
     Raises:
         NotFoundError: there is no such schedule.
         ConflictError: no process that has its function is alive.
     """
-    now = desk.clock.now()
-    async with transaction(desk.pool) as connection:
+    ops.may(Operation.SCHEDULES_RUN)
+    now = ops.clock.now()
+    async with transaction(ops.pool) as connection:
         schedule = await _named(connection, name)
-        if request_id and (
-            made := await firings.identified(connection, schedule.id, Kind.RUN, request_id)
-        ):
+        if request_id and (made := await _made(connection, schedule, request_id)):
             return made
         _check_attended(schedule)
-        created = await firings.create(
-            connection,
-            [
-                firings.NewFiring(
-                    schedule_id=schedule.id,
-                    schedule=schedule.name,
-                    revision=schedule.revision,
-                    kind=Kind.RUN,
-                    key=request_id or uuid4().hex,
-                    app_id=schedule.app_id,
-                    org=schedule.org,
-                    function=schedule.function,
-                    spec=Manual.of(schedule.parsed()),
-                    due_at=now,
-                )
-            ],
-            now,
+        spec = Manual.of(schedule.parsed())
+        needed = await approvals.needed(connection, spec.to, people, actor=ops.actor)
+        gated = Gated(Kind.RUN, spec, now, approved=schedule.approved and not needed)
+        fate = decide(gated, now, Rules(await rules.quiet_hours(connection)))
+        new = firings.NewFiring(
+            schedule_id=schedule.id,
+            schedule=schedule.name,
+            revision=schedule.revision,
+            kind=Kind.RUN,
+            key=request_id or uuid4().hex,
+            app_id=schedule.app_id,
+            org=schedule.org,
+            function=schedule.function,
+            spec=spec,
+            due_at=now,
+            state=state_of(fate),
+            cause=None if isinstance(fate, Proceed) else fate.cause,
+            held_until=fate.until if isinstance(fate, Hold) else None,
+            requested_by=ops.actor.name,
         )
+        created = await firings.create(connection, [new], now)
         if request_id and not created:  # the same request was made at the same moment
-            made = await firings.identified(connection, schedule.id, Kind.RUN, request_id)
+            made = await _made(connection, schedule, request_id)
             if made is not None:
                 return made
         firing_id = created[0][0]
-        await jobs.enqueue(
-            connection, [wakeups.plan([firing_id], schedule.function, asked_for=True)]
-        )
+        await jobs.enqueue(connection, wakeups_of(firing_id, schedule.function, fate))
     return firing_id
+
+
+async def _made(connection: Connection, schedule: Schedule, request_id: str) -> int | None:
+    """The run that a request id has made."""
+    return await firings.identified(connection, schedule.id, Kind.RUN, request_id)
 
 
 def _check_attended(schedule: Schedule) -> None:

@@ -16,13 +16,14 @@ from dingbell.domain.run import Kind, Manual
 from dingbell.domain.schedule import Policies
 from dingbell.intake import identifier
 from dingbell.operations import approvals, apps
-from dingbell.operations.desk import Desk
+from dingbell.operations.actor import Actor, Operation
+from dingbell.operations.context import Operations
 from dingbell.operations.preflight import Question, look_ahead
 from dingbell.planning import wakeups
 from dingbell.store import firings, jobs, rules
 from dingbell.store.connection import Connection, acquire, transaction
 
-__all__ = ["Order", "needs_yes", "outlook", "requested", "send"]
+__all__ = ["Order", "needs_yes", "outlook", "requested", "send", "wakeups_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ class Order:
 
 
 async def outlook(
-    desk: Desk, order: Order, *, thorough: bool = False, progress: Progress = lambda _: None
+    ops: Operations, order: Order, *, thorough: bool = False, progress: Progress = lambda _: None
 ) -> Outlook:
     """Work out whom a send reaches, whom not and why, and what it takes; nothing is sent.
 
     Args:
-        desk: where.
+        ops: where, and who asks.
         order: what.
         thorough: read the directory for userids, too, if it was never read.
         progress: told how many people have been read.
@@ -68,11 +69,12 @@ async def outlook(
     Raises:
         InputError: the audience or the message does not work.
     """
-    app = await apps.chosen(desk, order.app)
-    at = desk.clock.now() + order.cool_down
+    ops.may(Operation.FORECASTS_SEE)
+    app = await apps.chosen(ops, order.app)
+    at = ops.clock.now() + order.cool_down
     variables = {"due": at.astimezone(SHANGHAI), "schedule": None}
     question = Question(app, order.audience, order.message, order.policies, at, variables)
-    return await look_ahead(desk, question, thorough=thorough, progress=progress)
+    return await look_ahead(ops, question, thorough=thorough, progress=progress)
 
 
 def needs_yes(order: Order, found: Outlook) -> bool:
@@ -80,25 +82,25 @@ def needs_yes(order: Order, found: Outlook) -> bool:
     return approvals.is_large(order.audience, len(found.userids))
 
 
-async def send(desk: Desk, order: Order, *, people: int = 0, by: str | None = None) -> int:
+async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
     """Send now; return the firing's id.
 
     The same request id sends once, and a repeat is answered with the first firing's id.
 
     Args:
-        desk: where.
+        ops: where, and who asks.
         order: what.
         people: how many it goes to, from `outlook`: a large send needs a second person where the
             service has two accounts.
-        by: the account that asks; None is the local command line.
 
     Raises:
         InputError: the app is not known.
     """
-    now = desk.clock.now()
-    async with transaction(desk.pool) as connection:
-        app = await apps.find(desk, connection, order.app)
-        fate = await _fate(connection, order, people, by, now)
+    ops.may(Operation.RUNS_SEND)
+    now = ops.clock.now()
+    async with transaction(ops.pool) as connection:
+        app = await apps.find(ops, connection, order.app)
+        fate = await _fate(connection, order, people, ops.actor, now)
         new = firings.NewFiring(
             schedule_id=None,
             schedule=None,
@@ -113,7 +115,7 @@ async def send(desk: Desk, order: Order, *, people: int = 0, by: str | None = No
             state=state_of(fate),
             cause=None if isinstance(fate, Proceed) else fate.cause,
             held_until=fate.until if isinstance(fate, Hold) else None,
-            requested_by=by,
+            requested_by=ops.actor.name,
         )
         created = await firings.create(connection, [new], now)
         if not created:
@@ -121,18 +123,19 @@ async def send(desk: Desk, order: Order, *, people: int = 0, by: str | None = No
             if made is not None:
                 return made
         firing_id = created[0][0]
-        await jobs.enqueue(connection, _jobs(firing_id, fate))
+        await jobs.enqueue(connection, wakeups_of(firing_id, None, fate))
     return firing_id
 
 
-async def requested(desk: Desk, request_id: str) -> int | None:
+async def requested(ops: Operations, request_id: str) -> int | None:
     """The firing that a request id has made; None where it is new."""
-    async with acquire(desk.pool) as connection:
+    ops.may(Operation.RUNS_SEND)
+    async with acquire(ops.pool) as connection:
         return await firings.identified(connection, None, Kind.SEND, request_id)
 
 
 async def _fate(
-    connection: Connection, order: Order, people: int, by: str | None, now: datetime
+    connection: Connection, order: Order, people: int, actor: Actor, now: datetime
 ) -> Decision:
     """Whether a send goes at once, or is held: why, and until when."""
     due = now + order.cool_down
@@ -140,14 +143,15 @@ async def _fate(
         Kind.SEND,
         order.spec(),
         due,
-        approved=not await approvals.needed(connection, order.audience, people, by=by),
+        approved=not await approvals.needed(connection, order.audience, people, actor=actor),
         cool_down_until=due if order.cool_down else None,
     )
     return decide(gated, now, Rules(await rules.quiet_hours(connection)))
 
 
-def _jobs(firing_id: int, fate: Decision) -> list[jobs.Job]:
+def wakeups_of(firing_id: int, function: str | None, fate: Decision) -> list[jobs.Job]:
+    """What a new run that a person asked for needs: to be planned, or to be let go one day."""
     if isinstance(fate, Proceed):
-        return [wakeups.plan([firing_id], None, asked_for=True)]
+        return [wakeups.plan([firing_id], function, asked_for=True)]
     until = fate.until if isinstance(fate, Hold) else None
     return [wakeups.release([firing_id], until)] if until else []

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
 from dingbell.dingtalk import Client, errors
 from dingbell.domain.lifecycle import Batch
 from dingbell.errors import ConflictError, InputError, Text
-from dingbell.operations import reports
-from dingbell.operations.desk import Desk
+from dingbell.operations import runs
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import View
 from dingbell.store import batches, calls, spending
 from dingbell.store.connection import acquire, transaction
 
-__all__ = ["WINDOW", "update"]
+__all__ = ["WINDOW", "StatusBarReport", "update"]
 
 # The status bar of a notice can be changed for 7 days (status bar page, read 2026-08; its FAQ says
 # 24 h).
@@ -24,26 +25,44 @@ _TRIES = 6
 _SHARE = 0.9
 
 
+class ChangedBatch(View):
+    """A batch whose status bar was to change; `code` says why it did not."""
+
+    ordinal: int
+    task_id: int
+    code: str | None
+
+
+class StatusBarReport(View):
+    """What became of a change of status bars.
+
+    Attributes:
+        firing: the run.
+    """
+
+    firing: int
+    changed: int
+    failed: int
+    batches: tuple[ChangedBatch, ...]
+
+
 async def update(
-    desk: Desk, firing_id: int, value: str, background: str | None = None
-) -> dict[str, Any]:
+    ops: Operations, firing_id: int, value: str, background: str | None = None
+) -> StatusBarReport:
     """Change the status bar of every batch of a firing; a repeat is harmless.
 
     Args:
-        desk: where.
+        ops: where, and who asks.
         firing_id: of OA notices that were sent with a status bar.
         value: the text.
         background: the colour, `0xAARRGGBB`.
-
-    Returns:
-        `{firing, changed: n, failed: n, batches: [{ordinal, task_id, code}]}`; a code of None is
-        a batch that was changed.
 
     Raises:
         InputError: the colour is none.
         NotFoundError: there is no such firing.
         ConflictError: nothing of it can be changed.
     """
+    ops.may(Operation.RUNS_STATUS_BAR)
     if background is not None and not _COLOR.fullmatch(background):
         raise InputError(
             Text(
@@ -51,33 +70,33 @@ async def update(
                 "{color!r} 不是颜色: 请写 0xAARRGGBB, 例如 0xFF78C06E",
             ).format(color=background)
         )
-    app_id, org, tasks = await _tasks(desk, firing_id)
-    client = await desk.clients.of(app_id)
+    app_id, org, tasks = await _tasks(ops, firing_id)
+    client = await ops.clients.of(app_id)
     told = [
-        {
-            "ordinal": ordinal,
-            "task_id": task_id,
-            "code": await _update(desk, client, task_id, value, background),
-        }
+        ChangedBatch(
+            ordinal=ordinal,
+            task_id=task_id,
+            code=await _update(ops, client, task_id, value, background),
+        )
         for ordinal, task_id in tasks
     ]
-    async with transaction(desk.pool) as connection:
+    async with transaction(ops.pool) as connection:
         spent = [(org, spending.STATUS_BAR, firing_id)] * len(told)
-        await spending.add(connection, spent, desk.clock.now())
-    failed = sum(one["code"] is not None for one in told)
-    return {
-        "firing": firing_id,
-        "changed": len(told) - failed,
-        "failed": failed,
-        "batches": told,
-    }
+        await spending.add(connection, spent, ops.clock.now())
+    failed = sum(one.code is not None for one in told)
+    return StatusBarReport(
+        firing=firing_id,
+        changed=len(told) - failed,
+        failed=failed,
+        batches=tuple(told),
+    )
 
 
-async def _tasks(desk: Desk, firing_id: int) -> tuple[int, str, list[tuple[int, int]]]:
+async def _tasks(ops: Operations, firing_id: int) -> tuple[int, str, list[tuple[int, int]]]:
     """The app and org of a firing, and (ordinal, task id) of what may still be changed."""
-    now = desk.clock.now()
-    async with acquire(desk.pool) as connection:
-        await reports.find(connection, firing_id)
+    now = ops.clock.now()
+    async with acquire(ops.pool) as connection:
+        await runs.find(connection, firing_id)
         rows = [
             row
             for row in await batches.of_firing(connection, firing_id)
@@ -99,21 +118,21 @@ async def _tasks(desk: Desk, firing_id: int) -> tuple[int, str, list[tuple[int, 
 
 
 async def _update(
-    desk: Desk, client: Client, task_id: int, value: str, background: str | None
+    ops: Operations, client: Client, task_id: int, value: str, background: str | None
 ) -> str | None:
     """Change one; return DingTalk's code where that did not work."""
     code = None
     for attempt in range(_TRIES):
-        await desk.clock.sleep(1 / (desk.pace.calls_per_second * _SHARE))
+        await ops.clock.sleep(1 / (ops.pace.calls_per_second * _SHARE))
         try:
             await client.update_status_bar(task_id, value, background)
         except errors.RetryLater as error:
             code = error.code
-            await desk.clock.sleep(error.after)
+            await ops.clock.sleep(error.after)
         except (errors.NotSent, errors.Ambiguous) as error:
             # A repeat is harmless.
             code = error.code
-            await desk.clock.sleep(0.5 * 2**attempt)
+            await ops.clock.sleep(0.5 * 2**attempt)
         except errors.DingTalkError as error:
             return error.code
         else:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from dingbell.store.connection import Connection
 
-__all__ = ["add", "count", "exists", "names", "remove"]
+__all__ = ["add", "all_accounts", "count", "remove", "roles"]
 
 
-async def names(connection: Connection) -> list[str]:
-    """Every account, by name."""
-    return [
-        row["name"] for row in await connection.fetch("select name from accounts order by name")
-    ]
+async def all_accounts(connection: Connection) -> dict[str, list[str]]:
+    """Every account, by name, and its roles."""
+    rows = await connection.fetch("select name, roles from accounts order by name")
+    return {row["name"]: row["roles"] for row in rows}
 
 
 async def count(connection: Connection) -> int:
@@ -22,20 +22,21 @@ async def count(connection: Connection) -> int:
     return found
 
 
-async def exists(connection: Connection, name: str) -> bool:
-    """Whether there is an account of a name."""
-    found: bool = await connection.fetchval(
-        "select exists (select from accounts where name = $1)", name
+async def roles(connection: Connection, name: str) -> list[str] | None:
+    """The roles of an account; None where there is none of that name."""
+    found: list[str] | None = await connection.fetchval(
+        "select roles from accounts where name = $1", name
     )
     return found
 
 
-async def add(connection: Connection, name: str, now: datetime) -> bool:
+async def add(connection: Connection, name: str, roles: Sequence[str], now: datetime) -> bool:
     """Add an account; False when it is there already."""
     added = await connection.fetchval(
-        "insert into accounts (name, created_at) values ($1, $2) on conflict do nothing "
-        "returning name",
+        "insert into accounts (name, roles, created_at) values ($1, $2, $3) "
+        "on conflict do nothing returning name",
         name,
+        list(roles),
         now,
     )
     return added is not None

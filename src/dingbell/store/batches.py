@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from dingbell.domain.priority import Rank
 from dingbell.errors import Text
 from dingbell.store import deliveries
 from dingbell.store.connection import Connection
+from dingbell.store.states import BATCH_OPEN
 from dingbell.store.transitions import BATCHES, Given
 from dingbell.store.transitions import move as move_rows
 
@@ -221,16 +222,66 @@ async def cancel_queued(
             await deliveries.move_batches(connection, ids, people)
 
 
-async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
-    """All batches of a firing, by ordinal."""
+async def of_firing(
+    connection: Connection,
+    firing_id: int,
+    *,
+    states: Collection[Batch] | None = None,
+    after: int | None = None,
+    limit: int | None = None,
+) -> list[asyncpg.Record]:
+    """Batches of a firing, by ordinal: those in some states, behind an ordinal, so many."""
     return await connection.fetch(
         """
         select id, ordinal, state, task_id, slot_at, sent_at, size, attempt, code, recall_code,
                target, words
-        from batches where firing_id = $1 order by ordinal
+        from batches
+        where firing_id = $1 and ($2::text[] is null or state = any($2))
+          and ($3::int is null or ordinal > $3)
+        order by ordinal limit $4
+        """,
+        firing_id,
+        None if states is None else [state.value for state in states],
+        after,
+        limit,
+    )
+
+
+async def any_open(connection: Connection, firing_id: int) -> bool:
+    """Whether some batch of a firing is not final."""
+    found: bool = await connection.fetchval(
+        f"select exists (select from batches where firing_id = $1 and state in {BATCH_OPEN})",
+        firing_id,
+    )
+    return found
+
+
+async def waiting_codes(connection: Connection, firing_id: int) -> dict[str, int]:
+    """Codes of calls that did not work and will be made again, and of how many batches."""
+    rows = await connection.fetch(
+        f"""
+        select code, count(*)::int as batches from batches
+        where firing_id = $1 and state = {Batch.QUEUED:sql} and code <> ''
+        group by code order by code
         """,
         firing_id,
     )
+    return {row["code"]: row["batches"] for row in rows}
+
+
+async def sent_since(connection: Connection, firing_id: int, since: datetime) -> bool:
+    """Whether a batch of a firing that DingTalk may have taken was sent after an instant."""
+    states = (Batch.ACCEPTED, Batch.SETTLED, Batch.SENDING)
+    found: bool = await connection.fetchval(
+        """
+        select exists (select from batches
+                       where firing_id = $1 and state = any($2::text[]) and sent_at > $3)
+        """,
+        firing_id,
+        [state.value for state in states],
+        since,
+    )
+    return found
 
 
 async def sent_to_everyone(connection: Connection, app_id: int, day: datetime) -> int:

@@ -15,7 +15,7 @@ from dingbell.store.connection import Connection
 from dingbell.store.states import DELIVERY_REACHED
 from dingbell.store.transitions import DELIVERIES, PEOPLE, Given, move
 
-__all__ = ["Receipt", "copy", "move_batches", "receive", "totals"]
+__all__ = ["Filter", "Receipt", "copy", "move_batches", "receive", "totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,51 +268,128 @@ async def totals(connection: Connection, firing_ids: Sequence[int]) -> dict[int,
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which people of a run are meant.
+
+    Attributes:
+        state: those in this state.
+        departments: those in one of these departments, or below.
+    """
+
+    state: Delivery | None = None
+    departments: tuple[int, ...] = ()
+
+
+# Departments as they were read last; whoever has left since is in none.
 _LEDGER = """
+    with recursive below (org, dept_id) as (
+        select b.org, t.dept_id from unnest($3::bigint[]) as t (dept_id), (
+            select distinct org from batches where firing_id = $1) as b
+        union
+        select d.org, d.dept_id from departments d
+        join below b on d.org = b.org and d.parent_id = b.dept_id
+    )
     select d.userid, d.state, d.code, b.task_id, d.sent_at, d.read_at, d.people, p.name,
-           d.foreseen, b.attempt, b.words
+           d.foreseen, b.attempt, b.words, b.ordinal
     from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
     left join people p on p.org = b.org and p.userid = d.userid
-    where d.firing_id = $1 order by b.ordinal, d.userid
+    where d.firing_id = $1 and ($2::text is null or d.state = $2)
+      and (cardinality($3::bigint[]) = 0 or exists (
+          select from memberships m join below on below.org = m.org and below.dept_id = m.dept_id
+          where m.org = b.org and m.userid = d.userid))
 """
+_IN_ORDER = "order by b.ordinal, d.userid"
 
 
 async def of_person(
-    connection: Connection, userid: str, *, limit: int, org: str | None = None
+    connection: Connection,
+    userid: str,
+    *,
+    limit: int,
+    org: str | None = None,
+    before: int | None = None,
 ) -> list[asyncpg.Record]:
-    """All that one person was sent, the newest first."""
+    """What one person was sent, the newest first: of runs before another one."""
     return await connection.fetch(
         """
         select f.id as firing, f.schedule, f.kind, f.due_at, d.state, d.code, d.foreseen,
                b.task_id, d.sent_at, d.read_at, b.attempt, convert_from(b.body, 'UTF8') as body
         from deliveries d join batches b on b.id = d.batch_id join firings f on f.id = d.firing_id
         where d.userid = $1 and ($3::text is null or b.org = $3)
+          and ($4::bigint is null or d.firing_id < $4)
         order by d.firing_id desc limit $2
         """,
         userid,
         limit,
         org,
+        before,
     )
 
 
-async def surprises(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
-    """(userid, state, code, foreseen) of everybody who might not have ended as foreseen."""
+async def endings(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
+    """How many people who might not have ended as foreseen ended how: (foreseen, state, people)."""
     return await connection.fetch(
         f"""
-        select userid, state, code, foreseen from deliveries
+        select foreseen, state, count(*)::int as people from deliveries
         where firing_id = $1 and (foreseen is not null or state not in {DELIVERY_REACHED})
-        order by userid
+        group by foreseen, state
         """,
         firing_id,
     )
 
 
-async def of_firing(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
-    """The ledger of a firing, by batch and userid."""
-    return await connection.fetch(_LEDGER, firing_id)
+async def ended(
+    connection: Connection,
+    firing_id: int,
+    endings: Sequence[tuple[str | None, str]],
+    *,
+    limit: int,
+) -> list[asyncpg.Record]:
+    """(userid, state, code, foreseen) of people with one of these endings, by userid."""
+    return await connection.fetch(
+        """
+        select userid, state, code, foreseen from deliveries d
+        where firing_id = $1 and exists (
+            select from unnest($2::text[], $3::text[]) as e (foreseen, state)
+            where e.foreseen is not distinct from d.foreseen and e.state = d.state)
+        order by userid limit $4
+        """,
+        firing_id,
+        [foreseen for foreseen, _ in endings],
+        [state for _, state in endings],
+        limit,
+    )
 
 
-async def stream(connection: Connection, firing_id: int) -> AsyncIterator[dict[str, Any]]:
-    """The ledger of a firing, row by row, inside a transaction."""
-    async for row in connection.cursor(_LEDGER, firing_id, prefetch=1000):
+def _arguments(firing_id: int, wanted: Filter) -> tuple[Any, ...]:
+    state = wanted.state.value if wanted.state else None
+    return firing_id, state, list(wanted.departments)
+
+
+async def of_firing(
+    connection: Connection,
+    firing_id: int,
+    wanted: Filter,
+    *,
+    limit: int,
+    after: tuple[int, str] | None = None,
+) -> list[asyncpg.Record]:
+    """A page of the ledger of a run, by batch and userid."""
+    ordinal, userid = after or (-1, "")
+    return await connection.fetch(
+        f"{_LEDGER} and (b.ordinal, d.userid) > ($4, $5) {_IN_ORDER} limit $6",
+        *_arguments(firing_id, wanted),
+        ordinal,
+        userid,
+        limit,
+    )
+
+
+async def stream(
+    connection: Connection, firing_id: int, wanted: Filter
+) -> AsyncIterator[dict[str, Any]]:
+    """The ledger of a run, row by row, inside a transaction."""
+    arguments = _arguments(firing_id, wanted)
+    async for row in connection.cursor(f"{_LEDGER} {_IN_ORDER}", *arguments, prefetch=1000):
         yield dict(row)

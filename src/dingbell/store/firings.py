@@ -344,7 +344,9 @@ async def prepared(connection: Connection, schedule_id: int, now: datetime) -> l
     return [row["id"] for row in rows]
 
 
-async def withdraw(connection: Connection, ids: Sequence[int]) -> datetime | None:
+async def withdraw(
+    connection: Connection, ids: Sequence[int], *, actor: str | None = None
+) -> datetime | None:
     """Delete firings for which no call was made, with all that was prepared for them.
 
     Returns:
@@ -358,10 +360,12 @@ async def withdraw(connection: Connection, ids: Sequence[int]) -> datetime | Non
         """
         with gone as (delete from firings where id = any($1::bigint[]) returning id, state, due_at),
         noted as (
-            insert into outbox (noun, run_id, old, new) select 'run', id, state, null from gone)
+            insert into outbox (noun, run_id, old, new, actor)
+            select 'run', id, state, null, $2::text from gone)
         select min(due_at) from gone
         """,
         list(ids),
+        actor,
     )
     return earliest
 
@@ -400,7 +404,12 @@ async def held_of(connection: Connection, schedule_id: int) -> list[FiringRow]:
 
 
 async def stop(
-    connection: Connection, schedule_id: int, now: datetime, change: ScheduleChange
+    connection: Connection,
+    schedule_id: int,
+    now: datetime,
+    change: ScheduleChange,
+    *,
+    actor: str | None = None,
 ) -> None:
     """Cancel all runs of a schedule that rests or is gone; what is claimed counts as sent."""
     rows = await connection.fetch(
@@ -417,8 +426,8 @@ async def stop(
     for row in rows:
         params = {"change": change.value, "sent": row["sent"], "people": row["people"]}
         cause = Cause(CauseKind.SCHEDULE_CHANGED, params)
-        await move(connection, [row["id"]], Firing.CANCELED, now, cause=cause)
-    await batches.cancel_queued(connection, [row["id"] for row in rows])
+        await move(connection, [row["id"]], Firing.CANCELED, now, cause=cause, actor=actor)
+    await batches.cancel_queued(connection, [row["id"] for row in rows], actor=actor)
 
 
 async def respecify_held(

@@ -76,7 +76,10 @@ _SELECT = """
            s.next_due_at, s.problem, s.requested_by,
            coalesce(s.approved_revision, s.revision) = s.revision as approved,
            s.created_at, s.updated_at,
-           (select min(n.name) from app_names n where n.app_id = s.app_id) as app
+           coalesce(
+               (select n.name from app_names n
+                where n.name = s.spec ->> 'app' and n.app_id = s.app_id),
+               (select min(n.name) from app_names n where n.app_id = s.app_id)) as app
     from schedules s join apps a on a.id = s.app_id cross join lateral (
         select s.function is null or exists (
             select from nodes n

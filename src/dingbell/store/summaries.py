@@ -42,7 +42,10 @@ _SUMMARY = """
     select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
            f.settled_at, f.state, f.cause, f.cause_params, f.occurrences, f.parent_id, f.held_until,
            f.requested_by, f.forecast, f.totals,
-           (select min(n.name) from app_names n where n.app_id = f.app_id) as app
+           coalesce(
+               (select n.name from schedules s join app_names n on n.name = s.spec ->> 'app'
+                where s.id = f.schedule_id and n.app_id = f.app_id),
+               (select min(n.name) from app_names n where n.app_id = f.app_id)) as app
     from firings f
 """
 
@@ -60,8 +63,9 @@ async def newest(
     schedule: str | None = None,
     state: str | None = None,
     unknown: bool = False,
+    before: int | None = None,
 ) -> list[Summary]:
-    """The newest firings first: created last."""
+    """The newest firings first: created last; those that were created before another one."""
     rows = await connection.fetch(
         f"""
         {_SUMMARY}
@@ -70,12 +74,14 @@ async def newest(
               select from batches b
               join deliveries d on d.batch_id = b.id and d.state = {Delivery.UNKNOWN:sql}
               where b.firing_id = f.id and b.unknown))
+          and ($5::bigint is null or f.id < $5)
         order by f.id desc limit $1
         """,
         limit,
         schedule,
         state,
         unknown,
+        before,
     )
     return [_summary(row) for row in rows]
 

@@ -109,6 +109,8 @@ create table secret_key (
     bound_at timestamptz not null
 );
 
+-- What an account is trusted with; those that are there may do everything, as they could before.
+alter table accounts add roles text[] not null default '{owner}';
 -- The program whose process has registered a Python schedule's function, and whether its newest
 -- start no longer has it. Nodes say which functions they have.
 alter table schedules add program text, add orphaned boolean not null default false;

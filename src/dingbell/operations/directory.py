@@ -1,0 +1,176 @@
+"""Operations on the directory: read it, look people up, say whom an audience means."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dingbell.directory.sync import Progress, sync
+from dingbell.domain.audience import Audience
+from dingbell.errors import InputError, NotFoundError, Text
+from dingbell.operations import apps
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import Instant, View
+from dingbell.store import directory
+from dingbell.store.apps import App
+from dingbell.store.connection import Connection, acquire
+
+if TYPE_CHECKING:
+    from dingbell.dingtalk import Client
+
+__all__ = [
+    "AudienceMembers",
+    "DirectoryView",
+    "PersonView",
+    "ensure",
+    "find",
+    "members",
+    "read_unread",
+    "resolve",
+    "synchronise",
+]
+
+
+class DirectoryView(View):
+    """A directory as it was read."""
+
+    people: int
+    departments: int
+    synced_at: Instant
+
+
+class PersonView(View):
+    """A person of the directory."""
+
+    userid: str
+    name: str
+    title: str | None
+    mobile: str | None
+    active: bool
+    departments: tuple[str, ...]
+
+
+class AudienceMembers(View):
+    """Whom an audience means."""
+
+    people: int
+    userids: tuple[str, ...]
+
+
+def _quiet(_: int) -> None:
+    """Tell nobody about progress."""
+
+
+async def synchronise(
+    ops: Operations, app: str | None, *, progress: Progress = _quiet
+) -> DirectoryView:
+    """Read the directory an app may see, now."""
+    ops.may(Operation.DIRECTORY_SYNC)
+    async with acquire(ops.pool) as connection:
+        found = await apps.find(ops, connection, app)
+        async with directory.reading(connection, found.org):
+            done = await _sync(ops, found, progress)
+    return DirectoryView(people=done.people, departments=done.departments, synced_at=done.synced_at)
+
+
+async def _sync(ops: Operations, app: App, progress: Progress) -> directory.Sync:
+    client = await ops.clients.of(app.id)
+    return await sync(
+        ops.pool,
+        client,
+        ops.clock,
+        app.org,
+        calls_per_second=app.calls_per_second or ops.pace.calls_per_second,
+        progress=progress,
+    )
+
+
+async def ensure(
+    ops: Operations, app: App, *, younger_than: timedelta | None = None, progress: Progress = _quiet
+) -> None:
+    """Read the directory if it has never been read, or not for a given time."""
+    async with acquire(ops.pool) as connection:
+        if await _is_fresh(ops, connection, app, younger_than):
+            return
+        # Whoever reads it now need not be followed by everybody who waited for it.
+        async with directory.reading(connection, app.org):
+            if not await _is_fresh(ops, connection, app, younger_than):
+                await _sync(ops, app, progress)
+
+
+async def _is_fresh(
+    ops: Operations, connection: Connection, app: App, younger_than: timedelta | None
+) -> bool:
+    last = await directory.last_sync(connection, app.org)
+    return last is not None and (
+        younger_than is None or ops.clock.now() - last.synced_at < younger_than
+    )
+
+
+async def read_unread(
+    ops: Operations, client: Client, org: str, *, calls_per_second: int | None = None
+) -> None:
+    """Read an org's directory with a client that is given, if it has never been read."""
+    async with acquire(ops.pool) as connection, directory.reading(connection, org):
+        if await directory.last_sync(connection, org) is None:
+            pace = calls_per_second or ops.pace.calls_per_second
+            await sync(ops.pool, client, ops.clock, org, calls_per_second=pace, progress=_quiet)
+
+
+async def resolve(connection: Connection, org: str, audience: Audience) -> list[str]:
+    """Whom an audience means, by the directory as it was read.
+
+    Raises:
+        InputError: it names departments, roles or mobiles that do not exist, or nobody at all.
+        NotFoundError: it names a saved audience that does not exist.
+    """
+    if unknown := await directory.unknown_parts(connection, org, audience):
+        raise InputError(_unknown(unknown))
+    try:
+        userids = await directory.resolve(connection, org, audience)
+    except LookupError as error:
+        raise NotFoundError(
+            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
+                name=error.args[0]
+            )
+        ) from None
+    if not userids:
+        raise InputError(Text("the audience is empty", "受众为空"))
+    return userids
+
+
+async def members(ops: Operations, app: str | None, audience: Audience) -> AudienceMembers:
+    """Whom an audience means, reading the directory first where that is needed.
+
+    Raises:
+        InputError: it names departments, roles or mobiles that do not exist, or nobody at all.
+        NotFoundError: it names a saved audience that does not exist.
+    """
+    ops.may(Operation.DIRECTORY_SEE)
+    found = await apps.chosen(ops, app)
+    if audience.needs_directory():
+        await ensure(ops, found)
+    async with acquire(ops.pool) as connection:
+        userids = await resolve(connection, found.org, audience)
+    return AudienceMembers(people=len(userids), userids=tuple(userids))
+
+
+def _unknown(unknown: dict[str, list[str]]) -> Text:
+    listed = "; ".join(f"{kind}: {', '.join(names[:10])}" for kind, names in unknown.items())
+    return Text(
+        "the directory does not have {listed}. If they are new, run `dingbell directory sync`",
+        "通讯录中没有 {listed}。如为新增, 请运行 `dingbell directory sync`",
+    ).format(listed=listed)
+
+
+async def find(
+    ops: Operations, app: str | None, query: str, *, limit: int = 20
+) -> tuple[PersonView, ...]:
+    """People whose name, userid or mobile contains a text."""
+    ops.may(Operation.DIRECTORY_SEE)
+    found = await apps.chosen(ops, app)
+    await ensure(ops, found)
+    async with acquire(ops.pool) as connection:
+        rows = await directory.find(connection, found.org, query, limit)
+    return tuple(PersonView(**row) for row in rows)

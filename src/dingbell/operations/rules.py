@@ -1,0 +1,96 @@
+"""Operations on rules: what holds for everything: deny-list, quiet hours, where alerts go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from dingbell.domain.alerting import Alerting
+from dingbell.domain.audience import Audience
+from dingbell.domain.quiet import QuietHours
+from dingbell.errors import NotFoundError, Text
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import View
+from dingbell.store import rules
+from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.validation import refusal
+
+__all__ = ["RuleView", "delete", "listed", "put", "remove", "store"]
+
+_KINDS: dict[str, type[Audience | QuietHours | Alerting]] = {
+    rules.ALERTS: Alerting,
+    rules.DENY: Audience,
+    rules.QUIET_HOURS: QuietHours,
+}
+_HIDDEN = "…"
+
+
+class RuleView(View):
+    """A rule and what it says; the address of a webhook may hold a secret and is not told."""
+
+    name: str
+    content: dict[str, Any]
+
+
+async def listed(ops: Operations) -> tuple[RuleView, ...]:
+    """Every rule, by name."""
+    ops.may(Operation.RULES_SEE)
+    async with acquire(ops.pool) as connection:
+        found = await rules.all_rules(connection)
+    return tuple(RuleView(name=name, content=_shown(content)) for name, content in found.items())
+
+
+def _shown(content: dict[str, Any]) -> dict[str, Any]:
+    return {key: _HIDDEN if key == "webhook" else value for key, value in content.items()}
+
+
+async def put(ops: Operations, name: str, content: dict[str, Any]) -> None:
+    """Set a rule; a repeat replaces it.
+
+    Raises:
+        NotFoundError: there is no rule of that name.
+        InputError: it does not work as written.
+    """
+    ops.may(Operation.RULES_PUT)
+    async with transaction(ops.pool) as connection:
+        await store(ops, connection, name, content)
+
+
+async def store(
+    ops: Operations, connection: Connection, name: str, content: dict[str, Any]
+) -> None:
+    """The same inside the caller's transaction."""
+    ops.may(Operation.RULES_PUT)
+    if name not in _KINDS:
+        raise NotFoundError(_none(name))
+    try:
+        rule = _KINDS[name].model_validate(content)
+    except ValidationError as error:
+        raise refusal(error) from None
+    kept = rule.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    await rules.put(connection, name, kept)
+
+
+async def delete(ops: Operations, name: str) -> None:
+    """Drop a rule.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    ops.may(Operation.RULES_DELETE)
+    async with transaction(ops.pool) as connection:
+        await remove(ops, connection, name)
+
+
+async def remove(ops: Operations, connection: Connection, name: str) -> None:
+    """The same inside the caller's transaction."""
+    ops.may(Operation.RULES_DELETE)
+    if name not in await rules.all_rules(connection):
+        raise NotFoundError(_none(name))
+    await rules.delete(connection, name)
+
+
+def _none(name: str) -> Text:
+    return Text("there is no rule {name!r}", "没有规则 {name!r}").format(name=name)

@@ -1,0 +1,167 @@
+"""Apply: all that a file says is in force, or nothing of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dingbell.config.apply import apply, plan
+from dingbell.config.schema import Config
+from dingbell.errors import DingBellError, PermissionDenied
+from dingbell.operations import accounts, apps, audiences, orgs, rules, schedules
+from dingbell.operations.context import Operations
+from dingbell.sandbox import Sandbox
+from dingbell.store.connection import acquire
+
+from .given import as_account
+
+
+@pytest.fixture
+def whole(sandbox: Sandbox) -> dict[str, Any]:
+    """A file that names one of every kind; its schedule needs the directory of a new app."""
+    return {
+        "orgs": {"acme": {"people_per_minute": 3000}},
+        "apps": {
+            "hr": {
+                "agent_id": sandbox.agent_id,
+                "app_key": sandbox.app_key,
+                "app_secret": sandbox.app_secret,
+                "org": "acme",
+            }
+        },
+        "audiences": {"all": {"departments": [1]}},
+        "deny": {"users": ["manager7675"]},
+        "quiet_hours": {"from": "22:00", "to": "07:00"},
+        "schedules": {"s": _schedule("one", {"audience": "all"})},
+    }
+
+
+def _schedule(text: str, to: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"when": {"daily": "16:00"}, "to": to, "message": {"text": text}, "app": "hr", **more}
+
+
+async def in_force(desk: Operations) -> dict[str, list[Any]]:
+    """All that a file can say, as it stands."""
+    return {
+        "orgs": [one.to_json() for one in await orgs.listed(desk) if one.name != "default"],
+        "apps": [one.to_json() for one in await apps.listed(desk) if one.org != "default"],
+        "audiences": [one.to_json() for one in await audiences.listed(desk)],
+        "rules": [one.to_json() for one in await rules.listed(desk)],
+        "schedules": [one.to_json() for one in await schedules.listed(desk)],
+    }
+
+
+BAD = {
+    "nobody knows the department": _schedule("bad", {"departments": [999_999]}),
+    "its instant has passed": _schedule(
+        "bad", {"users": ["manager4220"]}, when={"once": "2020-01-01 10:00"}
+    ),
+    "the template works for nobody": _schedule("{{ 1 / 0 }}", {"users": ["manager4220"]}),
+    "the app is not there": {**_schedule("bad", {"users": ["manager4220"]}), "app": "ghost"},
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+async def test_one_bad_schedule_leaves_nothing_in_force(
+    desk: Operations, whole: dict[str, Any], bad: str
+) -> None:
+    before = await in_force(desk)
+    broken = {**whole, "schedules": {**whole["schedules"], "t": BAD[bad]}}
+    with pytest.raises(DingBellError) as refused:
+        await apply(desk, Config.model_validate(broken))
+    assert str(refused.value).startswith("schedules.t")
+    assert await in_force(desk) == before
+
+
+async def test_a_change_that_fails_leaves_the_old_in_force(
+    desk: Operations, whole: dict[str, Any]
+) -> None:
+    await apply(desk, Config.model_validate(whole))
+    before = await in_force(desk)
+    assert [len(part) for part in before.values()] == [1, 1, 1, 2, 1]
+    worse = {
+        **whole,
+        "orgs": {"acme": {"people_per_minute": 100}},
+        "audiences": {"other": {"users": ["manager4220"]}},
+        "deny": {"users": ["manager4220"]},
+        "schedules": {
+            "s": _schedule("changed", {"users": ["manager7675"]}),
+            "t": BAD["nobody knows the department"],
+        },
+    }
+    with pytest.raises(DingBellError):
+        await apply(desk, Config.model_validate(worse), prune=True)
+    assert await in_force(desk) == before
+
+
+async def test_a_file_is_applied_whole_and_a_repeat_changes_nothing(
+    desk: Operations, whole: dict[str, Any]
+) -> None:
+    config = Config.model_validate(whole)
+    first = await apply(desk, config)
+    assert [(c.action, c.kind) for c in first] == [
+        ("create", "org"),
+        ("create", "app"),
+        ("create", "audience"),
+        ("create", "rule"),
+        ("create", "rule"),
+        ("create", "schedule"),
+    ]
+    assert await plan(desk, config, prune=True) == []
+    empty = Config.model_validate({**whole, "schedules": {}, "audiences": {}, "deny": None})
+    gone = await apply(desk, empty, prune=True)
+    assert {(c.action, c.kind) for c in gone} == {
+        ("delete", "audience"),
+        ("delete", "rule"),
+        ("delete", "schedule"),
+    }
+    assert (await in_force(desk))["schedules"] == []
+
+
+async def test_who_may_write_schedules_only_applies_nothing_of_what_is_the_owners(
+    desk: Operations, whole: dict[str, Any]
+) -> None:
+    await accounts.add(desk, "ann", ["author"])
+    ann = await as_account(desk, "ann")
+    before = await in_force(desk)
+    with pytest.raises(PermissionDenied):
+        await apply(ann, Config.model_validate(whole))
+    assert await in_force(desk) == before
+    await apply(desk, Config.model_validate(whole))
+    more = {**whole["schedules"], "t": _schedule("two", {"users": ["manager4220"]})}
+    (change,) = await apply(ann, Config.model_validate({**whole, "schedules": more}))
+    assert (change.action, change.name) == ("create", "t")
+    async with acquire(desk.pool) as connection:
+        by = await connection.fetchval("select requested_by from schedules where name = 't'")
+    assert by == "ann"
+
+
+async def test_two_schedules_that_say_the_same_on_one_day_are_told_so(
+    desk: Operations, whole: dict[str, Any]
+) -> None:
+    ann, bob = {"users": ["manager4220"]}, {"users": ["manager7675"]}
+    later = {"daily": "18:00"}
+    config = Config.model_validate(
+        {
+            **whole,
+            "schedules": {
+                "s": _schedule("same", ann),
+                "t": _schedule("same", ann, when=later),
+                "other-people": _schedule("same", bob, when=later),
+                "other-words": _schedule("different", ann, when=later),
+                "dated": _schedule("{{ due }}", ann, when=later),
+            },
+        }
+        | {"quiet_hours": None}
+    )
+    told = {c.name: c.warnings for c in await plan(desk, config) if c.warnings}
+    assert told.keys() == {"s", "t"}
+    (warning,) = told["s"]
+    assert "schedule 't'" in warning
+    assert "内容相同" in warning.zh
+    await apply(desk, config)
+    more = {"u": _schedule("same", ann, when={"daily": "20:00"})}
+    against = await plan(desk, Config.model_validate({**whole, "schedules": more}))
+    (created,) = [c for c in against if c.name == "u"]
+    assert {"'s'" in w or "'t'" in w for w in created.warnings} == {True}
