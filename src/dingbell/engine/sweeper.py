@@ -10,8 +10,9 @@ import logging
 from datetime import timedelta
 
 from dingbell.clients import CALL_TIMEOUT
+from dingbell.domain.after_call import Called
 from dingbell.domain.priority import Rank
-from dingbell.engine.ambiguity import Lost, recover
+from dingbell.engine.ambiguity import recover
 from dingbell.engine.context import Context
 from dingbell.planning import wakeups
 from dingbell.store import calls, claims, duty, firings, forgotten, holds, jobs, nodes, tracking
@@ -118,14 +119,14 @@ class Sweeper:
         orphans = await claims.orphans(connection, dead, before=self._late().calls)
         await calls.lose(connection, [row["id"] for row in orphans], arrives_within=CALL_TIMEOUT)
         for row in orphans:
-            lost = Lost(
-                row["id"],
-                row["firing_id"],
-                row["attempt"],
-                row["sent_at"],
-                row["target"] is not None,
-                row["on_ambiguous"],
-                Rank(row["rank"]),
+            lost = Called(
+                id=row["id"],
+                firing_id=row["firing_id"],
+                attempt=row["attempt"],
+                sent_at=row["sent_at"],
+                coarse=row["target"] is not None,
+                on_ambiguous=row["on_ambiguous"],
+                rank=Rank(row["rank"]),
             )
             await recover(connection, lost, now, code="node_died")
         looked = await tracking.take_over(connection, dead, now)
