@@ -5,7 +5,7 @@ Made of the same parts that planning uses, so that it says what will be done.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, takewhile
@@ -26,12 +26,7 @@ from dingbell.operations import apps, people
 from dingbell.operations.desk import Desk
 from dingbell.planning import pace
 from dingbell.planning.denial import DenyList
-from dingbell.planning.drafts import (
-    Brief,
-    allow_everyone,
-    draft_coarse,
-    draft_people,
-)
+from dingbell.planning.drafts import Brief, Whom, draft_audience
 from dingbell.store import foresight, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
@@ -100,12 +95,11 @@ async def look_ahead(
             denied.get(app.org, frozenset()),
         )
         coarse = question.policies.tracking == "coarse"
+        whom = Whom(app.id, question.audience, coarse, question.at, userids)
+        drafts = await draft_audience(lambda: nullcontext(connection), desk.clock, brief, whom)
         if coarse:
-            await allow_everyone(connection, app.id, question.audience, question.at)
-            drafts = await draft_coarse(connection, brief, question.audience)
             reasons = dict.fromkeys(userids, Reason.UNTRACKED.value)
         else:
-            drafts = await draft_people(connection, desk.clock, brief, userids)
             reasons = await _reasons(desk, connection, question, drafts)
         sent = [draft for draft in drafts if draft.reason is None]
         usage = (
