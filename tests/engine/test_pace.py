@@ -8,6 +8,7 @@ from typing import Any
 from dingbell.bootstrap import Database, Service, open_desk
 from dingbell.domain.audience import Audience
 from dingbell.domain.priority import Rank
+from dingbell.domain.run import Kind, Manual
 from dingbell.domain.slots import Pace
 from dingbell.engine.claiming import claim
 from dingbell.operations import people, reports, schedules
@@ -208,9 +209,10 @@ async def test_all_that_is_late_moves_together_once_and_in_order(
 ) -> None:
     await reserve(desk, (1,) * 100, Rank.NORMAL)
     now = desk.clock.now()
+    one = Manual(to=Audience(users=("u",)))
     async with desk.pool.acquire() as connection:
         begun = firings.NewFiring(
-            None, None, 0, "send", "late", await the_app(connection), "default", None, {}, now
+            None, None, 0, Kind.SEND, "late", await the_app(connection), "default", None, one, now
         )
         ((firing_id, _),) = await firings.create(connection, [begun], now)
         await connection.execute("update firings set state = 'sending'")

@@ -10,8 +10,6 @@ import logging
 from datetime import timedelta
 
 from dingbell.clients import CALL_TIMEOUT
-from dingbell.domain.after_call import Called
-from dingbell.domain.priority import Rank
 from dingbell.engine.ambiguity import recover
 from dingbell.engine.context import Context
 from dingbell.planning import wakeups
@@ -117,18 +115,9 @@ class Sweeper:
         dead = await nodes.dead(connection)
         now = self._context.clock.now()
         orphans = await claims.orphans(connection, dead, before=self._late().calls)
-        await calls.lose(connection, [row["id"] for row in orphans], arrives_within=CALL_TIMEOUT)
-        for row in orphans:
-            lost = Called(
-                id=row["id"],
-                firing_id=row["firing_id"],
-                attempt=row["attempt"],
-                sent_at=row["sent_at"],
-                coarse=row["target"] is not None,
-                on_ambiguous=row["on_ambiguous"],
-                rank=Rank(row["rank"]),
-            )
-            await recover(connection, lost, now, code="node_died")
+        await calls.lose(connection, [batch.id for batch in orphans], arrives_within=CALL_TIMEOUT)
+        for batch in orphans:
+            await recover(connection, batch, now, code="node_died")
         looked = await tracking.take_over(connection, dead, now)
         await jobs.enqueue(connection, [wakeups.poll(looked, now)] if looked else [])
         await nodes.prune(connection, dead)
