@@ -7,8 +7,8 @@ from tests.engine.conftest import Truth, final, until
 from tests.engine.given import firings_of, order, send, show, soon, spec
 
 from dingbell.bootstrap import Service
+from dingbell.domain.after_call import Next, Verdict
 from dingbell.domain.priority import Rank
-from dingbell.engine.calling import Next, Verdict
 from dingbell.engine.outcomes import Outcome
 from dingbell.operations import schedules
 from dingbell.operations.context import Operations

@@ -9,10 +9,11 @@ import pytest
 
 from dingbell.bootstrap import Service
 from dingbell.clock import SystemClock
+from dingbell.domain.after_call import Called
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.domain.priority import Rank
-from dingbell.engine.ambiguity import Lost, recover
+from dingbell.engine.ambiguity import recover
 from dingbell.engine.lease import Lease
 from dingbell.errors import ConflictError, InputError
 from dingbell.operations import directory, runs, schedules, sending
@@ -393,7 +394,7 @@ async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
             "update batches set state = 'sending', sent_at = sent_at - interval '1 day' "
             "returning id, attempt, sent_at"
         )
-        lost = Lost(
+        lost = Called(
             row["id"], found["id"], row["attempt"], row["sent_at"], False, "resend", Rank.NORMAL
         )
         assert await recover(connection, lost, desk.clock.now(), code="node_died")

@@ -46,9 +46,9 @@ def texts(tree: ast.AST) -> Iterator[str]:
     """The strings of a module that are no documentation."""
     documentation = docstrings(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in documentation:
-                yield node.value
+        text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if text and id(node) not in documentation:
+            yield node.value
 
 
 def faults(found: Iterator[tuple[str, str]]) -> str:
@@ -161,13 +161,14 @@ def test_every_event_is_documented(event: Event) -> None:
 
 def test_every_cause_and_alarm_is_somewhere_decided() -> None:
     said = "\n".join(
-        ast.unparse(tree)
-        for _, tree in modules(without=("domain/causes.py", "domain/alarms.py"))
+        ast.unparse(tree) for _, tree in modules(without=("domain/causes.py", "domain/alarms.py"))
     )
     causes = (SOURCE / "domain/causes.py").read_text(encoding="utf-8")
     for kind in CauseKind:
-        assert f"CauseKind.{kind.name}" in said or f"Cause(CauseKind.{kind.name}" in causes or (
-            causes.count(f"CauseKind.{kind.name}") > 1
+        assert (
+            f"CauseKind.{kind.name}" in said
+            or f"Cause(CauseKind.{kind.name}" in causes
+            or (causes.count(f"CauseKind.{kind.name}") > 1)
         ), kind
     # Only the upgrade of older tables makes notes.
     assert {kind for kind in AlarmKind if f"AlarmKind.{kind.name}" not in said} == {AlarmKind.NOTE}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
-from dingbell.planning.pace import Admission, AppPace, _fit, _Load, _roomy, _sort
-from dingbell.store.claims import Queued
+from dingbell.planning.pace import Admission, AppPace, _fit, _roomy, _sort
+from dingbell.store.claims import Occupied, Queued
 
 NOW = datetime(2026, 8, 3, 8, 0, tzinfo=UTC)
 ORGS = {1: "one", 2: "one", 3: "two"}
@@ -55,7 +55,9 @@ def test_what_is_roomy_fits_into_every_window(
     present = NOW.timestamp()
     queued = [batch(number, *one) for number, one in enumerate(sorted(wanted, key=lambda w: w[2]))]
     loads = [
-        _Load(ORGS[app], app, present + at, size, open_until=present + at + 13 if is_open else None)
+        Occupied(
+            ORGS[app], app, present + at, size, open_until=present + at + 13 if is_open else None
+        )
         for app, size, at, is_open in made
     ]
     short, long = Admission([], [], [], []), Admission([], [], [], [])
@@ -79,15 +81,15 @@ class Call:
     closed_at: float
     outcome: str
 
-    def load(self, now: float) -> _Load | None:
+    def load(self, now: float) -> Occupied | None:
         """What it occupies, as the table says it at an instant."""
         app_id, size = self.batch.app_id, self.batch.size
         if now < self.closed_at:
-            return _Load(ORGS[app_id], app_id, self.sent_at, size, open_until=self.sent_at + 13)
+            return Occupied(ORGS[app_id], app_id, self.sent_at, size, open_until=self.sent_at + 13)
         if self.outcome == "not_sent":
             return None
         answered_at = self.sent_at + 10 if self.outcome == "node_died" else self.closed_at
-        return _Load(ORGS[app_id], app_id, answered_at, 0 if self.outcome == "refused" else size)
+        return Occupied(ORGS[app_id], app_id, answered_at, 0 if self.outcome == "refused" else size)
 
 
 @dataclass

@@ -100,6 +100,12 @@ def review(
 ) -> Review:
     """Decide for the occurrences from `first` until an instant, however many an outage has left.
 
+    1. Take the newest that have come, as many as are judged one by one.
+    2. Add those that lie ahead.
+    3. Judge each by the policy.
+    4. Let all that came before the newest share one verdict, so that none is left out.
+    5. Let the skipped ones share verdicts, except for the newest.
+
     Args:
         trigger: the rule.
         first: the occurrence that comes next.
@@ -107,20 +113,28 @@ def review(
         until: the last instant of interest, after `now` where work is prepared ahead.
         policy: what becomes of missed ones.
     """
-    missed, older = _newest(trigger, first, now), None
-    if len(missed) > _MOST_JUDGED:
-        older = missed.popleft()
-    coming = _from(trigger, first) if first > now else trigger.after(now)
-    ahead = islice(takewhile(lambda due: due <= until, coming), _MOST_JUDGED)
-    occurrences = [*missed, *ahead]
+    missed = _newest(trigger, first, now)
+    older = missed.popleft() if len(missed) > _MOST_JUDGED else None
+    occurrences = [*missed, *_ahead(trigger, first, now, until)]
     if not occurrences:
         return Review([], first)
     verdicts = judge(occurrences, now, policy)
     if older is not None:
         cause = _verdict(older, now, policy, missed[-1]).skip or CauseKind.MISFIRE_MANY
-        before = takewhile(lambda due: due <= older, _from(trigger, first))
-        verdicts.insert(0, Verdict(older, cause, sum(1 for _ in islice(before, _MOST_JUDGED))))
+        verdicts.insert(0, Verdict(older, cause, _count(trigger, first, older)))
     return Review(_shared(verdicts), trigger.next_after(occurrences[-1]))
+
+
+def _ahead(trigger: Trigger, first: datetime, now: datetime, until: datetime) -> Iterator[datetime]:
+    """The occurrences after now until an instant, no more than are judged."""
+    coming = _from(trigger, first) if first > now else trigger.after(now)
+    return islice(takewhile(lambda due: due <= until, coming), _MOST_JUDGED)
+
+
+def _count(trigger: Trigger, first: datetime, last: datetime) -> int:
+    """How many occurrences lie between two, both included; counting ends where judging does."""
+    found = takewhile(lambda due: due <= last, _from(trigger, first))
+    return sum(1 for _ in islice(found, _MOST_JUDGED))
 
 
 def _from(trigger: Trigger, first: datetime) -> Iterator[datetime]:
@@ -128,7 +142,10 @@ def _from(trigger: Trigger, first: datetime) -> Iterator[datetime]:
 
 
 def _newest(trigger: Trigger, first: datetime, until: datetime) -> deque[datetime]:
-    """The last occurrences until an instant, one more than are judged; looks back ever further."""
+    """The last occurrences until an instant, one more than are judged.
+
+    Looks back ever further, so that an outage of a year is not walked through from its beginning.
+    """
     glance = _FIRST_GLANCE
     while True:
         start = max(first, until - min(glance, abs(until - first)))

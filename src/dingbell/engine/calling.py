@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 from dingbell.clock import Clock
 from dingbell.dingtalk import Client, errors
+from dingbell.domain.after_call import Next, Verdict
 from dingbell.store.claims import Claimed
 
-__all__ = ["Next", "Verdict", "call", "not_made"]
+__all__ = ["call", "not_made"]
 
 _UNREACHABLE_BACKOFF = 60.0
 # A budget that is used up is asked again this often: somebody may have bought more.
 _QUOTA_PAUSE = timedelta(hours=1)
-
-
-class Next(Enum):
-    """What becomes of a batch after a call."""
-
-    ACCEPTED = "accepted"
-    LATER = "later"
-    LOST = "lost"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a call ended.
-
-    Attributes:
-        next: what becomes of the batch.
-        outcome: what the call row says: accepted, refused, lost or not_sent.
-        answered_at: when.
-        task_id: DingTalk's id, where it was accepted.
-        code: DingTalk's code, where it was not.
-        after: how long to wait before the next attempt.
-        pause: for how long the app, or all apps behind this address, stop.
-        pause_address: whether all apps behind the address stop.
-    """
-
-    next: Next
-    outcome: str
-    answered_at: datetime
-    task_id: int | None = None
-    code: str | None = None
-    after: timedelta = timedelta(0)
-    pause: timedelta | None = None
-    pause_address: bool = False
-    level: int = logging.INFO
 
 
 def not_made(clock: Clock, why: str) -> Verdict:

@@ -13,15 +13,7 @@ from dingbell.engine.authors import in_words
 from dingbell.engine.context import Context
 from dingbell.errors import InputError, Text
 from dingbell.planning import rosters, wakeups
-from dingbell.planning.drafts import (
-    Brief,
-    allow_everyone,
-    draft_alike,
-    draft_coarse,
-    draft_people,
-    named,
-    plain,
-)
+from dingbell.planning.drafts import Brief, Whom, draft_audience, draft_people, named
 from dingbell.store import deliveries, directory, firings, jobs
 from dingbell.store.connection import Connection, acquire
 from dingbell.store.firings import FiringRow, NewFiring
@@ -44,18 +36,10 @@ async def draft(
     message = await _message(context, firing, spec)
     if message is None:
         return []
-    audience = spec.to
     brief = Brief(firing.org, message, _variables(firing), most, denied)
-    coarse = spec.coarse
-    if not (coarse or audience.needs_directory() or message.is_personal):
-        return draft_alike(brief, plain(audience))
-    async with acquire(context.pool) as connection:
-        if coarse:
-            at = max(firing.due_at, context.clock.now())
-            await allow_everyone(connection, firing.app_id, audience, at)
-            return await draft_coarse(connection, brief, audience)
-        userids = await named(connection, firing.org, audience)
-        return await draft_people(connection, context.clock, brief, userids)
+    at = max(firing.due_at, context.clock.now())
+    whom = Whom(firing.app_id, spec.to, spec.coarse, at)
+    return await draft_audience(lambda: acquire(context.pool), context.clock, brief, whom)
 
 
 async def _follow_up(

@@ -11,26 +11,31 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from dingbell.domain.lifecycle import Batch, Delivery
-from dingbell.engine.ambiguity import Lost, recover
-from dingbell.engine.calling import Next, Verdict
+from dingbell.clients import CALL_TIMEOUT
+from dingbell.domain.after_call import (
+    Accept,
+    Called,
+    Decision,
+    Known,
+    Next,
+    Verdict,
+    after_call,
+)
+from dingbell.engine.aftermath import carry_out, known_of
 from dingbell.engine.context import Context
 from dingbell.errors import DatabaseUnavailable
-from dingbell.planning import wakeups, waves
-from dingbell.store import apps, batches, calls, deliveries, firings, jobs, spending
+from dingbell.planning import wakeups
+from dingbell.store import apps, batches, calls, deliveries, jobs, spending
 from dingbell.store.claims import Claimed
 from dingbell.store.connection import Connection, transaction
 from dingbell.telemetry import Event, log
 
-__all__ = ["LOOK_AFTER", "Outcome", "Outcomes"]
+__all__ = ["Outcome", "Outcomes"]
 
-# DingTalk publishes no figure; clients in the field see results after about a second.
-LOOK_AFTER = timedelta(seconds=1.5)
 _MOST = 300
 _LINGER = 0.005
-_MOST_ATTEMPTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,21 @@ class Outcome:
 
     batch: Claimed
     verdict: Verdict
+
+    @property
+    def called(self) -> Called:
+        """The batch, as far as what becomes of it depends on it."""
+        batch = self.batch
+        return Called(
+            id=batch.id,
+            firing_id=batch.firing_id,
+            attempt=batch.attempt,
+            sent_at=batch.sent_at,
+            coarse=batch.target is not None,
+            on_ambiguous=batch.on_ambiguous,
+            rank=batch.rank,
+            lost_at=batch.lost_at,
+        )
 
 
 class Outcomes:
@@ -102,57 +122,57 @@ class Outcomes:
             await self._write_surely([outcome])
 
     async def write(self, part: Sequence[Outcome]) -> None:
-        """Write outcomes in one transaction; a repeat changes nothing."""
+        """Write outcomes in one transaction; a repeat changes nothing.
+
+        Apps are locked before runs, and runs before batches, as at the claim.
+        """
         part = sorted(part, key=lambda outcome: outcome.batch.id)
-        accepted = [o for o in part if o.verdict.next is Next.ACCEPTED]
+        now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
             await calls.complete(connection, [_answer(outcome) for outcome in part])
-            if accepted:
-                await self._accept(connection, accepted)
             for outcome in part:
-                if outcome.verdict.next is not Next.ACCEPTED:
-                    await self._not_accepted(connection, outcome)
-            await spending.add(connection, [*_spent(part)], self._context.clock.now())
+                await _pause(connection, outcome.batch.app_id, outcome.verdict, now)
+            decided = [(one, await _decide(connection, one, now)) for one in part]
+            await _accept(connection, [(o, d) for o, d in decided if isinstance(d, Accept)])
+            for outcome, decision in decided:
+                if not isinstance(decision, Accept):
+                    code = outcome.verdict.code
+                    await carry_out(connection, outcome.called, decision, code=code)
+            await spending.add(connection, [*_spent(part)], now)
         for ended, count in Counter(outcome.verdict.outcome for outcome in part).items():
             self._context.metrics.calls.labels(ended).inc(count)
 
-    async def _accept(self, connection: Connection, accepted: list[Outcome]) -> None:
-        looks = {o.batch.id: o.verdict.answered_at + LOOK_AFTER for o in accepted}
-        moved = set(
-            await batches.accept(
-                connection,
-                [
-                    (o.batch.id, o.verdict.task_id or 0, o.batch.sent_at, looks[o.batch.id])
-                    for o in accepted
-                ],
-            )
-        )
-        await deliveries.sent(
-            connection, [(o.batch.id, o.batch.sent_at) for o in accepted if o.batch.id in moved]
-        )
-        if moved:
-            due = sorted((looks[batch_id], batch_id) for batch_id in moved)
-            await jobs.enqueue(connection, [*_track_jobs(due)])
 
-    async def _not_accepted(self, connection: Connection, outcome: Outcome) -> None:
-        batch, verdict = outcome.batch, outcome.verdict
-        now = self._context.clock.now()
-        await _pause(connection, batch.app_id, verdict, now)
-        if verdict.next is Next.LOST:
-            lost = Lost(
-                batch.id,
-                batch.firing_id,
-                batch.attempt,
-                batch.sent_at,
-                batch.target is not None,
-                batch.on_ambiguous,
-                batch.rank,
-            )
-            await recover(connection, lost, now, code=verdict.code)
-        elif verdict.next is Next.LATER and batch.attempt < _MOST_ATTEMPTS:
-            await _send_later(connection, batch, verdict, now)
-        else:
-            await _fail(connection, batch, verdict.code)
+async def _decide(connection: Connection, outcome: Outcome, now: datetime) -> Decision:
+    """Decide what becomes of a batch; of one that was accepted nothing has to be read."""
+    batch, verdict = outcome.called, outcome.verdict
+    known = Known()
+    if verdict.next is not Next.ACCEPTED:
+        again = verdict.next in (Next.LATER, Next.LOST)
+        known = await known_of(connection, batch, again=again)
+    return after_call(batch, verdict, known, now, arrives_within=CALL_TIMEOUT)
+
+
+async def _accept(connection: Connection, accepted: Sequence[tuple[Outcome, Accept]]) -> None:
+    """Write what was accepted: its batches, its people, and when their results are asked for."""
+    if not accepted:
+        return
+    looks = {outcome.batch.id: decision.look_at for outcome, decision in accepted}
+    moved = set(
+        await batches.accept(
+            connection,
+            [
+                (o.batch.id, o.verdict.task_id or 0, o.batch.sent_at, looks[o.batch.id])
+                for o, _ in accepted
+            ],
+        )
+    )
+    await deliveries.sent(
+        connection, [(o.batch.id, o.batch.sent_at) for o, _ in accepted if o.batch.id in moved]
+    )
+    if moved:
+        due = sorted((looks[batch_id], batch_id) for batch_id in moved)
+        await jobs.enqueue(connection, [*_track_jobs(due)])
 
 
 def _answer(outcome: Outcome) -> calls.Answer:
@@ -197,38 +217,3 @@ async def _pause(connection: Connection, app_id: int, verdict: Verdict, now: dat
         oapi_url=app.oapi_url if app and verdict.pause_address else None,
     )
     log(Event.APP_PAUSED, level=logging.ERROR, app=app_id, code=verdict.code)
-
-
-async def _send_later(
-    connection: Connection, batch: Claimed, verdict: Verdict, now: datetime
-) -> None:
-    """Give a batch back that certainly was not sent; under a canceled firing it ends with it."""
-    if not await firings.on_its_way(connection, batch.firing_id):
-        await _end(connection, batch, Batch.CANCELED, verdict.code)
-        return
-    slot_at = now + verdict.after
-    cut = await waves.cut(connection, [(slot_at, batch.rank)])
-    if await batches.requeue(
-        connection,
-        batch.id,
-        attempt=batch.attempt,
-        slot_at=slot_at,
-        wave=cut.numbers[0],
-        code=verdict.code,
-        lost_at=None,
-    ):
-        await jobs.enqueue(connection, cut.jobs)
-        log(Event.BATCH_GIVEN_BACK, batch=batch.id, code=verdict.code)
-
-
-async def _fail(connection: Connection, batch: Claimed, code: str | None) -> None:
-    await _end(connection, batch, Batch.FAILED, code)
-
-
-async def _end(connection: Connection, batch: Claimed, target: Batch, code: str | None) -> None:
-    """Give a batch up; where an earlier call was lost nobody knows who was reached."""
-    if batch.lost_at is not None or await calls.times_lost(connection, batch.id):
-        target = Batch.UNKNOWN
-    if await batches.give_up(connection, batch.id, attempt=batch.attempt, target=target, code=code):
-        await deliveries.move_batches(connection, [batch.id], Delivery(target.value), code)
-        await jobs.enqueue(connection, [wakeups.settle([batch.firing_id])])

@@ -10,8 +10,7 @@ import logging
 from datetime import timedelta
 
 from dingbell.clients import CALL_TIMEOUT
-from dingbell.domain.priority import Rank
-from dingbell.engine.ambiguity import Lost, recover
+from dingbell.engine.ambiguity import recover
 from dingbell.engine.context import Context
 from dingbell.planning import wakeups
 from dingbell.store import calls, claims, duty, firings, forgotten, holds, jobs, nodes, tracking
@@ -116,18 +115,9 @@ class Sweeper:
         dead = await nodes.dead(connection)
         now = self._context.clock.now()
         orphans = await claims.orphans(connection, dead, before=self._late().calls)
-        await calls.lose(connection, [row["id"] for row in orphans], arrives_within=CALL_TIMEOUT)
-        for row in orphans:
-            lost = Lost(
-                row["id"],
-                row["firing_id"],
-                row["attempt"],
-                row["sent_at"],
-                row["target"] is not None,
-                row["on_ambiguous"],
-                Rank(row["rank"]),
-            )
-            await recover(connection, lost, now, code="node_died")
+        await calls.lose(connection, [batch.id for batch in orphans], arrives_within=CALL_TIMEOUT)
+        for batch in orphans:
+            await recover(connection, batch, now, code="node_died")
         looked = await tracking.take_over(connection, dead, now)
         await jobs.enqueue(connection, [wakeups.poll(looked, now)] if looked else [])
         await nodes.prune(connection, dead)

@@ -18,16 +18,23 @@ from dingbell.clock import beijing_day
 from dingbell.dingtalk import Client, SendResult, errors
 from dingbell.domain.budget import look_plan
 from dingbell.domain.lifecycle import Batch, Delivery
-from dingbell.domain.receipts import DUPLICATE, PACE_CODES, Finding, attribute, merge
+from dingbell.domain.receipts import (
+    DUPLICATE,
+    Finding,
+    Judgement,
+    Polled,
+    attribute,
+    judge,
+    merge,
+)
 from dingbell.engine.context import LOOK_SHARE, Context
 from dingbell.engine.meter import Meter
 from dingbell.errors import DatabaseUnavailable, DingBellError
 from dingbell.planning import wakeups
-from dingbell.planning.repair import repair
+from dingbell.planning.pacedrops import queue_again
 from dingbell.store import (
     apps,
     batches,
-    broken,
     calls,
     deliveries,
     foresight,
@@ -39,33 +46,29 @@ from dingbell.store.connection import Connection, transaction
 from dingbell.store.tracking import Tracked
 from dingbell.telemetry import Event, log
 
-__all__ = ["RESULT_WINDOW", "Tracker"]
+__all__ = ["Tracker"]
 
-# `getsendresult` answers for 24 h (result page, read 2026-08); the last look falls inside.
-RESULT_WINDOW = timedelta(hours=24)
 _LEASE = timedelta(seconds=120)
-_NOT_DONE = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 300.0, 900.0)
-# DingTalk is done but does not name somebody: after this many looks nobody knows.
-_PATIENCE = 5
 # What is asked for within so many seconds is looked at together.
 _LINGER = 0.1
 # So many looks, or those of so long, are written together.
 _AT_ONCE = 400
 _SOON = timedelta(seconds=0.5)
 _EARLY = timedelta(milliseconds=500)
-# People dropped for pace are sent to again after a window of DingTalk's, so many times.
-_WINDOW = timedelta(seconds=60)
-_MOST_REPAIRS = 5
 
 
 @dataclass(slots=True)
 class _Look:
-    """What one look at a batch found."""
+    """What one look at a batch found.
+
+    Attributes:
+        not_before: where it was refused for its pace, when another is allowed.
+    """
 
     batch: Tracked
     done: bool = False
     findings: dict[str, Finding] = field(default_factory=dict)
-    next_at: datetime | None = None
+    not_before: datetime | None = None
     spent: list[spending.Spent] = field(default_factory=list)
 
     @property
@@ -76,6 +79,32 @@ class _Look:
     def spend(self, endpoint: str) -> None:
         """Count a call that is about to be made."""
         self.spent.append((self.batch.org, endpoint, self.batch.firing_id))
+
+    def polled(self) -> Polled:
+        """What it found, as far as the judgement depends on it."""
+        batch = self.batch
+        return Polled(
+            settled=batch.state != Batch.ACCEPTED,
+            polls=batch.looks,
+            sent_at=batch.sent_at,
+            coarse=batch.target is not None,
+            done=self.done,
+            findings=self.findings,
+            not_before=self.not_before,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A batch, and what the look at it changes."""
+
+    batch: Tracked
+    judgement: Judgement
+
+    def receipts(self) -> Iterator[deliveries.Receipt]:
+        """What is written of its people."""
+        for userid, finding in self.judgement.receipts.items():
+            yield deliveries.Receipt(self.batch.firing_id, userid, finding.state, finding.code)
 
 
 class Tracker:
@@ -160,7 +189,7 @@ class Tracker:
         except errors.RetryLater as error:
             # What is refused for its pace does not count against the month.
             look.spent.pop()
-            look.next_at = self._context.clock.now() + timedelta(seconds=error.after)
+            look.not_before = self._context.clock.now() + timedelta(seconds=error.after)
         except DatabaseUnavailable:
             raise
         except (errors.DingTalkError, DingBellError) as error:
@@ -201,77 +230,66 @@ class Tracker:
                 await self._write_each([_Look(looks[0].batch, spent=looks[0].spent)])
 
     async def _write(self, looks: list[_Look]) -> None:
+        """Judge looks and write what they change, in one transaction.
+
+        1. Read what is known of the batches, and attribute duplicates.
+        2. Judge each look.
+        3. Write batches before deliveries, as everybody who locks both.
+        4. Queue those again who were dropped for pace.
+        """
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
-            known = await deliveries.states(connection, [look.batch.id for look in looks])
-            usage = await self._meter.usage(connection, {look.batch.org for look in looks})
-            follow_ups = await tracking.follow_ups(
-                connection, sorted({look.batch.firing_id for look in looks})
-            )
-            receipts: list[deliveries.Receipt] = []
-            settled: list[_Look] = []
-            for look in looks:
-                people = known[look.batch.id]
-                look.findings = {u: f for u, f in look.findings.items() if u in people}
-                await _attribute(connection, look)
-                own = _receipts(look, people, now)
-                receipts += own
-                after = people | {receipt.userid: receipt.state.value for receipt in own}
-                if look.batch.state == Batch.ACCEPTED and _complete(look, after, now):
-                    settled.append(look)
-                plan = [
-                    look.batch.sent_at + rest
-                    for rest in look_plan(usage[look.batch.org], self._context.looks)
-                ]
-                plan += follow_ups.get(look.batch.firing_id, ())
-                _plan_next(look, after, plan, now, settled=look in settled)
-            # Batches before deliveries, as everybody who locks both.
+            judged = await self._judge(connection, looks, now)
+            settled = [one for one in judged if one.judgement.settles]
             await batches.move(
                 connection,
-                [look.batch.id for look in settled],
+                [one.batch.id for one in settled],
                 Batch.SETTLED,
                 usual=Batch.ACCEPTED,
             )
-            await tracking.set_looks(connection, [(look.batch.id, look.next_at) for look in looks])
+            await tracking.set_looks(
+                connection, [(one.batch.id, one.judgement.next_at) for one in judged]
+            )
+            receipts = [receipt for one in judged for receipt in one.receipts()]
             await deliveries.receive(connection, receipts, now)
             await _learn(connection, looks, receipts, now)
-            await jobs.enqueue(connection, _jobs(looks, settled))
+            await jobs.enqueue(connection, _jobs(judged))
             await spending.add(connection, [spent for look in looks for spent in look.spent], now)
-            await self._repair(connection, looks, now)
+            await queue_again(
+                connection,
+                [look.batch.id for look in looks],
+                {finding.code for look in looks for finding in look.findings.values()},
+                self._context.pace,
+                now=now,
+            )
 
-    async def _repair(self, connection: Connection, looks: list[_Look], now: datetime) -> None:
-        """Queue those again whom DingTalk dropped because too many were sent to in a minute."""
-        codes = {finding.code for look in looks for finding in look.findings.values()}
-        if PACE_CODES.isdisjoint(codes):
-            return
-        people = await broken.dropped_for_pace(
-            connection, [look.batch.id for look in looks], most_generations=_MOST_REPAIRS
+    async def _judge(
+        self, connection: Connection, looks: list[_Look], now: datetime
+    ) -> list[_Judged]:
+        """Read what is known of the batches, and judge each look."""
+        known = await deliveries.states(connection, [look.batch.id for look in looks])
+        usage = await self._meter.usage(connection, {look.batch.org for look in looks})
+        follow_ups = await tracking.follow_ups(
+            connection, sorted({look.batch.firing_id for look in looks})
         )
-        repaired = await repair(
-            connection, people, self._context.pace, not_before=now + _WINDOW, now=now
-        )
-        if repaired:
-            log(Event.BATCH_REPAIRED, level=logging.WARNING, people=repaired)
+        judged = []
+        for look in looks:
+            batch, people = look.batch, known[look.batch.id]
+            look.findings = {u: f for u, f in look.findings.items() if u in people}
+            await _attribute(connection, look)
+            plan = [
+                *(
+                    batch.sent_at + rest
+                    for rest in look_plan(usage[batch.org], self._context.looks)
+                ),
+                *follow_ups.get(batch.firing_id, ()),
+            ]
+            judged.append(_Judged(batch, judge(look.polled(), people, plan, now)))
+        return judged
 
 
 def _log_failed(batch: Tracked, error: str) -> None:
     log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, error=error[:200])
-
-
-def _plan_next(
-    look: _Look, people: dict[str, str], plan: list[datetime], now: datetime, *, settled: bool
-) -> None:
-    """Decide when to look again, by the plan; None is never."""
-    batch = look.batch
-    if batch.state == Batch.ACCEPTED and not settled:
-        pause = _NOT_DONE[min(batch.looks, len(_NOT_DONE)) - 1]
-        look.next_at = look.next_at or now + timedelta(seconds=pause)
-        return
-    if Delivery.UNREAD not in people.values() and Delivery.UNKNOWN not in people.values():
-        look.next_at = None
-        return
-    planned = min((at for at in plan if at > now), default=None)
-    look.next_at = max(look.next_at, planned) if look.next_at and planned else planned
 
 
 def _turns(
@@ -337,44 +355,16 @@ def _findings(result: SendResult) -> dict[str, Finding]:
     return found
 
 
-def _receipts(look: _Look, people: dict[str, str], now: datetime) -> list[deliveries.Receipt]:
-    """What changes for the people of a batch."""
-    batch = look.batch
-    found = dict(look.findings)
-    gone = now - batch.sent_at > RESULT_WINDOW
-    if batch.state == Batch.ACCEPTED and (gone or (look.done and batch.looks >= _PATIENCE)):
-        for userid, state in people.items():
-            if state == Delivery.SENT and userid not in found:
-                found[userid] = Finding(Delivery.UNKNOWN, "no_receipt")
-    return [
-        deliveries.Receipt(batch.firing_id, userid, finding.state, finding.code)
-        for userid, finding in found.items()
-        if people[userid] != finding.state or finding.code == DUPLICATE
-    ]
-
-
-def _complete(look: _Look, people: dict[str, str], now: datetime) -> bool:
-    """Whether everybody of the batch is accounted for."""
-    if look.batch.target is not None:
-        return look.done or now - look.batch.sent_at > RESULT_WINDOW
-    named = look.findings.keys()
-    return all(
-        userid in named or state != Delivery.SENT
-        for userid, state in people.items()
-        if state != Delivery.PLANNED
-    )
-
-
-def _jobs(looks: list[_Look], settled: list[_Look]) -> list[jobs.Job]:
-    firing_ids = sorted({look.batch.firing_id for look in settled})
+def _jobs(judged: Sequence[_Judged]) -> list[jobs.Job]:
+    """The reports of firings of which batches settled, and one job for the looks of each second."""
+    firing_ids = sorted({one.batch.firing_id for one in judged if one.judgement.settles})
     report = [wakeups.settle(firing_ids)] if firing_ids else []
-    again: dict[int, list[_Look]] = {}
-    for look in looks:
-        if look.next_at is not None:
-            again.setdefault(int(look.next_at.timestamp()), []).append(look)
+    again: dict[int, list[tuple[datetime, int]]] = {}
+    for one in judged:
+        at = one.judgement.next_at
+        if at is not None:
+            again.setdefault(int(at.timestamp()), []).append((at, one.batch.id))
     return report + [
-        wakeups.poll(
-            [look.batch.id for look in group], max(look.next_at for look in group if look.next_at)
-        )
+        wakeups.poll([batch_id for _, batch_id in group], max(at for at, _ in group))
         for group in again.values()
     ]

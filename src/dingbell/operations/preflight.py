@@ -6,7 +6,7 @@ Made of the same parts that planning uses, so that it says what will be done.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, permutations, takewhile
@@ -29,12 +29,7 @@ from dingbell.operations.context import Operations
 from dingbell.operations.views import View, Words
 from dingbell.planning import pace
 from dingbell.planning.denial import DenyList
-from dingbell.planning.drafts import (
-    Brief,
-    allow_everyone,
-    draft_coarse,
-    draft_people,
-)
+from dingbell.planning.drafts import Brief, Whom, draft_audience
 from dingbell.store import foresight, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
@@ -195,11 +190,10 @@ async def _drafts(
         paces[app.id].most_people,
         denied.get(app.org, frozenset()),
     )
+    whom = Whom(app.id, question.audience, question.coarse, question.at, userids)
+    drafts = await draft_audience(lambda: nullcontext(connection), ops.clock, brief, whom)
     if question.coarse:
-        await allow_everyone(connection, app.id, question.audience, question.at)
-        drafts = await draft_coarse(connection, brief, question.audience)
         return drafts, dict.fromkeys(userids, Reason.UNTRACKED.value)
-    drafts = await draft_people(connection, ops.clock, brief, userids)
     return drafts, await _reasons(ops, connection, question, drafts)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -21,8 +22,10 @@ from dingbell.store.connection import Connection
 
 __all__ = [
     "Brief",
+    "Whom",
     "allow_everyone",
     "draft_alike",
+    "draft_audience",
     "draft_coarse",
     "draft_people",
     "named",
@@ -64,6 +67,59 @@ class Brief:
     def per_batch(self) -> int:
         """How many people a batch holds: DingTalk's limit, or what the pace lets through."""
         return min(self.message.people_per_call, self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Whom a message goes to.
+
+    Attributes:
+        app_id: whose app it is.
+        audience: as its author named it.
+        coarse: departments are sent to as a whole.
+        at: when the first call would be made.
+        userids: whom the audience means, where that has been found out already.
+    """
+
+    app_id: int
+    audience: Audience
+    coarse: bool
+    at: datetime
+    userids: Sequence[str] | None = None
+
+
+async def draft_audience(
+    connect: Callable[[], AbstractAsyncContextManager[Connection]],
+    clock: Clock,
+    brief: Brief,
+    whom: Whom,
+) -> list[Draft]:
+    """Make the batches of an audience, in one of three ways.
+
+    1. Alike: userids alone are named, and all get the same words. Nothing has to be read.
+    2. Coarse: departments, or everyone, as they are.
+    3. Per person: by the directory, and with everybody's own words.
+
+    Args:
+        connect: gives a connection; asked only where something has to be read.
+        clock: gives the loop back now and then.
+        brief: what the batches are made of.
+        whom: whom they go to.
+
+    Raises:
+        InputError: the audience or the message does not work.
+    """
+    audience = whom.audience
+    if not (whom.coarse or audience.needs_directory() or brief.message.is_personal):
+        return draft_alike(brief, plain(audience))
+    async with connect() as connection:
+        if whom.coarse:
+            await allow_everyone(connection, whom.app_id, audience, whom.at)
+            return await draft_coarse(connection, brief, audience)
+        userids = whom.userids
+        if userids is None:
+            userids = await named(connection, brief.org, audience)
+        return await draft_people(connection, clock, brief, userids)
 
 
 def plain(audience: Audience) -> list[str]:

@@ -11,14 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
-
-import asyncpg
 
 from dingbell.clients import CALL_TIMEOUT
 from dingbell.domain.priority import Rank, without_reserve
 from dingbell.domain.slots import CALL_SPAN, PEOPLE_SPAN, Lane, Pace, Window
 from dingbell.store import apps, claims
+from dingbell.store.claims import Occupied
 from dingbell.store.connection import Connection
 
 __all__ = ["TURN_LOST", "Admission", "AppPace", "Wanted", "admit", "paces_of", "reserve_slots"]
@@ -110,36 +108,12 @@ async def paces_of(
     }
 
 
-class _Load(NamedTuple):
-    """What a call, or a promise to a batch of some rank, occupies.
-
-    A call that was not answered yet is open: it arrives some time from `at` until `open_until`.
-    """
-
-    org: str
-    app_id: int
-    at: float
-    size: int
-    rank: Rank | None = None
-    open_until: float | None = None
-
-    def counts_for(self, rank: Rank) -> bool:
-        """Whether a batch of a rank has to leave this its place: calls, and what comes first."""
-        return self.rank is None or self.rank < rank
-
-    def answered(self, present: float) -> _Load:
-        """The same, were it answered now."""
-        if self.open_until is None:
-            return self
-        return self._replace(at=max(self.at, present), open_until=None)
-
-
 class _Lanes:
     """A lane for each app, over what has been called and promised; orgs share their windows."""
 
-    def __init__(self, loads: Iterable[_Load], paces: dict[int, AppPace]) -> None:
-        own: dict[int, list[_Load]] = {app_id: [] for app_id in paces}
-        shared: dict[str, list[_Load]] = {}
+    def __init__(self, loads: Iterable[Occupied], paces: dict[int, AppPace]) -> None:
+        own: dict[int, list[Occupied]] = {app_id: [] for app_id in paces}
+        shared: dict[str, list[Occupied]] = {}
         for load in loads:
             shared.setdefault(load.org, []).append(load)
             if load.app_id in own:
@@ -157,15 +131,15 @@ class _Lanes:
         return self._lanes[app_id]
 
 
-def _calls(pace: Pace, loads: Sequence[_Load]) -> Window:
+def _calls(pace: Pace, loads: Sequence[Occupied]) -> Window:
     return _window(pace.calls_per_second, CALL_SPAN, [(load, 1) for load in loads])
 
 
-def _people(pace: Pace, loads: Sequence[_Load]) -> Window:
+def _people(pace: Pace, loads: Sequence[Occupied]) -> Window:
     return _window(pace.people_per_minute, PEOPLE_SPAN, [(load, load.size) for load in loads])
 
 
-def _window(limit: int, span: float, weighed: Sequence[tuple[_Load, int]]) -> Window:
+def _window(limit: int, span: float, weighed: Sequence[tuple[Occupied, int]]) -> Window:
     return Window(
         limit,
         span,
@@ -189,7 +163,7 @@ async def _occupied(
     *,
     up_to: Rank | None,
     without: Sequence[int] = (),
-) -> list[_Load]:
+) -> list[Occupied]:
     """The calls that were made, and what is promised up to a rank."""
     rows = await claims.occupied(
         connection,
@@ -200,14 +174,14 @@ async def _occupied(
         without=without,
     )
     present = now.timestamp()
-    return [_load(row, present) for row in rows]
+    return [_from_now_on(row, present) for row in rows]
 
 
-def _load(row: asyncpg.Record, present: float) -> _Load:
-    org, app_id, at, open_until, size, priority = row
-    if priority is None:
-        return _Load(org, app_id, at, size, open_until=open_until)
-    return _Load(org, app_id, max(at, present), size, Rank(priority))
+def _from_now_on(one: Occupied, present: float) -> Occupied:
+    """The same; a promise whose slot has passed is kept now."""
+    if one.rank is None or one.at >= present:
+        return one
+    return one._replace(at=present)
 
 
 async def reserve_slots(
@@ -252,7 +226,7 @@ async def reserve_slots(
     return [found[place] for place in range(len(wanted))]
 
 
-def _taken(entry: Wanted, lane: Lane, pace: AppPace, now: datetime) -> list[_Load]:
+def _taken(entry: Wanted, lane: Lane, pace: AppPace, now: datetime) -> list[Occupied]:
     """Give each batch of an entry its place in the lane."""
     at = max(now, pace.paused_until or now).timestamp()
     taken = []
@@ -260,7 +234,7 @@ def _taken(entry: Wanted, lane: Lane, pace: AppPace, now: datetime) -> list[_Loa
         size = min(wanted_size, pace.most_people)
         at = lane.earliest(max(at, not_before), size)
         lane.add(at, size)
-        taken.append(_Load(pace.org, entry.app_id, at, size, entry.rank))
+        taken.append(Occupied(pace.org, entry.app_id, at, size, entry.rank))
     return taken
 
 
@@ -310,18 +284,18 @@ async def admit(
 
 def _sort(
     queued: Sequence[claims.Queued],
-    loads: Sequence[_Load],
+    loads: Sequence[Occupied],
     paces: dict[int, AppPace],
     now: datetime,
     result: Admission,
-) -> list[_Load]:
+) -> list[Occupied]:
     """Sort the batches of one rank; return what those that may go occupy."""
     present = now.timestamp()
     roomy = _roomy(queued, loads, paces, present)
     easy = [batch for batch in queued if batch.app_id in roomy]
     result.admitted.extend(easy)
     taken = [
-        _Load(b.org, b.app_id, max(b.slot_at.timestamp(), present), min(b.size, roomy[b.app_id]))
+        Occupied(b.org, b.app_id, max(b.slot_at.timestamp(), present), min(b.size, roomy[b.app_id]))
         for b in easy
     ]
     queued = [batch for batch in queued if batch.app_id not in roomy]
@@ -330,7 +304,7 @@ def _sort(
 
 def _roomy(
     queued: Sequence[claims.Queued],
-    loads: Sequence[_Load],
+    loads: Sequence[Occupied],
     paces: dict[int, AppPace],
     present: float,
 ) -> dict[int, int]:
@@ -361,11 +335,11 @@ def _roomy(
 
 def _fit(
     queued: Sequence[claims.Queued],
-    loads: Sequence[_Load],
+    loads: Sequence[Occupied],
     paces: dict[int, AppPace],
     present: float,
     result: Admission,
-) -> list[_Load]:
+) -> list[Occupied]:
     """Sort batches one by one, by what they find in their windows."""
     known = _Lanes(loads, paces)
     hoped = _Lanes([load.answered(present) for load in loads], paces)
@@ -374,7 +348,7 @@ def _fit(
         app_id = batch.app_id
         at = _judge(batch, paces[app_id], known[app_id], hoped[app_id], present, result)
         if at is not None:
-            taken.append(_Load(batch.org, app_id, at, batch.size))
+            taken.append(Occupied(batch.org, app_id, at, batch.size))
     return taken
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 
 from dingbell.clients import CALL_TIMEOUT
-from dingbell.clock import beijing_day
+from dingbell.domain.after_call import arrives_that_day
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
@@ -23,13 +23,10 @@ from dingbell.store.connection import Connection
 
 __all__ = ["may_resend", "repair"]
 
-# Room for clocks that differ and for DingTalk's own delay.
-_MARGIN = timedelta(seconds=30)
-
 
 def may_resend(slot_at: datetime, lost_at: datetime) -> bool:
     """Whether a resend at a slot certainly arrives on the day the lost call was sent."""
-    return slot_at + CALL_TIMEOUT + _MARGIN < beijing_day(lost_at) + timedelta(days=1)
+    return arrives_that_day(slot_at, lost_at, arrives_within=CALL_TIMEOUT)
 
 
 async def repair(

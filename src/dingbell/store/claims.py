@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
+from dingbell.domain.after_call import Called
 from dingbell.domain.lifecycle import Batch, Delivery, Firing
 from dingbell.domain.priority import Rank
 from dingbell.domain.run import Kind
@@ -19,6 +20,7 @@ from dingbell.store.transitions import BATCHES, RUNS, moving
 __all__ = [
     "Candidate",
     "Claimed",
+    "Occupied",
     "Queued",
     "candidates",
     "claim",
@@ -86,6 +88,34 @@ class Claimed:
     call_id: int
 
 
+class Occupied(NamedTuple):
+    """What a call, or a promise to a queued batch, occupies in the windows of an org and an app.
+
+    Attributes:
+        at: epoch seconds: when the call was answered or, where it is open, made; or the slot.
+        size: how many people; 0 for a call that was refused.
+        rank: of the batch that was promised the slot; a call has none.
+        open_until: epoch seconds until when a call that was not answered yet may arrive.
+    """
+
+    org: str
+    app_id: int
+    at: float
+    size: int
+    rank: Rank | None = None
+    open_until: float | None = None
+
+    def counts_for(self, rank: Rank) -> bool:
+        """Whether a batch of a rank has to leave this its place: calls, and what comes first."""
+        return self.rank is None or self.rank < rank
+
+    def answered(self, present: float) -> Occupied:
+        """The same, were it answered now."""
+        if self.open_until is None:
+            return self
+        return self._replace(at=max(self.at, present), open_until=None)
+
+
 async def next_waves(connection: Connection, count: int) -> list[int]:
     """Reserve numbers for waves."""
     rows = await connection.fetch(
@@ -99,9 +129,19 @@ _QUEUED = (
 )
 
 
-def _queued(row: Iterable[Any]) -> Queued:
-    *start, rank = row
-    return Queued(*start, Rank(rank))  # type: ignore[call-arg]
+def _queued(row: asyncpg.Record) -> Queued:
+    return Queued(
+        id=row["id"],
+        firing_id=row["firing_id"],
+        app_id=row["app_id"],
+        org=row["org"],
+        size=row["size"],
+        slot_at=row["slot_at"],
+        wave=row["wave"],
+        body_hash=row["body_hash"],
+        lost_at=row["lost_at"],
+        rank=Rank(row["rank"]),
+    )
 
 
 async def of_wave(connection: Connection, wave: int) -> list[Queued]:
@@ -132,17 +172,17 @@ async def candidates(
               and state = {Firing.PLANNED:sql}
             order by id for update
         )
-        select g.id is not null, f.due_at,
+        select g.id is not null as begins, f.due_at,
                g.kind is not distinct from {Kind.OCCURRENCE:sql} and exists (
                    select from firings o
                    where o.schedule_id = g.schedule_id and o.due_at < g.due_at
                      and o.kind = {Kind.OCCURRENCE:sql} and o.state in {RUN_UNDER_WAY}
                      and (select true from batches b
                           where b.firing_id = o.id and b.repairs is null
-                            and b.state in {BATCH_UNSENT} limit 1)),
-               coalesce(g.perishable, false),
+                            and b.state in {BATCH_UNSENT} limit 1)) as blocked,
+               coalesce(g.perishable, false) as perishable,
                exists (select from batches l where l.app_id = b.app_id and l.lost_at > $2
-                       and l.lost_at is not null),
+                       and l.lost_at is not null) as lost_near,
                {_QUEUED}
         from batches b join firings f on f.id = b.firing_id left join beginning g on g.id = f.id
         where b.id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql}
@@ -153,8 +193,15 @@ async def candidates(
         lost_since,
     )
     return [
-        Candidate(_queued(queued), begins, due_at, blocked, perishable, lost_near)
-        for begins, due_at, blocked, perishable, lost_near, *queued in rows
+        Candidate(
+            batch=_queued(row),
+            begins=row["begins"],
+            due_at=row["due_at"],
+            blocked=row["blocked"],
+            perishable=row["perishable"],
+            lost_near=row["lost_near"],
+        )
+        for row in rows
     ]
 
 
@@ -197,19 +244,19 @@ async def occupied(
     arrives_within: timedelta,
     up_to: Rank | None,
     without: Sequence[int] = (),
-) -> list[asyncpg.Record]:
-    """What occupies the windows of some orgs: (org, app id, at, open until, size, rank).
+) -> list[Occupied]:
+    """What occupies the windows of some orgs: calls, and promises to queued batches up to a rank.
 
-    Calls have no rank. A call occupies the windows when it was answered; an unanswered one from
+    A call occupies the windows when it was answered; an unanswered one from
     its slot until its latest possible arrival; both are in epoch seconds. A refused call reached
-    nobody, one that was not sent does not count. Promises are those to queued batches up to a rank.
+    nobody, one that was not sent does not count.
     """
-    return await connection.fetch(
+    rows = await connection.fetch(
         f"""
-        select org, app_id, extract(epoch from coalesce(answered_at, sent_at))::float8,
+        select org, app_id, extract(epoch from coalesce(answered_at, sent_at))::float8 as at,
                case when answered_at is null
-                    then extract(epoch from sent_at + $3)::float8 end,
-               case when outcome = 'refused' then 0 else size end, null::smallint
+                    then extract(epoch from sent_at + $3)::float8 end as open_until,
+               case when outcome = 'refused' then 0 else size end as size, null::smallint as rank
         from calls
         where org = any($1::text[]) and sent_at > $2 and outcome is distinct from 'not_sent'
         union all
@@ -223,6 +270,17 @@ async def occupied(
         -1 if up_to is None else int(up_to),
         list(without),
     )
+    return [
+        Occupied(
+            org=row["org"],
+            app_id=row["app_id"],
+            at=row["at"],
+            size=row["size"],
+            rank=None if row["rank"] is None else Rank(row["rank"]),
+            open_until=row["open_until"],
+        )
+        for row in rows
+    ]
 
 
 _BEGUN = moving(
@@ -250,7 +308,8 @@ _CLAIM = f"""
         select id, app_id, org, size, attempt, $2, sent_at from taken returning id, batch_id
     )
     select t.id, t.firing_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body,
-           t.target, coalesce(d.userids, '{{}}'), t.on_ambiguous, t.lost_at, t.rank, i.id
+           t.target, coalesce(d.userids, '{{}}') as userids, t.on_ambiguous, t.lost_at, t.rank,
+           i.id as call_id
     from taken t join intended i on i.batch_id = t.id
     left join lateral (
         select array_agg(d.userid order by d.userid) as userids
@@ -261,9 +320,24 @@ _CLAIM = f"""
 """
 
 
-def _claimed(row: Iterable[Any]) -> Claimed:
-    *start, rank, call_id = row
-    return Claimed(*start, Rank(rank), call_id)  # type: ignore[call-arg]  # in order
+def _claimed(row: asyncpg.Record) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        firing_id=row["firing_id"],
+        app_id=row["app_id"],
+        org=row["org"],
+        size=row["size"],
+        attempt=row["attempt"],
+        slot_at=row["slot_at"],
+        sent_at=row["sent_at"],
+        body=row["body"],
+        target=row["target"],
+        userids=row["userids"],
+        on_ambiguous=row["on_ambiguous"],
+        lost_at=row["lost_at"],
+        rank=Rank(row["rank"]),
+        call_id=row["call_id"],
+    )
 
 
 async def claim(
@@ -297,9 +371,9 @@ async def reslot(connection: Connection, slots: Sequence[tuple[int, datetime, in
 
 async def orphans(
     connection: Connection, nodes: Sequence[int], *, before: datetime
-) -> list[asyncpg.Record]:
+) -> list[Called]:
     """Lock batches that dead nodes were sending, and those that were sent too long ago."""
-    return await connection.fetch(
+    rows = await connection.fetch(
         f"""
         select b.id, b.firing_id, b.attempt, b.sent_at, b.target, b.rank,
                f.on_ambiguous
@@ -312,6 +386,18 @@ async def orphans(
         list(nodes),
         before,
     )
+    return [
+        Called(
+            id=row["id"],
+            firing_id=row["firing_id"],
+            attempt=row["attempt"],
+            sent_at=row["sent_at"],
+            coarse=row["target"] is not None,
+            on_ambiguous=row["on_ambiguous"],
+            rank=Rank(row["rank"]),
+        )
+        for row in rows
+    ]
 
 
 async def late_waves(connection: Connection, before: datetime) -> list[int]:
