@@ -209,7 +209,7 @@ async def idle(order: dict[str, Any]) -> dict[str, Any]:
 
 
 async def database(order: dict[str, Any]) -> dict[str, Any]:
-    from dingbell.store.embedded import EmbeddedServer
+    from dingbell.store.server.embedded import EmbeddedServer
 
     server = EmbeddedServer(Path(order["folder"]))
     await server.start()

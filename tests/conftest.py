@@ -24,7 +24,7 @@ from dingbell.sandbox import Sandbox
 from dingbell.settings import Settings
 from dingbell.store import migrate
 from dingbell.store.connection import transaction
-from dingbell.store.embedded import EmbeddedServer
+from dingbell.store.server.embedded import EmbeddedServer
 
 # Nothing is kept on disk or depends on the machine's speed, and a red run can be repeated.
 hypothesis.settings.register_profile("house", deadline=None, database=None, derandomize=True)

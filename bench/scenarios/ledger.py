@@ -13,7 +13,7 @@ from options import Options
 from stage import Stage, open_stage
 
 from dingbell.operations import runs
-from dingbell.store import deliveries
+from dingbell.store.ledger import deliveries
 
 TITLE = "ledger: questions to a ledger of many deliveries, its pages in memory"
 FLOOR = (

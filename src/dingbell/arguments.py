@@ -19,7 +19,7 @@ from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.domain.schedule import NAME_PATTERN
-from dingbell.engine.authors import takes_due
+from dingbell.engine.node.authors import takes_due
 from dingbell.errors import InputError, Text
 from dingbell.validation import refusal
 

@@ -26,7 +26,7 @@ from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.errors import InputError, Text
-from dingbell.operations import preflight, programs, runs, sending
+from dingbell.operations import forecasts, programs, runs, sending
 from dingbell.operations.actor import LIBRARY
 from dingbell.operations.context import Operations
 from dingbell.settings import Settings
@@ -263,7 +263,7 @@ class DingBell:
         """
         order = _order(to, message, app, policies)
         found = await sending.outlook(self.desk, order, thorough=True)
-        return preflight.present(found).to_json()
+        return forecasts.present(found).to_json()
 
     async def report(self, firing_id: int) -> dict[str, Any]:
         """Where a firing stands: totals, and the first 10,000 batches and people.

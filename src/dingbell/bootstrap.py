@@ -23,14 +23,14 @@ from dingbell.settings import Settings
 from dingbell.store import apps as app_rows
 from dingbell.store import directory, fitness, migrate, nodes
 from dingbell.store.connection import acquire, create_pool, transaction
-from dingbell.store.embedded import EmbeddedServer
+from dingbell.store.server.embedded import EmbeddedServer
 from dingbell.store.vault import Vault
 from dingbell.telemetry import Event, Metrics, log
 from dingbell.version import __version__
 
 if TYPE_CHECKING:
-    from dingbell.engine.context import MessageFunction
-    from dingbell.engine.node import Role
+    from dingbell.engine.node.context import MessageFunction
+    from dingbell.engine.node.node import Role
 
 __all__ = ["ENVIRONMENT_APP", "Service", "open_database", "open_desk"]
 
@@ -159,7 +159,7 @@ class Service:
         roles: Collection[Role] = ("scheduler", "worker"),
     ) -> None:
         # Loaded here: most commands need a desk and no engine.
-        from dingbell.engine.node import Node
+        from dingbell.engine.node.node import Node
 
         self.desk = desk.as_(ENGINE)
         self.metrics = Metrics()

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dingbell.store.embedded import EmbeddedServer
+from dingbell.store.server.embedded import EmbeddedServer
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 from actors import Process, World, assert_everybody_once, until
 
-from dingbell.store.embedded import EmbeddedServer
+from dingbell.store.server.embedded import EmbeddedServer
 
 OpenWorld = Callable[..., World]
 SEND = "/topapi/message/corpconversation/asyncsend_v2"

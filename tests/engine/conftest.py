@@ -16,7 +16,7 @@ import pytest
 from dingbell.bootstrap import Database, Service
 from dingbell.operations.context import Operations
 from dingbell.sandbox import Sandbox
-from dingbell.store import audit
+from dingbell.store.ledger import audit
 
 from .given import show
 

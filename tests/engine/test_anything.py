@@ -19,10 +19,10 @@ from dingbell.bootstrap import Database, Service, open_desk
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.errors import ConflictError
-from dingbell.operations import directory, repairs, runs, sending
+from dingbell.operations import directory, resends, runs, sending
 from dingbell.operations.context import Operations
-from dingbell.store import audit
 from dingbell.store.connection import transaction
+from dingbell.store.ledger import audit
 
 from .conftest import FINAL, LOOKS, Truth
 from .given import SEND, show
@@ -42,7 +42,7 @@ _STEPS = st.one_of(
     st.tuples(st.just("narrow"), st.just(0)),
     st.tuples(st.just("crash"), st.just(0)),
     st.tuples(st.sampled_from(["cancel", "recall", "revoke"]), st.just(0)),
-    st.tuples(st.just("resend"), st.sampled_from(repairs.KINDS)),
+    st.tuples(st.just("resend"), st.sampled_from(resends.KINDS)),
     st.tuples(st.just("rest"), st.just(0)),
 )
 _STORIES = st.lists(_STEPS, min_size=3, max_size=9).map(
@@ -111,7 +111,7 @@ class Story:
 
     async def _resend(self, kind: Any) -> None:
         with suppress(ConflictError):
-            await repairs.resend(self.desk, self._firings[-1], (kind,))
+            await resends.resend(self.desk, self._firings[-1], (kind,))
 
     async def _crash(self, _: int) -> None:
         """Stop as a killed process does: nothing is drained, nothing is signed off."""

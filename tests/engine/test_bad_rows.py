@@ -9,11 +9,11 @@ from tests.engine.given import firings_of, order, send, show, soon, spec
 from dingbell.bootstrap import Service
 from dingbell.domain.after_call import Next, Verdict
 from dingbell.domain.priority import Rank
-from dingbell.engine.outcomes import Outcome
+from dingbell.engine.path.sender.outcomes import Outcome
 from dingbell.operations import schedules
 from dingbell.operations.context import Operations
-from dingbell.store.claims import Claimed
 from dingbell.store.connection import acquire
+from dingbell.store.ledger.claims import Claimed
 
 NO_ID = 10**20
 

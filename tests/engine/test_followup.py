@@ -9,11 +9,12 @@ import pytest
 from dingbell.bootstrap import Service
 from dingbell.domain.audience import Audience
 from dingbell.domain.followup import FollowUp
-from dingbell.engine.follower import prepare
+from dingbell.engine.path.settler.follow_ups import prepare
 from dingbell.operations import directory, runs, schedules
 from dingbell.operations.context import Operations
-from dingbell.store import retention, rules
+from dingbell.store import rules
 from dingbell.store.connection import transaction
+from dingbell.store.ledger import retention
 
 from .conftest import RunService, Truth, final, until
 from .given import firings_of, listed, overview, quiet_now, soon, spec

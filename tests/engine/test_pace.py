@@ -10,13 +10,14 @@ from dingbell.domain.audience import Audience
 from dingbell.domain.priority import Rank
 from dingbell.domain.run import Kind
 from dingbell.domain.slots import Pace
-from dingbell.engine.claiming import claim
+from dingbell.engine.path.sender.claiming import claim
 from dingbell.operations import directory, runs, schedules
 from dingbell.operations.context import Operations
-from dingbell.planning import pace
+from dingbell.planning import reservation
 from dingbell.settings import Settings
-from dingbell.store import batches, calls, claims, firings
 from dingbell.store.connection import Connection, transaction
+from dingbell.store.ledger import batches, calls, claims
+from dingbell.store.ledger import runs as run_rows
 
 from .conftest import RunService, Truth, until
 from .given import SEND, order, soon, spec
@@ -35,9 +36,9 @@ async def reserve(
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
         app_id = await the_app(connection)
-        paces = await pace.paces_of(connection, [app_id], SLOW, lock=True)
-        wanted = pace.Wanted(app_id, now, sizes, rank, **options)
-        (slots,) = await pace.reserve_slots(connection, [wanted], paces, now=now)
+        paces = await reservation.paces_of(connection, [app_id], SLOW, lock=True)
+        wanted = reservation.Wanted(app_id, now, sizes, rank, **options)
+        (slots,) = await reservation.reserve_slots(connection, [wanted], paces, now=now)
         firing_id = int(await connection.fetchval("select nextval('waves')")) + 10**6
         await batches.insert(
             connection,
@@ -104,15 +105,17 @@ async def test_who_is_overtaken_is_moved_back_at_the_claim(desk: Operations) -> 
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
         app_id = await the_app(connection)
-        paces = await pace.paces_of(connection, [app_id], SLOW, lock=True)
+        paces = await reservation.paces_of(connection, [app_id], SLOW, lock=True)
         rows = await connection.fetch(
             "select id, firing_id, app_id, org, size, slot_at, wave, body_hash, lost_at, "
             "rank from batches"
         )
-        queued = [pace.claims.Queued(**{**dict(row), "rank": Rank(row["rank"])}) for row in rows]
+        queued = [
+            reservation.claims.Queued(**{**dict(row), "rank": Rank(row["rank"])}) for row in rows
+        ]
         large, urgent = sorted(queued, key=lambda one: -one.rank)
-        alone = await pace.admit(connection, [large], paces, now=now)
-        both = await pace.admit(connection, [large, urgent], paces, now=now)
+        alone = await reservation.admit(connection, [large], paces, now=now)
+        both = await reservation.admit(connection, [large, urgent], paces, now=now)
     assert alone.early == [large]
     assert (both.admitted, both.early) == ([urgent], [large])
     await forget(desk)
@@ -124,10 +127,10 @@ async def test_a_call_holds_its_place_until_it_is_answered(desk: Operations) -> 
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
         app_id = await the_app(connection)
-        paces = await pace.paces_of(connection, [app_id], SLOW, lock=True)
+        paces = await reservation.paces_of(connection, [app_id], SLOW, lock=True)
         await connection.execute("update batches set slot_at = $1", now - timedelta(seconds=70))
         late = await claims.of_wave(connection, 1)
-        first = await pace.admit(connection, late[:25], paces, now=now)
+        first = await reservation.admit(connection, late[:25], paces, now=now)
         assert len(first.admitted) == 20
         await connection.execute(
             "insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at) "
@@ -140,14 +143,18 @@ async def test_a_call_holds_its_place_until_it_is_answered(desk: Operations) -> 
             [batch.id for batch in first.admitted],
         )
         soon_after = now + timedelta(seconds=0.1)
-        assert (await pace.admit(connection, late[25:], paces, now=soon_after)).admitted == []
+        assert (
+            await reservation.admit(connection, late[25:], paces, now=soon_after)
+        ).admitted == []
         ids = await connection.fetch("select id from calls")
         await calls.complete(
             connection,
             [calls.Answer(row["id"], "refused", soon_after, code="90018") for row in ids],
         )
         later = soon_after + timedelta(seconds=1.06)
-        assert (await pace.admit(connection, late[25:], paces, now=later)).admitted == late[25:]
+        assert (await reservation.admit(connection, late[25:], paces, now=later)).admitted == late[
+            25:
+        ]
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from calls")
     await forget(desk)
@@ -212,7 +219,7 @@ async def test_all_that_is_late_moves_together_once_and_in_order(
     await reserve(desk, (1,) * 100, Rank.NORMAL)
     now = desk.clock.now()
     async with desk.pool.acquire() as connection:
-        begun = firings.NewFiring(
+        begun = run_rows.NewFiring(
             None,
             None,
             0,
@@ -224,7 +231,7 @@ async def test_all_that_is_late_moves_together_once_and_in_order(
             order("late", "manager4220").spec(),
             now,
         )
-        ((firing_id, _),) = await firings.create(connection, [begun], now)
+        ((firing_id, _),) = await run_rows.create(connection, [begun], now)
         await connection.execute("update firings set state = 'sending'")
         await connection.execute(
             "update batches set firing_id = $1, slot_at = slot_at - interval '70 s'", firing_id

@@ -13,11 +13,11 @@ from dingbell.domain.after_call import Called
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
 from dingbell.domain.priority import Rank
-from dingbell.engine.ambiguity import recover
-from dingbell.engine.lease import Lease
+from dingbell.engine.node.lease import Lease
 from dingbell.errors import ConflictError, InputError
 from dingbell.operations import directory, runs, schedules, sending
 from dingbell.operations.context import Operations
+from dingbell.planning.in_doubt import recover
 from dingbell.sandbox import Sandbox
 from dingbell.store.connection import transaction
 

@@ -13,9 +13,9 @@ from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError
-from dingbell.operations import directory, preflight, runs, schedules, sending
+from dingbell.operations import directory, forecasts, runs, schedules, sending
 from dingbell.operations.context import Operations
-from dingbell.operations.preflight import present
+from dingbell.operations.forecasts import present
 from dingbell.store import directory as directory_rows
 from dingbell.store import rules
 from dingbell.store.connection import transaction
@@ -260,9 +260,9 @@ async def test_two_times_a_day_with_a_date_of_each_person_are_no_error_of_the_pl
     desk: Operations,
 ) -> None:
     twice = spec({"daily": ["09:00", "16:00"]}, "{{ person.hired_on|date }} {{ due|time }}")
-    assert preflight.warnings("s", twice, desk.clock.now()) == []
+    assert forecasts.warnings("s", twice, desk.clock.now()) == []
     same = spec({"daily": ["09:00", "16:00"]}, "{{ person.name }} {{ due|date }}")
-    assert len(preflight.warnings("s", same, desk.clock.now())) == 1
+    assert len(forecasts.warnings("s", same, desk.clock.now())) == 1
 
 
 async def _give(desk: Operations, userid: str, **attributes: Any) -> None:
@@ -278,11 +278,11 @@ async def _give(desk: Operations, userid: str, **attributes: Any) -> None:
 
 async def test_a_schedule_that_says_the_same_twice_a_day_is_told_so(desk: Operations) -> None:
     twice = spec({"daily": ["09:00", "16:00"]}, "same")
-    (warning,) = preflight.warnings("s", twice, desk.clock.now())
+    (warning,) = forecasts.warnings("s", twice, desk.clock.now())
     assert "143106" in warning
     other = spec({"daily": ["09:00", "16:00"]}, "{{ due|time }}")
-    assert preflight.warnings("s", other, desk.clock.now()) == []
-    assert preflight.warnings("s", spec({"daily": "09:00"}, "same"), desk.clock.now()) == []
+    assert forecasts.warnings("s", other, desk.clock.now()) == []
+    assert forecasts.warnings("s", spec({"daily": "09:00"}, "same"), desk.clock.now()) == []
 
 
 async def test_the_second_occurrence_of_a_day_is_forecast_as_a_repeat(desk: Operations) -> None:
@@ -290,8 +290,8 @@ async def test_the_second_occurrence_of_a_day_is_forecast_as_a_repeat(desk: Oper
     day = beijing_day(now) + timedelta(days=1)
     first, second = day + timedelta(hours=9), day + timedelta(hours=16)
     twice = spec({"daily": ["09:00", "16:00"]}, "same")
-    assert preflight._said_before("s", twice, now, second)
-    assert not preflight._said_before("s", twice, now, first)
+    assert forecasts._said_before("s", twice, now, second)
+    assert not forecasts._said_before("s", twice, now, first)
 
 
 async def test_a_preview_of_a_schedule_says_who_gets_the_next_one(
@@ -325,7 +325,7 @@ async def test_a_message_that_a_function_makes_is_forecast_without_its_words(
     desk: Operations,
 ) -> None:
     rule = ScheduleSpec(when={"daily": "16:00"}, to=Audience(everyone=True), function="m:f")
-    outlook = await preflight.of_schedule(desk, "s", rule)
+    outlook = await forecasts.of_schedule(desk, "s", rule)
     assert outlook is not None
     assert outlook.totals() == {"delivered": 40}
 

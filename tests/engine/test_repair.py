@@ -8,11 +8,13 @@ import pytest
 
 from dingbell.bootstrap import Service
 from dingbell.errors import ConflictError, InputError
-from dingbell.operations import directory, repairs, runs
+from dingbell.operations import directory, runs
+from dingbell.operations import resends as resend_rows
 from dingbell.operations.context import Operations
-from dingbell.planning.repair import repair
-from dingbell.store import broken, firings
+from dingbell.planning.resend import repair
 from dingbell.store.connection import transaction
+from dingbell.store.ledger import resends as resend_rows
+from dingbell.store.ledger import runs as run_rows
 
 from .conftest import RunService, Truth, final, until
 from .given import SEND, listed, order, overview, send, show
@@ -72,15 +74,15 @@ async def test_who_failed_is_sent_to_again_when_a_person_says_so(
     found = await final(desk, await send(desk, order("failed", "manager4220", "manager7675")))
     assert {d["userid"]: d["state"] for d in found["deliveries"]}["manager4220"] == "failed"
     await truth.post("people/manager4220", {"unreachable": False})
-    planned = await repairs.resend(desk, found["id"], dry_run=True)
+    planned = await resend_rows.resend(desk, found["id"], dry_run=True)
     assert planned.userids == ("manager4220",)
     assert (await overview(desk, found["id"]))["state"] == "settled"
-    await repairs.resend(desk, found["id"])
+    await resend_rows.resend(desk, found["id"])
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
     assert set(again["totals"]) <= {"unread", "read"}
     with pytest.raises(ConflictError, match="nobody"):
-        await repairs.resend(desk, found["id"])
+        await resend_rows.resend(desk, found["id"])
 
 
 async def test_a_refused_batch_is_sent_again_whole(
@@ -89,7 +91,7 @@ async def test_a_refused_batch_is_sent_again_whole(
     await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
     found = await final(desk, await send(desk, order("refused", "manager4220")))
     assert found["totals"] == {"failed": 1}
-    await repairs.resend(desk, found["id"], ("failed",))
+    await resend_rows.resend(desk, found["id"], ("failed",))
     await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1}
 
@@ -101,7 +103,7 @@ async def test_what_is_unknown_is_sent_again_the_same_day_and_rings_nobody_twice
     found = await final(desk, await send(desk, order("held", "manager4220", on_ambiguous="hold")))
     assert found["totals"] == {"unknown": 1}
     assert [one["id"] for one in await listed(desk, unknown=True)] == [found["id"]]
-    await repairs.resend(desk, found["id"], ("unknown",))
+    await resend_rows.resend(desk, found["id"], ("unknown",))
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1}
     # Only the lost call can have reached them.
@@ -118,11 +120,11 @@ async def test_what_is_unknown_since_yesterday_is_left_to_a_person(
     async with desk.pool.acquire() as connection:
         await connection.execute("update batches set sent_at = sent_at - interval '1 day'")
     with pytest.raises(ConflictError, match="earlier Beijing day"):
-        await repairs.resend(desk, found["id"], ("unknown",))
+        await resend_rows.resend(desk, found["id"], ("unknown",))
     with pytest.raises(InputError, match="stranger"):
-        await repairs.resolve(desk, found["id"], delivered=True, userids=("stranger",))
-    await repairs.resolve(desk, found["id"], delivered=True, userids=("manager4220",))
-    await repairs.resolve(desk, found["id"], delivered=False)
+        await resend_rows.resolve(desk, found["id"], delivered=True, userids=("stranger",))
+    await resend_rows.resolve(desk, found["id"], delivered=True, userids=("manager4220",))
+    await resend_rows.resolve(desk, found["id"], delivered=False)
     shown = await show(desk, found["id"])
     assert [(d["state"], d["code"]) for d in shown["deliveries"]] == [
         ("sent", "by_hand"),
@@ -139,7 +141,7 @@ async def test_a_recalled_firing_is_not_sent_again(
     await runs.recall(desk, found["id"])
     await until(lambda: runs.recalled(desk, found["id"]))
     with pytest.raises(ConflictError, match="recalled"):
-        await repairs.resend(desk, found["id"])
+        await resend_rows.resend(desk, found["id"])
 
 
 async def test_a_repair_under_way_survives_the_death_of_its_node(
@@ -150,7 +152,7 @@ async def test_a_repair_under_way_survives_the_death_of_its_node(
         await truth.post("people/manager4220", {"unreachable": True})
         found = await final(desk, await send(desk, order("later", "manager4220")))
         await truth.post("people/manager4220", {"unreachable": False})
-    await repairs.resend(desk, found["id"])
+    await resend_rows.resend(desk, found["id"])
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from dingbell_queue.jobs")
         await connection.execute("update batches set slot_at = slot_at - interval '6 s'")
@@ -189,15 +191,15 @@ async def test_nothing_is_repaired_in_a_firing_that_was_canceled_or_is_being_rec
     found = await final(desk, await send(desk, order("stop", "manager4220", "manager7675")))
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
-        wanted = await broken.of_firing(connection, found["id"], "failed")
+        wanted = await resend_rows.of_firing(connection, found["id"], "failed")
         assert len(wanted) == 1
         # Somebody recalls it while the repair waits for the lock.
-        await firings.ask_recall(connection, found["id"], now)
+        await run_rows.ask_recall(connection, found["id"], now)
         assert await repair(connection, wanted, desk.pace, not_before=now, now=now) == 0
     with pytest.raises(ConflictError, match="recalled"):
-        await repairs.resend(desk, found["id"])
+        await resend_rows.resend(desk, found["id"])
     async with desk.pool.acquire() as connection:
-        await firings.ask_recall(connection, found["id"], None)
+        await run_rows.ask_recall(connection, found["id"], None)
 
 
 async def test_who_may_have_it_is_kept_apart_from_who_has_not(
@@ -206,8 +208,8 @@ async def test_who_may_have_it_is_kept_apart_from_who_has_not(
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     one = order("apart", "manager4220", "manager7675", on_ambiguous="hold")
     found = await final(desk, await send(desk, one))
-    await repairs.resolve(desk, found["id"], delivered=False, userids=("manager4220",))
-    await repairs.resend(desk, found["id"], ("failed", "unknown", "failed"))
+    await resend_rows.resolve(desk, found["id"], delivered=False, userids=("manager4220",))
+    await resend_rows.resend(desk, found["id"], ("failed", "unknown", "failed"))
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
     states = {d["userid"]: (d["state"], d["code"]) for d in again["deliveries"]}
@@ -222,6 +224,6 @@ async def test_who_may_have_it_stays_unknown_when_the_resend_is_refused(
     one = order("refused again", "manager4220", on_ambiguous="hold")
     found = await final(desk, await send(desk, one))
     await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
-    await repairs.resend(desk, found["id"], ("unknown",))
+    await resend_rows.resend(desk, found["id"], ("unknown",))
     again = await final(desk, found["id"])
     assert again["totals"] == {"unknown": 1}

@@ -13,10 +13,10 @@ from dingbell.clock import VirtualClock
 from dingbell.domain.lifecycle import Firing
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.slots import Pace
-from dingbell.engine.context import Context
-from dingbell.engine.lease import Lease
-from dingbell.engine.ticker import Ticker
-from dingbell.engine.trouble import Trouble
+from dingbell.engine.node.context import Context
+from dingbell.engine.node.health import Trouble
+from dingbell.engine.node.lease import Lease
+from dingbell.engine.path.ticker import Ticker
 from dingbell.errors import DatabaseUnavailable
 from dingbell.operations import schedules
 from dingbell.operations.context import Operations

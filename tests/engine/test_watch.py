@@ -28,8 +28,9 @@ from dingbell.operations import (
     statusbar,
 )
 from dingbell.operations.context import Operations
-from dingbell.store import retention, rules
+from dingbell.store import rules
 from dingbell.store.connection import transaction
+from dingbell.store.ledger import retention
 
 from .conftest import RunService, Truth, final, until
 from .given import SEND, firings_of, listed, order, overview, send, show, soon, spec

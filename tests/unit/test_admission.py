@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
-from dingbell.planning.pace import Admission, AppPace, _fit, _roomy, _sort
-from dingbell.store.claims import Occupied, Queued
+from dingbell.planning.reservation import Admission, AppPace, _fit, _roomy, _sort
+from dingbell.store.ledger.claims import Occupied, Queued
 
 NOW = datetime(2026, 8, 3, 8, 0, tzinfo=UTC)
 ORGS = {1: "one", 2: "one", 3: "two"}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dingbell.clock import VirtualClock
-from dingbell.engine.authors import AuthorError, Authors
+from dingbell.engine.node.authors import AuthorError, Authors
 
 NOON = datetime(2026, 11, 24, 4, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=1)

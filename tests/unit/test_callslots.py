@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dingbell.engine.callslots import CallSlots
+from dingbell.engine.path.sender.concurrency import CallSlots
 
 
 async def _settle() -> None:

@@ -8,7 +8,7 @@ import pytest
 from dingbell.clock import SystemClock
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
-from dingbell.planning.drafts import Brief, Whom, draft_audience
+from dingbell.planning.drafting import Brief, Whom, draft_audience
 from dingbell.store.connection import Connection
 
 AT = datetime(2026, 8, 5, 1, tzinfo=UTC)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dingbell.domain.budget import Usage
+from dingbell.domain.forecast import Outlook, Reason, came_true, expectation, totals
 from dingbell.domain.lifecycle import Delivery
-from dingbell.domain.preflight import Outlook, Reason, came_true, expectation, totals
 
 
 def test_every_reason_has_its_words_in_both_languages() -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from dingbell.engine.solitude import Solitude
+from dingbell.engine.path.planner.solitude import Solitude
 
 
 async def test_who_is_alone_is_alone_and_those_beside_each_other_are_not() -> None:

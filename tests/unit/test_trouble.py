@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dingbell.clock import VirtualClock
-from dingbell.engine.trouble import Trouble
+from dingbell.engine.node.health import Trouble
 from dingbell.errors import DatabaseUnavailable, InputError, Text
 
 _NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dingbell.engine.turns import Turns
+from dingbell.engine.path.sender.staggered_start import Turns
 
 
 async def _begin(turns: Turns, begun: list[int], number: int) -> None:

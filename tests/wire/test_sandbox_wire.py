@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from dingbell.sandbox import Sandbox
-from dingbell.sandbox.windows import SlidingWindow
+from dingbell.sandbox.rules.windows import SlidingWindow
 
 SEND = "/topapi/message/corpconversation/asyncsend_v2"
 PROGRESS = "/topapi/message/corpconversation/getsendprogress"

@@ -60,7 +60,7 @@ def backup(
 async def _backup(file: Path) -> None:
     from dingbell.bootstrap import open_database
     from dingbell.settings import Settings
-    from dingbell.store import backup
+    from dingbell.store.server import backup
 
     async with open_database(Settings.load()) as database:
         await backup.write(database.dsn, file)
@@ -107,7 +107,8 @@ def _is_backup(file: Path) -> bool:
 async def _restore(file: Path) -> None:
     from dingbell.bootstrap import open_database
     from dingbell.settings import Settings
-    from dingbell.store import backup, migrate
+    from dingbell.store import migrate
+    from dingbell.store.server import backup
 
     async with open_database(Settings.load()) as database:
         await _without_nodes(database.dsn)
@@ -198,8 +199,8 @@ async def _prune(older_than: str) -> int:
     from dingbell.domain.duration import parse_duration
     from dingbell.errors import InputError, Text
     from dingbell.settings import Settings
-    from dingbell.store import retention
     from dingbell.store.connection import transaction
+    from dingbell.store.ledger import retention
 
     age = parse_duration(older_than)
     if age < retention.YOUNGEST:

@@ -22,7 +22,7 @@ from dingbell.cli.language import tr
 
 if TYPE_CHECKING:
     from dingbell.bootstrap import Database
-    from dingbell.engine.node import Role
+    from dingbell.engine.node.node import Role
     from dingbell.operations.context import Operations
     from dingbell.operations.run_views import RunView
 

@@ -10,7 +10,7 @@ from dingbell.cli.frame import table, totals
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
-    from dingbell.domain.preflight import Outlook
+    from dingbell.domain.forecast import Outlook
 
 __all__ = ["show"]
 
@@ -19,7 +19,7 @@ _MOST = 50
 
 def show(outlook: Outlook) -> None:
     """Print a forecast; of people only those that will not be delivered to."""
-    from dingbell.domain.preflight import expectation
+    from dingbell.domain.forecast import expectation
 
     typer.echo(
         tr(

@@ -11,8 +11,8 @@ from dingbell.cli import (
     database,
     directory,
     files,
-    firings,
     remedies,
+    runs,
     schedules,
     sending,
     services,
@@ -66,9 +66,9 @@ services.add_to(app)
 files.add_to(app)
 sending.add_to(app)
 watching.add_to(app)
-remedies.add_to(firings.app)
+remedies.add_to(runs.app)
 app.add_typer(schedules.app, name="schedules")
-app.add_typer(firings.app, name="firings")
+app.add_typer(runs.app, name="firings")
 app.add_typer(directory.app, name="directory")
 app.add_typer(watching.people, name="people")
 app.add_typer(watching.nodes, name="nodes")

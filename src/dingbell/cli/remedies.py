@@ -24,7 +24,7 @@ from dingbell.cli.language import tr
 
 if TYPE_CHECKING:
     from dingbell.operations.context import Operations
-    from dingbell.operations.repairs import Kind, Resent
+    from dingbell.operations.resends import Kind, Resent
     from dingbell.operations.run_views import RunView
 
 __all__ = ["add_to"]
@@ -93,10 +93,10 @@ def resend(
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Resend."""
-    from dingbell.operations import repairs
+    from dingbell.operations import resends
 
     kinds = _kinds(tuple(only or ("pace", "failed")))
-    found = run(asked(lambda ops: repairs.resend(ops, firing_id, kinds, dry_run=True), by))
+    found = run(asked(lambda ops: resends.resend(ops, firing_id, kinds, dry_run=True), by))
     if dry_run:
         _show_planned(found, as_json=as_json)
         return
@@ -105,14 +105,14 @@ def resend(
 
     async def work() -> RunView:
         async with open_all(by) as (ops, database):
-            await repairs.resend(ops, firing_id, kinds)
+            await resends.resend(ops, firing_id, kinds)
             return await see(ops, database, firing_id, wait=wait, quiet=as_json)
 
     finish(run(work()), as_json=as_json)
 
 
 def _kinds(given: tuple[str, ...]) -> tuple[Kind, ...]:
-    from dingbell.operations.repairs import KINDS
+    from dingbell.operations.resends import KINDS
 
     kinds = tuple(kind for word in given for kind in KINDS if kind == word)
     if unknown := sorted({*given} - {*kinds}):
@@ -164,10 +164,10 @@ def resolve(
 
     async def work(ops: Operations) -> RunView:
         from dingbell.intake import identifier
-        from dingbell.operations import repairs, runs
+        from dingbell.operations import resends, runs
 
         named = tuple(map(identifier, users or ()))
-        await repairs.resolve(ops, firing_id, delivered=outcome == "delivered", userids=named)
+        await resends.resolve(ops, firing_id, delivered=outcome == "delivered", userids=named)
         return await runs.overview(ops, firing_id)
 
     found = run(asked(work))

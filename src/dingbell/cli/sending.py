@@ -11,7 +11,7 @@ from dingbell.cli.frame import Account, Json, asked, fail, guard, print_json, ru
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
-    from dingbell.domain.preflight import Outlook
+    from dingbell.domain.forecast import Outlook
     from dingbell.domain.schedule import Policies
     from dingbell.operations.context import Operations
     from dingbell.operations.sending import Order
@@ -200,7 +200,7 @@ def _content(
 
 def _warn(found: Outlook) -> None:
     """Say before a send that somebody is not expected to get it."""
-    from dingbell.operations.preflight import told_of
+    from dingbell.operations.forecasts import told_of
 
     told = told_of(found)
     if told is not None:
@@ -227,7 +227,7 @@ def confirm(found: Outlook, *, question: bool) -> None:
 
 def _show(found: Outlook, *, as_json: bool) -> None:
     from dingbell.cli import forecast
-    from dingbell.operations.preflight import present
+    from dingbell.operations.forecasts import present
 
     if as_json:
         print_json(present(found).to_json())

@@ -14,7 +14,7 @@ from dingbell.cli.language import say, tr
 from dingbell.errors import Text
 
 if TYPE_CHECKING:
-    from dingbell.engine.node import Role
+    from dingbell.engine.node.node import Role
     from dingbell.operations.doctor import Check
 
 __all__ = ["add_to"]

@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dingbell.config.schema import Config
-from dingbell.domain.preflight import Outlook
+from dingbell.domain.forecast import Outlook
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, OutsideError, Text
-from dingbell.operations import apps, audiences, directory, orgs, preflight, rules, schedules
+from dingbell.operations import apps, audiences, directory, forecasts, orgs, rules, schedules
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
@@ -337,7 +337,7 @@ async def _warnings(
 ) -> dict[str, list[Text]]:
     """What authors should know of their schedules: words that are said twice on one day."""
     now = ops.clock.now()
-    told = {name: preflight.warnings(name, spec, now) for name, spec in config.schedules.items()}
+    told = {name: forecasts.warnings(name, spec, now) for name, spec in config.schedules.items()}
     known = await _apps(connection)
     keys = {name: app.id for name, app in known.items()}
     said: dict[str, tuple[object, ScheduleSpec]] = {}
@@ -350,7 +350,7 @@ async def _warnings(
     for name, spec in config.schedules.items():
         app = spec.app or only or ""
         said[name] = (keys.get(app, app), spec)
-    for name, texts in preflight.same_words(said, now).items():
+    for name, texts in forecasts.same_words(said, now).items():
         if name in told:
             told[name] += texts
     return told
@@ -384,8 +384,8 @@ async def _look_ahead(
         spec = config.schedules[name]
         with _part(_SCHEDULES.where(name)):
             app = await apps.find(ops, connection, spec.app)
-            question = preflight.next_question(app, name, spec, ops.clock.now())
-            found[name] = await preflight.outlook(ops, connection, question) if question else None
+            question = forecasts.next_question(app, name, spec, ops.clock.now())
+            found[name] = await forecasts.outlook(ops, connection, question) if question else None
     return found
 
 
@@ -432,7 +432,7 @@ def _app_given(
 
 def _warned(changes: list[Change], outlooks: dict[str, Outlook | None]) -> list[Change]:
     """The changes, with what is expected of schedules that will not reach everybody."""
-    told = {name: preflight.told_of(found) for name, found in outlooks.items() if found}
+    told = {name: forecasts.told_of(found) for name, found in outlooks.items() if found}
     return [
         replace(change, warnings=(*change.warnings, warning))
         if change.kind == "schedule" and (warning := told.get(change.name))

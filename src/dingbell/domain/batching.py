@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from dingbell.domain.preflight import Reason
+from dingbell.domain.forecast import Reason
 from dingbell.errors import Text
 
 __all__ = ["Draft", "Groups", "body_hash", "cut"]

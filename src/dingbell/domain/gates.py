@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from dingbell.domain.budget import Usage, end_of_month
 from dingbell.domain.causes import Cause, CauseKind
 from dingbell.domain.duration import format_duration
+from dingbell.domain.forecast import DELIVERED
 from dingbell.domain.lifecycle import Delivery, Firing
 from dingbell.domain.misfire import LATE, too_late
-from dingbell.domain.preflight import DELIVERED
 from dingbell.domain.priority import Rank
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.run import Kind, Occurrence, RunSpec

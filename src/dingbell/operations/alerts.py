@@ -7,8 +7,8 @@ from typing import Any
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import Instant, View, Words
-from dingbell.store import alerts
 from dingbell.store.connection import acquire
+from dingbell.store.ledger import alerts
 
 __all__ = ["AlertView", "listed"]
 

@@ -14,8 +14,10 @@ from dingbell.operations import runs
 from dingbell.operations.actor import Actor, Operation
 from dingbell.operations.context import Operations
 from dingbell.planning import wakeups
-from dingbell.store import accounts, firings, holds, jobs, schedules
+from dingbell.store import accounts, jobs, schedules
 from dingbell.store.connection import Connection, transaction
+from dingbell.store.ledger import holds
+from dingbell.store.ledger import runs as run_rows
 
 __all__ = ["APPROVAL_OVER", "approve_firing", "approve_schedule", "is_large", "needed"]
 
@@ -95,7 +97,7 @@ async def _let_go(ops: Operations, connection: Connection, schedule: schedules.S
     waiting = await holds.waiting_for(connection, schedule.id, CauseKind.APPROVAL)
     grace = schedule.parsed().grace()
     late = [one.id for one in waiting if too_late(one.due_at, now, grace)]
-    await firings.move(
+    await run_rows.move(
         connection,
         late,
         Firing.SKIPPED,

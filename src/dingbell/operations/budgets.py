@@ -12,10 +12,11 @@ from dingbell.errors import InputError, Text
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View, Words
-from dingbell.planning.drafts import named
-from dingbell.store import apps, firings, schedules, spending
+from dingbell.planning.drafting import named
+from dingbell.store import apps, schedules, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
+from dingbell.store.ledger import runs
 from dingbell.store.schedules import Schedule
 
 __all__ = ["BudgetView", "overview"]
@@ -151,7 +152,7 @@ async def _coming(
 
 async def _batches(connection: Connection, schedule: Schedule, spec: ScheduleSpec, app: App) -> int:
     """How many batches a firing has: as many as the last one, else by the size of its audience."""
-    last = await firings.last_forecast(connection, schedule.id)
+    last = await runs.last_forecast(connection, schedule.id)
     if last is not None:
         return int(last["calls"])
     try:

@@ -13,9 +13,10 @@ from dingbell.operations import keys
 from dingbell.operations.actor import Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
-from dingbell.store import alerts, apps, audit, directory, fitness, nodes, schedules
+from dingbell.store import apps, directory, fitness, nodes, schedules
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
+from dingbell.store.ledger import alerts, audit
 
 __all__ = ["Check", "examine"]
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import IO, Any, TextIO
 
 from dingbell.display import visible
-from dingbell.domain.preflight import expectation
+from dingbell.domain.forecast import expectation
 from dingbell.errors import Text
 from dingbell.operations import paging, runs
 from dingbell.operations.actor import Operation
@@ -18,8 +18,8 @@ from dingbell.operations.context import Operations
 from dingbell.operations.run_views import DeliveryView, delivery_view
 from dingbell.operations.runs import EVERYBODY, People
 from dingbell.operations.views import Instant, View
-from dingbell.store import deliveries
 from dingbell.store.connection import acquire, transaction
+from dingbell.store.ledger import deliveries
 
 __all__ = [
     "COLUMNS",

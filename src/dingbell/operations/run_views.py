@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import computed_field
 
+from dingbell.domain.forecast import expectation
 from dingbell.domain.lifecycle import Firing
-from dingbell.domain.preflight import expectation
 from dingbell.errors import Text
 from dingbell.operations import paging
 from dingbell.operations.views import Instant, View, Why, Words
-from dingbell.store.summaries import Summary
+from dingbell.store.ledger.summaries import Summary
 
 __all__ = [
     "BatchView",

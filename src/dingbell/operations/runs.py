@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dingbell.domain.causes import Cause, CauseKind, canceled
+from dingbell.domain.forecast import came_true
 from dingbell.domain.lifecycle import Delivery, Firing
-from dingbell.domain.preflight import came_true
 from dingbell.errors import ConflictError, InputError, NotFoundError, OutsideError, Text
 from dingbell.operations import paging
 from dingbell.operations.actor import Operation
@@ -27,9 +27,10 @@ from dingbell.operations.run_views import (
     run_view,
 )
 from dingbell.planning import wakeups
-from dingbell.store import batches, deliveries, firings, jobs, nodes, summaries
+from dingbell.store import jobs, nodes
 from dingbell.store.connection import Connection, acquire, transaction
-from dingbell.store.summaries import Summary
+from dingbell.store.ledger import batches, deliveries, runs, summaries
+from dingbell.store.ledger.summaries import Summary
 
 __all__ = [
     "People",
@@ -272,7 +273,7 @@ async def cancel(ops: Operations, firing_id: int) -> RunView:
     ops.may(Operation.RUNS_CANCEL)
     async with transaction(ops.pool) as connection:
         summary = await find(connection, firing_id)
-        moved = await firings.move(
+        moved = await runs.move(
             connection,
             [firing_id],
             Firing.CANCELED,
@@ -295,7 +296,7 @@ async def cancel_all(ops: Operations) -> tuple[int, ...]:
     """Cancel everything that has not been sent, of every run on its way; return which."""
     ops.may(Operation.RUNS_CANCEL)
     async with acquire(ops.pool) as connection:
-        waiting = await firings.cancelable(connection)
+        waiting = await runs.cancelable(connection)
     stopped = []
     for firing_id in waiting:
         try:
@@ -325,7 +326,7 @@ async def recall(ops: Operations, firing_id: int) -> None:
                     "触发 {id} ({state}) 没有可撤回的内容: 钉钉只能撤回 24 小时内发送的通知",
                 ).format(id=firing_id, state=summary.state)
             )
-        await firings.move(
+        await runs.move(
             connection,
             [firing_id],
             Firing.CANCELED,
@@ -335,7 +336,7 @@ async def recall(ops: Operations, firing_id: int) -> None:
         )
         await batches.cancel_queued(connection, [firing_id], actor=ops.actor.name)
         await batches.clear_recall_codes(connection, firing_id)
-        await firings.ask_recall(connection, firing_id, now)
+        await runs.ask_recall(connection, firing_id, now)
         await jobs.enqueue(connection, [wakeups.recall(firing_id)])
 
 
@@ -343,7 +344,7 @@ async def recalled(ops: Operations, firing_id: int) -> bool:
     """Whether a recall has been carried out: every batch is recalled or says why not."""
     ops.may(Operation.RUNS_SEE)
     async with acquire(ops.pool) as connection:
-        return not await firings.recall_pending(connection, firing_id)
+        return not await runs.recall_pending(connection, firing_id)
 
 
 async def not_recalled(ops: Operations, firing_id: int) -> tuple[BatchView, ...]:

@@ -9,20 +9,21 @@ from uuid import uuid4
 
 from dingbell.directory.sync import Progress
 from dingbell.domain.causes import ScheduleChange
+from dingbell.domain.forecast import Outlook
 from dingbell.domain.gates import Gated, Hold, Proceed, Rules, decide, state_of
-from dingbell.domain.preflight import Outlook
 from dingbell.domain.run import Kind, Manual, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.domain.triggers import instants, parse_zone
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
-from dingbell.operations import approvals, apps, preflight
+from dingbell.operations import approvals, apps, forecasts
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
-from dingbell.operations.preflight import Forecast
+from dingbell.operations.forecasts import Forecast
 from dingbell.operations.sending import wakeups_of
 from dingbell.operations.views import LocalInstant, View, Words
-from dingbell.store import firings, jobs, rules, schedules
+from dingbell.store import jobs, rules, schedules
 from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.store.ledger import runs
 from dingbell.store.schedules import Schedule
 
 __all__ = [
@@ -167,7 +168,7 @@ async def preview_people(
     ops.may(Operation.FORECASTS_SEE)
     found = await preview(ops, name, count)
     spec = await _spec(ops, name)
-    outlook = await preflight.of_schedule(ops, name, spec, progress=progress)
+    outlook = await forecasts.of_schedule(ops, name, spec, progress=progress)
     if outlook is None:
         raise InputError(
             Text("schedule {name!r} never fires again", "日程 {name!r} 不会再触发").format(
@@ -176,8 +177,8 @@ async def preview_people(
         )
     return UpcomingPeople(
         **dict(found),
-        **dict(preflight.present(outlook)),
-        warnings=tuple(preflight.warnings(name, spec, ops.clock.now())),
+        **dict(forecasts.present(outlook)),
+        warnings=tuple(forecasts.warnings(name, spec, ops.clock.now())),
     )
 
 
@@ -253,9 +254,9 @@ async def store(
             program=program,
         )
         return "created"
-    ready = await firings.prepared(connection, known.id, now)
-    taken_back = await firings.withdraw(connection, ready, actor=ops.actor.name)
-    await firings.respecify_held(
+    ready = await runs.prepared(connection, known.id, now)
+    taken_back = await runs.withdraw(connection, ready, actor=ops.actor.name)
+    await runs.respecify_held(
         connection,
         known.id,
         app_id=app.id,
@@ -263,7 +264,7 @@ async def store(
         spec=Occurrence.of(spec),
         function=spec.function,
     )
-    fired = await firings.last_due(connection, known.id) is not None
+    fired = await runs.last_due(connection, known.id) is not None
     active = known.state == "active"
     next_due = _next_due(spec, now, taken_back, fired=fired) if active else None
     await schedules.update(
@@ -379,9 +380,9 @@ async def _take_back(
 ) -> None:
     """Take back all that a schedule has prepared or held."""
     now = ops.clock.now()
-    ready = await firings.prepared(connection, schedule.id, now)
-    await firings.withdraw(connection, ready, actor=ops.actor.name)
-    await firings.stop(connection, schedule.id, now, change, actor=ops.actor.name)
+    ready = await runs.prepared(connection, schedule.id, now)
+    await runs.withdraw(connection, ready, actor=ops.actor.name)
+    await runs.stop(connection, schedule.id, now, change, actor=ops.actor.name)
 
 
 async def remove(ops: Operations, connection: Connection, schedule: Schedule) -> None:
@@ -402,12 +403,12 @@ async def outlook_of_run(ops: Operations, name: str) -> RunOutlook:
     async with acquire(ops.pool) as connection:
         spec = (await _named(connection, name)).parsed()
     app, now = await apps.chosen(ops, spec.app), ops.clock.now()
-    question = preflight.run_question(app, name, spec, now)
-    found = await preflight.look_ahead(ops, question, thorough=False)
+    question = forecasts.run_question(app, name, spec, now)
+    found = await forecasts.look_ahead(ops, question, thorough=False)
     return RunOutlook(
         found,
         approvals.is_large(spec.to, len(found.userids)),
-        tuple(preflight.warnings_of_run(name, spec, found, now)),
+        tuple(forecasts.warnings_of_run(name, spec, found, now)),
     )
 
 
@@ -439,7 +440,7 @@ async def run(ops: Operations, name: str, *, request_id: str | None = None, peop
         needed = await approvals.needed(connection, spec.to, people, actor=ops.actor)
         gated = Gated(Kind.RUN, spec, now, approved=schedule.approved and not needed)
         fate = decide(gated, now, Rules(await rules.quiet_hours(connection)))
-        new = firings.NewFiring(
+        new = runs.NewFiring(
             schedule_id=schedule.id,
             schedule=schedule.name,
             revision=schedule.revision,
@@ -455,7 +456,7 @@ async def run(ops: Operations, name: str, *, request_id: str | None = None, peop
             held_until=fate.until if isinstance(fate, Hold) else None,
             requested_by=ops.actor.name,
         )
-        created = await firings.create(connection, [new], now)
+        created = await runs.create(connection, [new], now)
         if request_id and not created:  # the same request was made at the same moment
             made = await _made(connection, schedule, request_id)
             if made is not None:
@@ -467,7 +468,7 @@ async def run(ops: Operations, name: str, *, request_id: str | None = None, peop
 
 async def _made(connection: Connection, schedule: Schedule, request_id: str) -> int | None:
     """The run that a request id has made."""
-    return await firings.identified(connection, schedule.id, Kind.RUN, request_id)
+    return await runs.identified(connection, schedule.id, Kind.RUN, request_id)
 
 
 def _check_attended(schedule: Schedule) -> None:

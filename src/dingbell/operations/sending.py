@@ -9,19 +9,20 @@ from uuid import uuid4
 from dingbell.clock import SHANGHAI
 from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
+from dingbell.domain.forecast import Outlook
 from dingbell.domain.gates import Decision, Gated, Hold, Proceed, Rules, decide, state_of
 from dingbell.domain.message import Message
-from dingbell.domain.preflight import Outlook
 from dingbell.domain.run import Kind, Manual
 from dingbell.domain.schedule import Policies
 from dingbell.intake import identifier
 from dingbell.operations import approvals, apps
 from dingbell.operations.actor import Actor, Operation
 from dingbell.operations.context import Operations
-from dingbell.operations.preflight import Question, look_ahead
+from dingbell.operations.forecasts import Question, look_ahead
 from dingbell.planning import wakeups
-from dingbell.store import firings, jobs, rules
+from dingbell.store import jobs, rules
 from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.store.ledger import runs
 
 __all__ = ["Order", "needs_yes", "outlook", "requested", "send", "wakeups_of"]
 
@@ -101,7 +102,7 @@ async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
     async with transaction(ops.pool) as connection:
         app = await apps.find(ops, connection, order.app)
         fate = await _fate(connection, order, people, ops.actor, now)
-        new = firings.NewFiring(
+        new = runs.NewFiring(
             schedule_id=None,
             schedule=None,
             revision=0,
@@ -117,9 +118,9 @@ async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
             held_until=fate.until if isinstance(fate, Hold) else None,
             requested_by=ops.actor.name,
         )
-        created = await firings.create(connection, [new], now)
+        created = await runs.create(connection, [new], now)
         if not created:
-            made = await firings.identified(connection, None, Kind.SEND, order.request_id)
+            made = await runs.identified(connection, None, Kind.SEND, order.request_id)
             if made is not None:
                 return made
         firing_id = created[0][0]
@@ -131,7 +132,7 @@ async def requested(ops: Operations, request_id: str) -> int | None:
     """The firing that a request id has made; None where it is new."""
     ops.may(Operation.RUNS_SEND)
     async with acquire(ops.pool) as connection:
-        return await firings.identified(connection, None, Kind.SEND, request_id)
+        return await runs.identified(connection, None, Kind.SEND, request_id)
 
 
 async def _fate(

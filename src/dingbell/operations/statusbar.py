@@ -12,8 +12,9 @@ from dingbell.operations import runs
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View
-from dingbell.store import batches, calls, spending
+from dingbell.store import spending
 from dingbell.store.connection import acquire, transaction
+from dingbell.store.ledger import batches, calls
 
 __all__ = ["WINDOW", "StatusBarReport", "update"]
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from dingbell.domain.audience import Audience
 from dingbell.domain.lifecycle import Batch
 from dingbell.planning import wakeups
-from dingbell.planning.drafts import plain
-from dingbell.store import batches, deliveries, directory, jobs, rules
-from dingbell.store.claims import Queued
+from dingbell.planning.drafting import plain
+from dingbell.store import directory, jobs, rules
 from dingbell.store.connection import Connection
+from dingbell.store.ledger import batches, deliveries
+from dingbell.store.ledger.claims import Queued
 
 __all__ = ["DenyList", "take_out"]
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from dingbell.domain.receipts import PACE_CODES
 from dingbell.domain.slots import Pace
-from dingbell.planning.repair import repair
-from dingbell.store import broken
+from dingbell.planning.resend import repair
 from dingbell.store.connection import Connection
+from dingbell.store.ledger import resends
 from dingbell.telemetry import Event, log
 
 __all__ = ["queue_again"]
@@ -40,7 +40,7 @@ async def queue_again(
     """
     if PACE_CODES.isdisjoint(codes):
         return
-    people = await broken.dropped_for_pace(connection, batch_ids, most_generations=_MOST_REPAIRS)
+    people = await resends.dropped_for_pace(connection, batch_ids, most_generations=_MOST_REPAIRS)
     repaired = await repair(connection, people, default, not_before=now + _WINDOW, now=now)
     if repaired:
         log(Event.BATCH_REPAIRED, level=logging.WARNING, people=repaired)

@@ -7,8 +7,9 @@ from datetime import datetime
 from dingbell.domain.causes import CauseKind
 from dingbell.domain.lifecycle import Firing
 from dingbell.planning import wakeups
-from dingbell.store import firings, holds, jobs
+from dingbell.store import jobs
 from dingbell.store.connection import Connection
+from dingbell.store.ledger import holds, runs
 
 __all__ = ["revisit"]
 
@@ -26,8 +27,8 @@ async def revisit(connection: Connection, now: datetime) -> int:
     Returns:
         How many runs are looked at again.
     """
-    planned = await firings.in_state(connection, Firing.PLANNED)
-    again = await firings.unprepare(connection, planned, now)
+    planned = await runs.in_state(connection, Firing.PLANNED)
+    again = await runs.unprepare(connection, planned, now)
     held = await holds.held_for(connection, CauseKind.QUIET_HOURS)
     released = await holds.let_go(connection, held, now)
     await jobs.enqueue(

@@ -9,8 +9,9 @@ from dingbell.domain.causes import Cause
 from dingbell.domain.gates import Hold, Refuse, TurnedAway
 from dingbell.domain.lifecycle import Firing
 from dingbell.planning import wakeups
-from dingbell.store import batches, firings, holds, jobs
+from dingbell.store import jobs
 from dingbell.store.connection import Connection
+from dingbell.store.ledger import batches, holds, runs
 
 __all__ = ["turn_away"]
 
@@ -35,7 +36,7 @@ async def turn_away(
                 await jobs.enqueue(connection, [wakeups.release(held, decision.until)])
         else:
             target = Firing.REFUSED if isinstance(decision, Refuse) else Firing.SKIPPED
-            ended += await firings.move(connection, ids, target, now, cause=decision.cause)
+            ended += await runs.move(connection, ids, target, now, cause=decision.cause)
     if ended:
         await batches.cancel_queued(connection, sorted(ended))
 

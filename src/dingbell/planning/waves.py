@@ -10,9 +10,9 @@ from math import floor
 
 from dingbell.domain.priority import Rank
 from dingbell.planning import wakeups
-from dingbell.store import claims
 from dingbell.store.connection import Connection
 from dingbell.store.jobs import Job
+from dingbell.store.ledger import claims
 
 __all__ = ["Waves", "cut"]
 

@@ -7,8 +7,8 @@ cheap; the server is loaded when it is first asked for.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dingbell.sandbox.refusals import MisuseError
     from dingbell.sandbox.server import Sandbox, serve
+    from dingbell.sandbox.wire.refusals import MisuseError
 
 __all__ = ["MisuseError", "Sandbox", "serve"]
 
@@ -16,6 +16,7 @@ __all__ = ["MisuseError", "Sandbox", "serve"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dingbell.sandbox import refusals, server
+    from dingbell.sandbox import server
+    from dingbell.sandbox.wire import refusals
 
     return refusals.MisuseError if name == "MisuseError" else getattr(server, name)

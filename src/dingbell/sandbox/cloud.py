@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dingbell.sandbox import apps, founding, tokens
-from dingbell.sandbox.arguments import Arguments
 from dingbell.sandbox.clock import Clock
-from dingbell.sandbox.faults import Faults
-from dingbell.sandbox.ledger import Ledger
-from dingbell.sandbox.limits import UNLIMITED, Limits
-from dingbell.sandbox.tasks import Post
+from dingbell.sandbox.company import apps, founding
+from dingbell.sandbox.rules import tokens
+from dingbell.sandbox.rules.faults import Faults
+from dingbell.sandbox.rules.ledger import Ledger
+from dingbell.sandbox.rules.limits import UNLIMITED, Limits
+from dingbell.sandbox.rules.tasks import Post
+from dingbell.sandbox.wire.arguments import Arguments
 
 _TASK_IDS_PER_SECOND = 100  # keeps ids growing from one run of the sandbox to the next
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dingbell.sandbox.faults import Rule
+from dingbell.sandbox.rules.faults import Rule
 
 _MEGABYTE = b" " * 1_000_000
 _WINDOW = {"gzip": 31, "deflate": 15}

@@ -11,12 +11,12 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from dingbell.sandbox import faults as scripts
-from dingbell.sandbox import media
-from dingbell.sandbox.apps import App
 from dingbell.sandbox.cloud import Cloud
-from dingbell.sandbox.gateway import Gateway
-from dingbell.sandbox.refusals import MisuseError
+from dingbell.sandbox.company.apps import App
+from dingbell.sandbox.rules import faults as scripts
+from dingbell.sandbox.wire import media
+from dingbell.sandbox.wire.gateway import Gateway
+from dingbell.sandbox.wire.refusals import MisuseError
 
 _MOST_BODY = media.MOST_BYTES + 1_048_576
 _SHUTDOWN_SECONDS = 0.5

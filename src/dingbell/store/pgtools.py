@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from dingbell.errors import DatabaseError, Text
-from dingbell.store.cluster import find_binaries
+from dingbell.store.server.cluster import find_binaries
 
 __all__ = ["find", "running", "words"]
 

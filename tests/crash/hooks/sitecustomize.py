@@ -97,7 +97,7 @@ class _Failpoints:
 
 
 def _poison(words: str, hung: Path) -> None:
-    from dingbell.engine import planner
+    from dingbell.engine.path.planner import planner
 
     draft = planner.draft
 

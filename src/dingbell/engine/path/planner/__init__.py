@@ -1,0 +1,1 @@
+"""Planning: due runs become batches with slots."""

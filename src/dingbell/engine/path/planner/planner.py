@@ -1,0 +1,378 @@
+"""Planner: due firings → deliveries and batches with slots, and the send jobs that wake them.
+
+1. Count the try, so that a firing that kills its planner is found out. Who was being planned when
+   a planner died is a suspect, and is tried alone; who dies alone twice is set aside.
+2. Resolve audiences and render bodies, with no transaction open.
+3. In one transaction: lock the firings that are still due, lock the orgs, reserve slots, write
+   batches and deliveries, move the firings on, enqueue the waves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from datetime import datetime
+from typing import Any
+
+from dingbell.domain.alarms import Alarm, AlarmKind, Noun
+from dingbell.domain.budget import Usage, month_of
+from dingbell.domain.causes import Cause, CauseKind, of_function, of_input
+from dingbell.domain.duration import format_duration
+from dingbell.domain.gates import Gated, Rules, TurnedAway, decide
+from dingbell.domain.lifecycle import Firing
+from dingbell.domain.priority import Rank
+from dingbell.engine.node.authors import AuthorError
+from dingbell.engine.node.context import Context
+from dingbell.engine.path.planner.booking import Booked, Drafted, book
+from dingbell.engine.path.planner.drafting import draft
+from dingbell.engine.path.planner.solitude import Solitude
+from dingbell.errors import DatabaseUnavailable, InputError
+from dingbell.planning import reservation, wakeups
+from dingbell.planning.turning import turn_away
+from dingbell.store import jobs, rules, spending
+from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.store.ledger import alerts, runs
+from dingbell.store.ledger.holds import LOCAL
+from dingbell.telemetry import Event, log
+
+__all__ = ["Planner"]
+
+_TOUCH_EVERY = 3.0
+_FORGIVE_AGAIN = 1.0
+# A node that leaves takes back its tries in this time, or they count.
+_TAKE_BACK = 1.0
+# The first try is made together with others; who does not survive two more alone is poison.
+_MOST_TRIES = 3
+# So many firings are drafted before others have a turn: the loop has calls to make.
+_DRAFTED_AT_ONCE = 20
+
+
+class Planner:
+    """Plans chunks of firings."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._apart: set[asyncio.Task[None]] = set()
+        self._solitude = Solitude()
+        self._under_way: set[int] = set()
+
+    async def plan_apart(self, firing_ids: Sequence[int]) -> None:
+        """Plan firings of a Python function after the job has ended.
+
+        However long the function takes, jobs of others need not wait for it. If this node dies the
+        sweeper wakes them.
+        """
+        self._begin(self._plan_quietly(firing_ids))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._apart.add(task)
+        task.add_done_callback(self._apart.discard)
+
+    async def stop(self) -> None:
+        """Leave the functions under way; their firings stay due for others."""
+        for task in self._apart:
+            task.cancel()
+        await asyncio.gather(*self._apart, return_exceptions=True)
+
+    async def _plan_quietly(self, firing_ids: Sequence[int]) -> None:
+        """Plan without solitude: others need not wait for as long as a function takes."""
+        try:
+            with self._mine(firing_ids) as mine:
+                await self._plan_fresh(mine)
+                await self._plan_suspects(mine, nullcontext)
+        except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
+            self._context.trouble.report(error, "planner")
+
+    async def plan(self, firing_ids: Sequence[int]) -> None:
+        """Plan those of the firings that are still due; a repeat does nothing.
+
+        What this node is planning already it does not begin again, however long nobody could see
+        that it is alive: an author's function would be called a second time.
+        """
+        with self._mine(firing_ids) as mine:
+            async with self._solitude.beside():
+                await self._plan_fresh(mine)
+            await self._plan_suspects(mine, self._solitude.alone)
+
+    @contextmanager
+    def _mine(self, firing_ids: Sequence[int]) -> Iterator[list[int]]:
+        """Those of the firings that this node is not planning already."""
+        mine = [one for one in firing_ids if one not in self._under_way]
+        self._under_way.update(mine)
+        try:
+            yield mine
+        finally:
+            self._under_way.difference_update(mine)
+
+    async def _plan_fresh(self, firing_ids: Sequence[int]) -> None:
+        """Plan together those that nobody has tried yet."""
+        async with acquire(self._context.pool) as connection:
+            now = self._context.clock.now()
+            fresh = await runs.begin_planning(connection, firing_ids, now)
+        await self._plan_counted(fresh)
+
+    async def _plan_suspects(
+        self,
+        firing_ids: Sequence[int],
+        solitude: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> None:
+        """Plan one by one those whose planning has ended without a word before."""
+        async with acquire(self._context.pool) as connection:
+            now = self._context.clock.now()
+            suspects = await runs.suspects(connection, firing_ids, now)
+        for firing_id in suspects:
+            async with solitude():
+                await self._plan_counted(await self._begin_suspect(firing_id))
+
+    async def _begin_suspect(self, firing_id: int) -> list[runs.FiringRow]:
+        """Count the try of a suspect, or set it aside after too many."""
+        async with acquire(self._context.pool) as connection:
+            now = self._context.clock.now()
+            begun = await runs.begin_suspect(connection, firing_id, now)
+        if begun is None:
+            return []
+        if begun.tries > _MOST_TRIES:
+            cause = Cause(CauseKind.QUARANTINED, {"tries": _MOST_TRIES})
+            await self._fail(begun, cause)
+            return []
+        return [begun]
+
+    async def _plan_counted(self, due: Sequence[runs.FiringRow]) -> None:
+        """Plan firings whose try is counted; what was no fault of theirs is taken back."""
+        firing_ids = [firing.id for firing in due]
+        try:
+            await self._plan(due)
+        except asyncio.CancelledError:
+            await self._take_back(firing_ids)
+            raise
+        except DatabaseUnavailable:
+            # It was the database that failed, and the firings are no poison for that.
+            self._begin(self._forgive(firing_ids))
+            raise
+
+    async def _plan(self, due: Sequence[runs.FiringRow]) -> None:
+        if not due:
+            return
+        context = self._context
+        async with acquire(context.pool) as connection:
+            app_ids = sorted({firing.app_id for firing in due})
+            paces = await reservation.paces_of(connection, app_ids, context.pace, lock=False)
+            denied = await context.deny.of(connection, {firing.org for firing in due})
+        touching = asyncio.create_task(self._touch([firing.id for firing in due]))
+        try:
+            tried = []
+            for place, firing in enumerate(due):
+                if place % _DRAFTED_AT_ONCE == 0:
+                    await context.clock.sleep(0)
+                most = paces[firing.app_id].most_people
+                tried.append(await self._draft(firing, most, denied.get(firing.org, frozenset())))
+        finally:
+            touching.cancel()
+        drafted = [entry for entry in tried if entry is not None]
+        if drafted:
+            written = await self._write_what_can_be(drafted)
+            await self._warm(written)
+
+    async def _forgive(self, firing_ids: Sequence[int]) -> None:
+        """Take back a try when the database is there again; who dies meanwhile has died once."""
+        while True:
+            try:
+                async with acquire(self._context.pool) as connection:
+                    await runs.forgive(connection, firing_ids)
+            except DatabaseUnavailable:
+                await self._context.clock.sleep(_FORGIVE_AGAIN)
+            else:
+                return
+
+    async def _take_back(self, firing_ids: Sequence[int]) -> None:
+        """Take back a try that this node leaves to others."""
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(_TAKE_BACK), acquire(self._context.pool) as connection:
+                await runs.forgive(connection, firing_ids)
+
+    async def _touch(self, firing_ids: list[int]) -> None:
+        """Show that these firings are being planned, however long an author's function takes."""
+        while True:
+            await self._context.clock.sleep(_TOUCH_EVERY)
+            try:
+                async with acquire(self._context.pool) as connection:
+                    await runs.touch(connection, firing_ids, self._context.clock.now())
+            except DatabaseUnavailable as error:
+                self._context.trouble.report(error, "planner")
+
+    async def _warm(self, drafted: list[Drafted]) -> None:
+        """Have the tokens ready, so that only the call is left when the slot strikes."""
+        app_ids = sorted({entry.firing.app_id for entry in drafted})
+        if not app_ids:
+            return
+        troubles = await self._context.clients.warm(app_ids)
+        fine = [str(app_id) for app_id, said in troubles.items() if said is None]
+        now = self._context.clock.now()
+        async with acquire(self._context.pool) as connection:
+            await alerts.end_of(connection, AlarmKind.TOKEN_FAILING, fine, now)
+            for app_id, said in troubles.items():
+                if said is not None:
+                    log(Event.TOKEN_FAILED, level=logging.WARNING, app=app_id, error=said[:200])
+                    failing = Alarm(
+                        AlarmKind.TOKEN_FAILING, Noun.APP, str(app_id), {"en": said, "zh": said}
+                    )
+                    await alerts.raise_(connection, failing, now)
+
+    async def _draft(
+        self, firing: runs.FiringRow, most: int, denied: frozenset[str]
+    ) -> Drafted | None:
+        """Draft one firing; what its author got wrong ends it, what we did not foresee waits.
+
+        A firing that is left `due` is woken by the sweeper, alone, and set aside in the end.
+        """
+        try:
+            drafts = await draft(self._context, firing, most=most, denied=denied)
+            return Drafted(firing, drafts)
+        except InputError as error:
+            await self._fail(firing, _cause(error))
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
+            log(Event.JOB_FAILED, level=logging.ERROR, firing=firing.id, error=repr(error)[:300])
+        return None
+
+    async def _fail(self, firing: runs.FiringRow, cause: Cause) -> None:
+        async with transaction(self._context.pool) as connection:
+            await runs.move(
+                connection,
+                [firing.id],
+                Firing.FAILED,
+                self._context.clock.now(),
+                cause=cause,
+                usual=Firing.DUE,
+            )
+
+    async def _write_what_can_be(self, drafted: list[Drafted]) -> list[Drafted]:
+        """Write together; where one cannot be written, each by itself: it holds up no other.
+
+        The one that fails stays `due`, like one that cannot be drafted.
+        """
+        try:
+            await self._write(drafted)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
+            if len(drafted) > 1:
+                parts = [await self._write_what_can_be([one]) for one in drafted]
+                return [one for part in parts for one in part]
+            log(
+                Event.JOB_FAILED,
+                level=logging.ERROR,
+                firing=drafted[0].firing.id,
+                error=repr(error)[:300],
+            )
+            return []
+        return drafted
+
+    async def _write(self, drafted: list[Drafted]) -> None:
+        now = self._context.clock.now()
+        async with transaction(self._context.pool) as connection:
+            locked = await runs.lock(connection, [entry.firing.id for entry in drafted], Firing.DUE)
+            still_due = {firing.id for firing in locked}
+            drafted = [entry for entry in drafted if entry.firing.id in still_due]
+            app_ids = sorted({entry.firing.app_id for entry in drafted})
+            paces = await reservation.paces_of(connection, app_ids, self._context.pace, lock=True)
+            drafted = await self._let_through(connection, drafted, paces, now)
+            booked = await book(connection, self._context, drafted, paces, now)
+            await runs.foresee(connection, [(one.firing.id, one.forecast()) for one in booked])
+            refused = self._refused(booked, now)
+            await turn_away(connection, refused, now)
+            planned = [one for one in booked if one.firing.id not in refused]
+            await runs.move(
+                connection,
+                [one.firing.id for one in planned],
+                Firing.PLANNED,
+                now,
+                usual=Firing.DUE,
+            )
+            await self._report_empty(connection, planned)
+            await self._alert(connection, planned, now)
+
+    async def _let_through(
+        self,
+        connection: Connection,
+        drafted: list[Drafted],
+        paces: dict[int, reservation.AppPace],
+        now: datetime,
+    ) -> list[Drafted]:
+        """Ask the gates: follow-ups and what is late come here only, and bulk costs money."""
+        standing = Rules(await rules.quiet_hours(connection))
+        usage = await self._usage(connection, drafted, paces, now)
+        away: dict[int, TurnedAway] = {}
+        for entry in drafted:
+            one = entry.firing
+            gated = Gated(
+                one.kind,
+                one.spec,
+                one.due_at,
+                released_by=one.approved_by,
+                rank=entry.rank(paces),
+            )
+            decision = decide(gated, now, standing, usage.get(one.org))
+            if isinstance(decision, TurnedAway):
+                away[one.id] = decision
+        await turn_away(connection, away, now)
+        return [entry for entry in drafted if entry.firing.id not in away]
+
+    async def _usage(
+        self,
+        connection: Connection,
+        drafted: list[Drafted],
+        paces: dict[int, reservation.AppPace],
+        now: datetime,
+    ) -> dict[str, Usage]:
+        """What the orgs have spent whose bulk is planned; others are not asked about."""
+        orgs = {one.firing.org for one in drafted if one.rank(paces) is Rank.BULK}
+        if not orgs:
+            return {}
+        return await spending.usage(
+            connection,
+            sorted(orgs),
+            month_of(now),
+            default_limit=self._context.allowance.monthly_calls,
+        )
+
+    def _refused(self, booked: list[Booked], now: datetime) -> dict[int, TurnedAway]:
+        """Those that would not reach everybody in time, where their authors want that."""
+        refused: dict[int, TurnedAway] = {}
+        for one in booked:
+            gated = Gated(
+                one.firing.kind,
+                one.firing.spec,
+                one.firing.due_at,
+                released_by=LOCAL,
+                expected=one.foreseen,
+                late_by=one.late_by,
+            )
+            decision = decide(gated, now, Rules())
+            if isinstance(decision, TurnedAway):
+                refused[one.firing.id] = decision
+        return refused
+
+    async def _report_empty(self, connection: Connection, planned: list[Booked]) -> None:
+        empty = [one.firing.id for one in planned if one.calls == 0]
+        await jobs.enqueue(connection, [wakeups.settle(empty)] if empty else [])
+
+    async def _alert(self, connection: Connection, planned: list[Booked], now: datetime) -> None:
+        for one in planned:
+            if one.late_by is not None:
+                late = Alarm(
+                    AlarmKind.FINISH_LATE,
+                    Noun.RUN,
+                    str(one.firing.id),
+                    {"late": format_duration(one.late_by)},
+                )
+                await alerts.raise_(connection, late, now)
+
+
+def _cause(error: InputError) -> Cause:
+    """What the author got wrong, with the end of the traceback where it was a function's."""
+    return of_function(error, error.trace) if isinstance(error, AuthorError) else of_input(error)

@@ -1,0 +1,1 @@
+"""Sending: waves of queued batches are claimed, called, and their outcomes written."""

@@ -1,0 +1,1 @@
+"""Settling: runs whose batches are all final, and what follows them."""

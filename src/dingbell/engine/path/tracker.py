@@ -1,0 +1,362 @@
+"""Tracker: accepted batches → receipts per person.
+
+A look asks for the progress until DingTalk is done, then for the result. The first result that
+names everybody settles the batch; later looks, on a widening interval inside the 24 h window, move
+`unread` to `read` until everybody has read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dingbell.clock import beijing_day
+from dingbell.dingtalk import Client, SendResult, errors
+from dingbell.domain.budget import look_plan
+from dingbell.domain.lifecycle import Batch, Delivery
+from dingbell.domain.receipts import (
+    DUPLICATE,
+    Finding,
+    Judgement,
+    Polled,
+    attribute,
+    judge,
+    merge,
+)
+from dingbell.engine.node.context import LOOK_SHARE, Context
+from dingbell.errors import DatabaseUnavailable, DingBellError
+from dingbell.planning import wakeups
+from dingbell.planning.pacedrops import queue_again
+from dingbell.planning.usage import Meter
+from dingbell.store import apps, jobs, spending
+from dingbell.store.connection import Connection, transaction
+from dingbell.store.ledger import batches, calls, deliveries, forecasts, polling
+from dingbell.store.ledger.polling import Tracked
+from dingbell.telemetry import Event, log
+
+__all__ = ["Tracker"]
+
+_LEASE = timedelta(seconds=120)
+# What is asked for within so many seconds is looked at together.
+_LINGER = 0.1
+# So many looks, or those of so long, are written together.
+_AT_ONCE = 400
+_SOON = timedelta(seconds=0.5)
+_EARLY = timedelta(milliseconds=500)
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one look at a batch found.
+
+    Attributes:
+        not_before: where it was refused for its pace, when another is allowed.
+    """
+
+    batch: Tracked
+    done: bool = False
+    findings: dict[str, Finding] = field(default_factory=dict)
+    not_before: datetime | None = None
+    spent: list[spending.Spent] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it found nothing."""
+        return not self.done and not self.findings
+
+    def spend(self, endpoint: str) -> None:
+        """Count a call that is about to be made."""
+        self.spent.append((self.batch.org, endpoint, self.batch.firing_id))
+
+    def polled(self) -> Polled:
+        """What it found, as far as the judgement depends on it."""
+        batch = self.batch
+        return Polled(
+            settled=batch.state != Batch.ACCEPTED,
+            polls=batch.looks,
+            sent_at=batch.sent_at,
+            coarse=batch.target is not None,
+            done=self.done,
+            findings=self.findings,
+            not_before=self.not_before,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A batch, and what the look at it changes."""
+
+    batch: Tracked
+    judgement: Judgement
+
+    def receipts(self) -> Iterator[deliveries.Receipt]:
+        """What is written of its people."""
+        for userid, finding in self.judgement.receipts.items():
+            yield deliveries.Receipt(self.batch.firing_id, userid, finding.state, finding.code)
+
+
+class Tracker:
+    """Looks at batches."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._meter = Meter(context.clock, context.allowance)
+        self._asked: dict[int, None] = {}
+        self._gathering: asyncio.Task[None] | None = None
+        self._rounds: set[asyncio.Task[None]] = set()
+
+    async def track(self, batch_ids: Sequence[int]) -> None:
+        """Look at those of the batches whose look has come, soon; a repeat finds none.
+
+        The looks go on after the job has ended, together with those of other jobs and at the pace
+        of their app: jobs of others need not wait for them. If this node dies the sweeper hands
+        them to others.
+        """
+        self._asked |= dict.fromkeys(batch_ids)
+        if self._gathering is None or self._gathering.done():
+            self._gathering = asyncio.create_task(self._gather())
+
+    async def _gather(self) -> None:
+        """Begin rounds of what has been asked for, when sends leave room for looks."""
+        await self._context.clock.sleep(_LINGER)
+        await self._context.traffic.quiet()
+        asked, self._asked = list(self._asked), {}
+        for start in range(0, len(asked), _AT_ONCE):
+            task = asyncio.create_task(self._look_at_all(asked[start : start + _AT_ONCE]))
+            self._rounds.add(task)
+            task.add_done_callback(self._rounds.discard)
+
+    async def stop(self) -> None:
+        """Leave the looks under way to others."""
+        tasks = [*self._rounds, *([self._gathering] if self._gathering else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_at_all(self, batch_ids: Sequence[int]) -> None:
+        try:
+            await self._in_turn(batch_ids)
+        except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
+            self._context.trouble.report(error, "tracker")
+
+    async def _in_turn(self, batch_ids: Sequence[int]) -> None:
+        """Look in the turns that the apps' lanes give, and write what was found as it comes in."""
+        context = self._context
+        now = context.clock.now()
+        async with transaction(context.pool) as connection:
+            taken = await polling.begin_look(
+                connection,
+                batch_ids,
+                node_id=context.lease.node_id,
+                now=now + _EARLY,
+                lease_until=now + _LEASE,
+            )
+            counts = Counter(batch.app_id for batch in taken)
+            lanes = await apps.reserve_looks(
+                connection,
+                sorted(counts.items()),
+                not_before=now,
+                share=LOOK_SHARE,
+                default_calls_per_second=context.pace.calls_per_second,
+            )
+            turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
+            await polling.prolong(connection, [(batch.id, at + _LEASE) for at, batch in turns])
+            tasks = await calls.tasks(connection, [batch.id for batch in taken])
+        for part in _together(turns):
+            looks = await asyncio.gather(
+                *(self._look(batch, tasks.get(batch.id, []), at) for at, batch in part)
+            )
+            await self._write_each(looks)
+
+    async def _look(self, batch: Tracked, tasks: list[int], at: datetime) -> _Look:
+        look = _Look(batch)
+        await self._context.clock.sleep_until(at)
+        try:
+            client = await self._context.clients.of(batch.app_id)
+            await self._ask(client, tasks, look)
+        except errors.RetryLater as error:
+            # What is refused for its pace does not count against the month.
+            look.spent.pop()
+            look.not_before = self._context.clock.now() + timedelta(seconds=error.after)
+        except DatabaseUnavailable:
+            raise
+        except (errors.DingTalkError, DingBellError) as error:
+            _log_failed(batch, str(error))
+        except Exception as error:  # noqa: BLE001  it is this batch's trouble, not the others'
+            _log_failed(batch, type(error).__name__)
+        return look
+
+    async def _ask(self, client: Client, tasks: list[int], look: _Look) -> None:
+        if look.batch.state == Batch.ACCEPTED:
+            for task_id in tasks:
+                look.spend(spending.PROGRESS)
+                if not (await client.progress(task_id)).done:
+                    return
+        look.done = True
+        if look.batch.target is None:
+            results = []
+            for task_id in tasks:
+                look.spend(spending.RESULT)
+                results.append(_findings(await client.result(task_id)))
+            look.findings = merge(results)
+
+    async def _write_each(self, looks: list[_Look]) -> None:
+        """Write looks together; where that fails, one by one, without what cannot be written."""
+        try:
+            await self._write(looks)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  whichever it is, the others are written
+            if len(looks) > 1:
+                for look in looks:
+                    await self._write_each([look])
+            elif looks[0].empty:
+                # It is left to the end of its lease.
+                self._context.trouble.report(error, "tracker")
+            else:
+                _log_failed(looks[0].batch, repr(error))
+                await self._write_each([_Look(looks[0].batch, spent=looks[0].spent)])
+
+    async def _write(self, looks: list[_Look]) -> None:
+        """Judge looks and write what they change, in one transaction.
+
+        1. Read what is known of the batches, and attribute duplicates.
+        2. Judge each look.
+        3. Write batches before deliveries, as everybody who locks both.
+        4. Queue those again who were dropped for pace.
+        """
+        now = self._context.clock.now()
+        async with transaction(self._context.pool) as connection:
+            judged = await self._judge(connection, looks, now)
+            settled = [one for one in judged if one.judgement.settles]
+            await batches.move(
+                connection,
+                [one.batch.id for one in settled],
+                Batch.SETTLED,
+                usual=Batch.ACCEPTED,
+            )
+            await polling.set_looks(
+                connection, [(one.batch.id, one.judgement.next_at) for one in judged]
+            )
+            receipts = [receipt for one in judged for receipt in one.receipts()]
+            await deliveries.receive(connection, receipts, now)
+            await _learn(connection, looks, receipts, now)
+            await jobs.enqueue(connection, _jobs(judged))
+            await spending.add(connection, [spent for look in looks for spent in look.spent], now)
+            await queue_again(
+                connection,
+                [look.batch.id for look in looks],
+                {finding.code for look in looks for finding in look.findings.values()},
+                self._context.pace,
+                now=now,
+            )
+
+    async def _judge(
+        self, connection: Connection, looks: list[_Look], now: datetime
+    ) -> list[_Judged]:
+        """Read what is known of the batches, and judge each look."""
+        known = await deliveries.states(connection, [look.batch.id for look in looks])
+        usage = await self._meter.usage(connection, {look.batch.org for look in looks})
+        follow_ups = await polling.follow_ups(
+            connection, sorted({look.batch.firing_id for look in looks})
+        )
+        judged = []
+        for look in looks:
+            batch, people = look.batch, known[look.batch.id]
+            look.findings = {u: f for u, f in look.findings.items() if u in people}
+            await _attribute(connection, look)
+            plan = [
+                *(
+                    batch.sent_at + rest
+                    for rest in look_plan(usage[batch.org], self._context.looks)
+                ),
+                *follow_ups.get(batch.firing_id, ()),
+            ]
+            judged.append(_Judged(batch, judge(look.polled(), people, plan, now)))
+        return judged
+
+
+def _log_failed(batch: Tracked, error: str) -> None:
+    log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, error=error[:200])
+
+
+def _turns(
+    taken: list[Tracked], lanes: dict[int, tuple[datetime, float]]
+) -> Iterator[tuple[datetime, Tracked]]:
+    """When each look has its turn."""
+    places: Counter[int] = Counter()
+    for batch in taken:
+        first, step = lanes[batch.app_id]
+        yield first + timedelta(seconds=places[batch.app_id] * step), batch
+        places[batch.app_id] += 1
+
+
+def _together(
+    turns: Sequence[tuple[datetime, Tracked]],
+) -> Iterator[list[tuple[datetime, Tracked]]]:
+    """Looks in parts that are made and written together; a part ends when its turns get late."""
+    part: list[tuple[datetime, Tracked]] = []
+    for at, batch in turns:
+        if part and (len(part) == _AT_ONCE or at - part[0][0] > _SOON):
+            yield part
+            part = []
+        part.append((at, batch))
+    if part:
+        yield part
+
+
+async def _attribute(connection: Connection, look: _Look) -> None:
+    """Find out what duplicates mean; only a batch with a lost call leaves a doubt."""
+    duplicates = [userid for userid, finding in look.findings.items() if finding.code == DUPLICATE]
+    if not duplicates or look.batch.lost_at is None:
+        return
+    day = beijing_day(look.batch.sent_at)
+    elsewhere = await deliveries.same_words(connection, look.batch.id, duplicates, day_start=day)
+    for userid in duplicates:
+        look.findings[userid] = attribute(elsewhere.get(userid, ()), lost=True)
+
+
+async def _learn(
+    connection: Connection,
+    looks: list[_Look],
+    receipts: list[deliveries.Receipt],
+    now: datetime,
+) -> None:
+    """Remember whom DingTalk calls invalid, for the next forecast."""
+    apps_of = {look.batch.firing_id: look.batch.app_id for look in looks}
+    invalid = [
+        (apps_of[receipt.firing_id], receipt.firing_id, receipt.userid)
+        for receipt in receipts
+        if receipt.state is Delivery.INVALID
+    ]
+    if invalid:
+        await forecasts.learn_outsiders(connection, invalid, now)
+
+
+def _findings(result: SendResult) -> dict[str, Finding]:
+    """Sort the lists of a result by person."""
+    found = {userid: Finding(Delivery.UNREAD) for userid in result.unread}
+    found |= {userid: Finding(Delivery.READ) for userid in result.read}
+    found |= {userid: Finding(Delivery.INVALID) for userid in result.invalid_userids}
+    found |= {userid: Finding(Delivery.FAILED) for userid in result.failed}
+    found |= {one.userid: Finding(Delivery.DROPPED, one.code or None) for one in result.forbidden}
+    return found
+
+
+def _jobs(judged: Sequence[_Judged]) -> list[jobs.Job]:
+    """The reports of firings of which batches settled, and one job for the looks of each second."""
+    firing_ids = sorted({one.batch.firing_id for one in judged if one.judgement.settles})
+    report = [wakeups.settle(firing_ids)] if firing_ids else []
+    again: dict[int, list[tuple[datetime, int]]] = {}
+    for one in judged:
+        at = one.judgement.next_at
+        if at is not None:
+            again.setdefault(int(at.timestamp()), []).append((at, one.batch.id))
+    return report + [
+        wakeups.poll([batch_id for _, batch_id in group], max(at for at, _ in group))
+        for group in again.values()
+    ]

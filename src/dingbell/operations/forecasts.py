@@ -1,0 +1,453 @@
+"""Operations on forecasts: what will happen to each person of a send or a schedule, and its price.
+
+Made of the same parts that planning uses, so that it says what will be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice, permutations, takewhile
+from typing import Any
+
+from dingbell.clock import SHANGHAI, beijing_day
+from dingbell.directory.sync import Progress
+from dingbell.domain.audience import Audience
+from dingbell.domain.batching import Draft, body_hash
+from dingbell.domain.budget import look_plan, month_of
+from dingbell.domain.forecast import DELIVERED, Outlook, Reason, expectation
+from dingbell.domain.message import Message
+from dingbell.domain.priority import rank
+from dingbell.domain.schedule import Policies, ScheduleSpec
+from dingbell.domain.triggers import parse_zone
+from dingbell.errors import InputError, OutsideError, Text
+from dingbell.operations import apps, directory
+from dingbell.operations.actor import Operation
+from dingbell.operations.context import Operations
+from dingbell.operations.views import View, Words
+from dingbell.planning import reservation
+from dingbell.planning.denial import DenyList
+from dingbell.planning.drafting import Brief, Whom, draft_audience
+from dingbell.store import spending
+from dingbell.store.apps import App
+from dingbell.store.connection import Connection, acquire
+from dingbell.store.ledger import forecasts
+
+__all__ = [
+    "ExpectedPerson",
+    "Forecast",
+    "ForecastBudget",
+    "Question",
+    "look_ahead",
+    "next_question",
+    "of_schedule",
+    "outlook",
+    "present",
+    "repeats",
+    "run_question",
+    "same_words",
+    "told_of",
+    "warnings",
+    "warnings_of_run",
+]
+
+# A person whose message a function makes is forecast without its words.
+_UNKNOWN_WORDS = Message({"text": "…"})
+# Progress and result once; the looks for reading come after.
+_FIRST_LOOKS = 2
+_MOST_INSTANTS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about.
+
+    Attributes:
+        message: None where a function will make it: what depends on its words is left out.
+        at: when the first call would be made.
+        schedule: its name, for templates.
+        repeated: whether the schedule says these words earlier on that day itself.
+    """
+
+    app: App
+    audience: Audience
+    message: Message | None
+    policies: Policies
+    at: datetime
+    variables: dict[str, Any]
+    repeated: bool = False
+
+    @property
+    def coarse(self) -> bool:
+        """Whether departments are sent to as they are."""
+        return self.policies.tracking == "coarse"
+
+
+class ExpectedPerson(View):
+    """What is expected of a person, and why."""
+
+    userid: str
+    expected: str
+    code: str | None
+    reason: Words | None
+
+
+class ForecastBudget(View):
+    """What the org has spent of its month, and what this would take."""
+
+    used: int
+    limit: int | None
+    cost: int
+
+
+class Forecast(View):
+    """What a send, or the next occurrence of a schedule, would do to each person, and its price.
+
+    Attributes:
+        calls: how many send calls.
+        seconds: from the due instant to the last call.
+        totals: how many people are expected to end how.
+    """
+
+    calls: int
+    seconds: float
+    budget: ForecastBudget
+    totals: dict[str, int]
+    people: tuple[ExpectedPerson, ...]
+
+
+async def look_ahead(
+    ops: Operations,
+    question: Question,
+    *,
+    thorough: bool = True,
+    progress: Progress = lambda _: None,
+) -> Outlook:
+    """Say what would happen to everybody; nothing is sent or reserved.
+
+    Args:
+        ops: where, and who asks.
+        question: what.
+        thorough: read the directory even where userids alone are named, if it was never read;
+            where that is not permitted, nothing is known of these people.
+        progress: told how many people have been read.
+
+    Raises:
+        InputError: the audience or the message does not work.
+    """
+    ops.may(Operation.FORECASTS_SEE)
+    app = question.app
+    if thorough or (question.message is not None and question.message.is_personal):
+        with suppress(OutsideError):
+            await directory.ensure(ops, app, progress=progress)
+    if question.audience.needs_directory():
+        await directory.ensure(ops, app, progress=progress)
+    async with acquire(ops.pool) as connection:
+        return await outlook(ops, connection, question)
+
+
+async def outlook(ops: Operations, connection: Connection, question: Question) -> Outlook:
+    """The same by the directory as it was read, in the caller's transaction if one is open.
+
+    Raises:
+        InputError: the audience or the message does not work.
+    """
+    app = question.app
+    userids = await directory.resolve(connection, app.org, question.audience)
+    paces = await reservation.paces_of(connection, [app.id], ops.pace, lock=False)
+    drafts, reasons = await _drafts(ops, connection, question, userids, paces)
+    sent = [draft for draft in drafts if draft.reason is None]
+    month = month_of(ops.clock.now())
+    limit = ops.allowance.monthly_calls
+    usage = (await spending.usage(connection, [app.org], month, default_limit=limit))[app.org]
+    looks = 1 if question.coarse else _FIRST_LOOKS + len(look_plan(usage))
+    return Outlook(
+        calls=len(sent),
+        looks=len(sent) * looks,
+        seconds=await _seconds(ops, connection, question, paces, sent),
+        userids=tuple(userids),
+        reasons=reasons,
+        usage=usage,
+        words={u: d.words for d in drafts if d.words is not None for u in d.userids},
+    )
+
+
+async def _drafts(
+    ops: Operations,
+    connection: Connection,
+    question: Question,
+    userids: list[str],
+    paces: dict[int, reservation.AppPace],
+) -> tuple[list[Draft], dict[str, str]]:
+    """The batches that would be made, and why people would not be reached."""
+    app = question.app
+    denied = await DenyList().of(connection, [app.org])
+    brief = Brief(
+        app.org,
+        question.message or _UNKNOWN_WORDS,
+        question.variables,
+        paces[app.id].most_people,
+        denied.get(app.org, frozenset()),
+    )
+    whom = Whom(app.id, question.audience, question.coarse, question.at, userids)
+    drafts = await draft_audience(lambda: nullcontext(connection), ops.clock, brief, whom)
+    if question.coarse:
+        return drafts, dict.fromkeys(userids, Reason.UNTRACKED.value)
+    return drafts, await _reasons(ops, connection, question, drafts)
+
+
+async def _reasons(
+    ops: Operations, connection: Connection, question: Question, drafts: list[Draft]
+) -> dict[str, str]:
+    """Why people would not be reached: set aside, known from the tables, or repeated."""
+    aside = {u: d.reason.value for d in drafts if d.reason is not None for u in d.userids}
+    bodies = [
+        (userid, body_hash(draft.body) if question.message else b"")
+        for draft in drafts
+        if draft.reason is None
+        for userid in draft.userids
+    ]
+    known = await forecasts.of_people(
+        connection,
+        bodies,
+        app_id=question.app.id,
+        org=question.app.org,
+        at=question.at,
+        daily_cap=ops.allowance.daily_per_person,
+    )
+    if question.repeated:
+        known = dict.fromkeys((userid for userid, _ in bodies), Reason.REPEAT.value) | known
+    return aside | known
+
+
+async def _seconds(
+    ops: Operations,
+    connection: Connection,
+    question: Question,
+    paces: dict[int, reservation.AppPace],
+    sent: list[Draft],
+) -> float:
+    """From the due instant to the last call, after everything that is queued already."""
+    policies, app_id = question.policies, question.app.id
+    sizes = tuple(draft.size for draft in sent)
+    wanted = reservation.Wanted(
+        app_id,
+        question.at,
+        sizes,
+        rank(policies.priority, sum(sizes), paces[app_id].most_people),
+        *([policies.spread] if policies.spread else []),
+    )
+    now = ops.clock.now()
+    # Reading the directory and rendering take a while, which the send itself will not.
+    began = max(question.at, now)
+    async with connection.transaction(readonly=True):
+        (slots,) = await reservation.reserve_slots(connection, [wanted], paces, now=now)
+    return (max(slots, default=began) - began).total_seconds()
+
+
+async def of_schedule(
+    ops: Operations,
+    name: str,
+    spec: ScheduleSpec,
+    *,
+    thorough: bool = True,
+    progress: Progress = lambda _: None,
+) -> Outlook | None:
+    """The forecast of a schedule's next occurrence; None when there is none. See `look_ahead`."""
+    app = await apps.chosen(ops, spec.app)
+    question = next_question(app, name, spec, ops.clock.now())
+    if question is None:
+        return None
+    return await look_ahead(ops, question, thorough=thorough, progress=progress)
+
+
+def next_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Question | None:
+    """What is to be asked about the next occurrence of a schedule; None when there is none."""
+    at = spec.trigger().next_after(now)
+    if at is None:
+        return None
+    return Question(
+        app,
+        spec.to,
+        spec.message,
+        spec,
+        at,
+        _variables(name, spec, at),
+        repeated=_said_before(name, spec, now, at),
+    )
+
+
+def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Question:
+    """What is to be asked about a schedule that is run by hand."""
+    return Question(app, spec.to, spec.message, spec, now, _variables(name, spec, now))
+
+
+def told_of(outlook: Outlook) -> Text | None:
+    """One line about those who are not expected to be reached; None when there are none."""
+    if outlook.spotless:
+        return None
+    found = outlook.totals()
+    delivered = found.pop(DELIVERED, 0)
+    counts = ", ".join(f"{state} {count}" for state, count in found.items())
+    return Text(
+        "{delivered} of {people} people are expected to get it ({counts})",
+        "预计 {people} 人中有 {delivered} 人收到 ({counts})",
+    ).format(delivered=delivered, people=len(outlook.userids), counts=counts)
+
+
+def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:
+    return {"due": at.astimezone(parse_zone(spec.timezone)), "schedule": name}
+
+
+def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> bool:
+    """Whether a schedule says the same words before an instant, later than now on the same day."""
+    words = _words(name, spec, at)
+    earlier = spec.trigger().after(max(now, beijing_day(at)))
+    return words is not None and any(
+        words == _words(name, spec, one)
+        for one in islice(takewhile(lambda found: found < at, earlier), _MOST_INSTANTS)
+    )
+
+
+def _words(name: str, spec: ScheduleSpec, at: datetime) -> bytes | None:
+    """What a schedule says to anybody at an instant; None where only a real person shows it."""
+    if spec.message is None:
+        return None
+    try:
+        return spec.message.body({**_variables(name, spec, at), "person": _Anybody()})
+    except InputError:
+        return None  # of real people it is told one by one
+
+
+class _Anybody(dict[str, str]):
+    """A person of whom every attribute is the same short word."""
+
+    def __missing__(self, name: str) -> str:
+        return "x"
+
+
+def repeats(name: str, spec: ScheduleSpec, now: datetime) -> tuple[datetime, datetime] | None:
+    """The first two instants on one Beijing day at which a schedule says the same words.
+
+    That is legal; DingTalk drops the second for everybody (143106).
+    """
+    last: tuple[datetime, bytes] | None = None
+    for place, instant in enumerate(spec.trigger().after(now)):
+        words = _words(name, spec, instant)
+        if place >= _MOST_INSTANTS or words is None:
+            return None
+        if last and last[1] == words and beijing_day(last[0]) == beijing_day(instant):
+            return last[0], instant
+        last = instant, words
+    return None
+
+
+def present(outlook: Outlook) -> Forecast:
+    """A forecast, person by person."""
+    usage = outlook.usage
+    return Forecast(
+        calls=outlook.calls,
+        seconds=round(outlook.seconds, 3),
+        budget=ForecastBudget(used=usage.used, limit=usage.limit, cost=outlook.cost),
+        totals=outlook.totals(),
+        people=tuple(_person(outlook, userid) for userid in outlook.userids),
+    )
+
+
+def _person(outlook: Outlook, userid: str) -> ExpectedPerson:
+    found = expectation(outlook.reasons.get(userid))
+    return ExpectedPerson(
+        userid=userid, expected=found.expected, code=found.code, reason=outlook.why(userid)
+    )
+
+
+def warnings_of_run(name: str, spec: ScheduleSpec, outlook: Outlook, now: datetime) -> list[Text]:
+    """What somebody who runs a schedule by hand should know: words that are said twice that day."""
+    found = []
+    again = sum(reason == Reason.REPEAT for reason in outlook.reasons.values())
+    if again:
+        found.append(_SAID_ALREADY.format(again=again, people=len(outlook.userids)))
+    words = _words(name, spec, now)
+    ahead = takewhile(lambda one: one < beijing_day(now) + _DAY, spec.trigger().after(now))
+    later = next(
+        (one for one in islice(ahead, _MOST_INSTANTS) if _words(name, spec, one) == words), None
+    )
+    if words is not None and later is not None:
+        at = later.astimezone(parse_zone(spec.timezone)).isoformat(timespec="seconds")
+        found.append(_SAID_LATER.format(at=at))
+    return found
+
+
+_DAY = timedelta(days=1)
+_SAID_ALREADY = Text(
+    "{again} of {people} people have had the same words from this app today: DingTalk drops it for "
+    "them (143106)",
+    "{people} 人中有 {again} 人今天已收到本应用相同的内容: 钉钉会对他们丢弃 (143106)",
+)
+_SAID_LATER = Text(
+    "the occurrence at {at} says the same words: DingTalk will drop it for everybody who gets this "
+    "one (143106)",
+    "{at} 的触发内容相同: 钉钉会对已收到本次的人丢弃它 (143106)",
+)
+_SAME_WORDS = Text(
+    "says the same words as schedule {other!r} on {day}: DingTalk drops the second for everybody "
+    "who is in both (143106)",
+    "与日程 {other!r} 在 {day} 内容相同: 钉钉会对两者都包含的人丢弃第二条 (143106)",
+)
+# So many occurrences of a schedule are compared with those of the others.
+_COMPARED = 7
+# So many schedules that say the same are looked at, and so many are named to each other.
+_MOST_ALIKE = 50
+_MOST_TOLD = 3
+
+
+def same_words(
+    specs: Mapping[str, tuple[object, ScheduleSpec]], now: datetime
+) -> dict[str, list[Text]]:
+    """Schedules of one app that say the same words on one Beijing day; both are told.
+
+    Args:
+        specs: by name, the app (anything that is equal for one app) and what the schedule says.
+        now: the present instant.
+    """
+    said: dict[tuple[object, bytes, datetime], dict[str, None]] = {}
+    for name, (app, spec) in specs.items():
+        for instant in islice(spec.trigger().after(now), _COMPARED):
+            words = _words(name, spec, instant)
+            if words is None:
+                break
+            said.setdefault((app, words, beijing_day(instant)), {})[name] = None
+    found: dict[str, dict[str, Text]] = {}
+    for (_, _, day), names in sorted(said.items(), key=lambda item: item[0][2]):
+        for name, other in permutations(islice(names, _MOST_ALIKE), 2):
+            known = found.get(name, {})
+            if other in known or len(known) >= _MOST_TOLD:
+                continue
+            if _may_meet(specs[name][1], specs[other][1]):
+                told = _SAME_WORDS.format(other=other, day=f"{day.astimezone(SHANGHAI):%Y-%m-%d}")
+                found.setdefault(name, {}).setdefault(other, told)
+    return {name: list(told.values()) for name, told in found.items()}
+
+
+def _may_meet(one: ScheduleSpec, other: ScheduleSpec) -> bool:
+    """Whether somebody may be in both audiences; of userids alone that is known."""
+    if one.to.needs_directory() or other.to.needs_directory():
+        return True
+    return not set(one.to.users).isdisjoint(other.to.users)
+
+
+def warnings(name: str, spec: ScheduleSpec, now: datetime) -> list[Text]:
+    """What the author of a schedule should know before it is saved, apart from people."""
+    found = repeats(name, spec, now)
+    if found is None:
+        return []
+    first, second = (one.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") for one in found)
+    return [
+        Text(
+            "the same words at {first} and {second}: DingTalk drops the second for everybody "
+            "(143106)",
+            "{first} 与 {second} 内容相同: 钉钉会对所有人丢弃第二条 (143106)",
+        ).format(first=first, second=second)
+    ]

@@ -1,0 +1,1 @@
+"""The company: its people, departments, roles and apps."""

@@ -1,0 +1,1 @@
+"""What DingTalk allows, drops and forgets: limits, windows, tasks, tokens, faults."""

@@ -1,0 +1,1 @@
+"""DingTalk's wire as the sandbox speaks it, and the control API beside it."""
