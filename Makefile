@@ -28,7 +28,7 @@ test: $(READY) ## all tests; ARGS=… goes to pytest
 chaos: $(READY) ## a monkey among nodes, a death at every commit, an hour of soak; ARGS=…
 	$(BIN)/python -m pytest tests/crash/test_monkey.py tests/crash/test_failpoints.py \
 	  tests/crash/test_soak.py --chaos-soak 60 \
-	  --chaos-seeds 20 --chaos-seconds 120 --chaos-firings 1000 --chaos-people 100 \
+	  --chaos-seeds 20 --chaos-seconds 120 --chaos-runs 1000 --chaos-people 100 \
 	  --chaos-nodes 3 --chaos-failpoints 0 $(ARGS)
 
 check: $(READY) ## style, types, imports, generated docs

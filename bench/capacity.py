@@ -50,7 +50,7 @@ class _Measured:
         person: seconds of CPU of PostgreSQL per person, a hundred in a call.
         planned: people planned per second, one text for all.
         planned_apart: people planned per second, a text for each.
-        row: bytes a person in a firing takes, with indexes.
+        row: bytes a person in a run takes, with indexes.
         idle_memory: MB of a node that has 100,000 schedules.
         idle_statements: statements per second of that node.
         due: milliseconds to find a hundred due ones among a million schedules.
@@ -81,13 +81,13 @@ class _Measured:
 
         return cls(
             calls=figure("10,000, 80 ms answers: calls/s"),
-            node=figure("10,000: CPU of the node, s per 1,000 firings, whole path") / 1_000,
-            database=figure("10,000: CPU of PostgreSQL, s per 1,000 firings, whole path") / 1_000,
+            node=figure("10,000: CPU of the node, s per 1,000 runs, whole path") / 1_000,
+            database=figure("10,000: CPU of PostgreSQL, s per 1,000 runs, whole path") / 1_000,
             person=figure("100 people a call, no pace: CPU of PostgreSQL, s per 100,000 people")
             / 100_000,
             planned=100_000 / figure("100,000, one text: planned after (s)"),
             planned_apart=100_000 / figure("100,000, a text per person: planned after (s)"),
-            row=figure("10,000,000 rows: bytes a person in a firing, with indexes"),
+            row=figure("10,000,000 rows: bytes a person in a run, with indexes"),
             idle_memory=figure("100,000: RSS of the node (MB)"),
             idle_statements=figure("100,000: statements per second"),
             due=figure("1,000,000: take what is due, 100 (ms)"),
@@ -156,7 +156,7 @@ A schedule for one person costs {1e3 * m.node:.2f} ms of the node's CPU and
 PostgreSQL carries {core:,.0f} of them a second, {core / address:.1f} addresses at full speed. Sent
 to by the hundred, a person costs PostgreSQL {1e3 * m.person:.3f} ms: {1 / m.person:,.0f} people a
 second and core, {1 / m.person / address / _PEOPLE_PER_CALL:.2f} addresses at full speed. A person
-in a firing takes {m.row:,.0f} bytes with indexes; {_PEOPLE:,} of them a day are {day:,.1f} GB a
+in a run takes {m.row:,.0f} bytes with indexes; {_PEOPLE:,} of them a day are {day:,.1f} GB a
 day, and {day * 180:,.0f} GB until `DINGBELL_KEEP_PEOPLE_DAYS` (180) has passed.
 
 What to do then, in this order:

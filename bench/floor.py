@@ -4,7 +4,7 @@
     floor.py beat      the same sends every second, aiohttp, nothing kept
     floor.py tutorial  wake every second, compare the formatted clock, send one after the other
     floor.py plain     a hundred people a call, one call after the other, `errcode` believed
-    floor.py plan      render, hash and COPY the rows of one firing, nothing reserved
+    floor.py plan      render, hash and COPY the rows of one run, nothing reserved
     floor.py idle      a process with the same libraries that listens to PostgreSQL
     floor.py database  start the embedded PostgreSQL and nothing else
 

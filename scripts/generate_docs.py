@@ -289,7 +289,7 @@ def _metrics() -> Iterator[tuple[str, str, str, str]]:
 def codes_page() -> str:
     """Every code, what it means and what it asks of the caller."""
     intro = (
-        "`code` of a batch or a delivery is one of these. `firings show` prints the meaning beside "
+        "`code` of a batch or a delivery is one of these. `runs show` prints the meaning beside "
         "it. A batch that could not be recalled has `recall:` before its code; an HTTP status "
         "without a code of DingTalk's is `http.` and the status."
     )
@@ -350,7 +350,7 @@ def states_page() -> str:
         "start from, and counts only if the row was still in one of them."
     )
     machines = (
-        ("Firing", lifecycle.Firing, lifecycle.FIRING_MOVES),
+        ("Run", lifecycle.Run, lifecycle.RUN_MOVES),
         ("Batch", lifecycle.Batch, lifecycle.BATCH_MOVES),
         ("Delivery", lifecycle.Delivery, lifecycle.DELIVERY_MOVES),
     )

@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, default, what in (
         ("seeds", 1, "how many seeds"),
         ("seconds", 12, "how long it plays with each"),
-        ("firings", 12, "how many firings come due meanwhile"),
+        ("runs", 12, "how many runs come due meanwhile"),
         ("people", 60, "how many people each goes to"),
         ("nodes", 2, "how many nodes there are"),
         ("failpoints", 4, "at how many commits a node dies; 0 is at all"),
@@ -56,8 +56,8 @@ _LONGEST = {"engine": 45, "surfaces": 45, "crash": 150}
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A story that would run over the end of a Beijing day begins after it.
 
-    DingTalk's rules are by the day: over its end a repeat is no duplicate any more, and a lost call
-    rightly stays `unknown`. What is told of that moves its rows a day back.
+    DingTalk's rules are by the day: over its end a repeat is no duplicate any more, and a call in
+    doubt rightly stays `unknown`. What is told of that moves its rows a day back.
     """
     longest = _LONGEST.get(item.path.parent.name, 0)
     if longest == _LONGEST["crash"]:

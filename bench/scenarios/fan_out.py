@@ -1,4 +1,4 @@
-"""One firing to many people, paced: how near it comes to the pace that DingTalk allows."""
+"""One run to many people, paced: how near it comes to the pace that DingTalk allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stage import Stage, open_stage, reached
 
 from dingbell.domain.schedule import ScheduleSpec
 
-TITLE = "fan-out: one firing to many people under a pace"
+TITLE = "fan-out: one run to many people under a pace"
 FLOOR = "the earliest schedule that overfills no window, computed"
 REPEAT = 1
 
@@ -37,7 +37,7 @@ async def _work(size: int) -> list[Figure]:
 
             async def settled() -> bool:
                 return bool(
-                    await stage.value("select exists (select from firings where state = 'settled')")
+                    await stage.value("select exists (select from runs where state = 'settled')")
                 )
 
             await reached(settled, within=60, every=0.2)

@@ -74,9 +74,9 @@ async def _measure(size: int, options: Options) -> list[Figure]:
     return [
         *figures,
         Figure(f"{name}: prepared after, cold tokens (s)", prepared[0]),
-        Figure(f"{name}: commits per firing, whole path", commits),
-        Figure(f"{name}: CPU of the node, s per 1,000 firings, whole path", cpu),
-        Figure(f"{name}: CPU of PostgreSQL, s per 1,000 firings, whole path", database),
+        Figure(f"{name}: commits per run, whole path", commits),
+        Figure(f"{name}: CPU of the node, s per 1,000 runs, whole path", cpu),
+        Figure(f"{name}: CPU of PostgreSQL, s per 1,000 runs, whole path", database),
     ]
 
 
@@ -110,7 +110,7 @@ async def _herd(
         return await stage.company.count() >= size
 
     async def all_settled() -> bool:
-        query = "select count(*) from firings where state in ('due', 'planned', 'sending')"
+        query = "select count(*) from runs where state in ('due', 'planned', 'sending')"
         return bool(await stage.value(query) == 0)
 
     await reached(all_came, within=_SETTLE, every=0.25)
@@ -120,8 +120,8 @@ async def _herd(
 
 
 async def _prepared_at(stage: Stage) -> float:
-    """When the last firing was planned and the last token fetched."""
-    planned = await stage.value("select extract(epoch from max(planned_at))::float8 from firings")
+    """When the last run was planned and the last token fetched."""
+    planned = await stage.value("select extract(epoch from max(planned_at))::float8 from runs")
     token = await stage.value("select extract(epoch from max(expires_at))::float8 from tokens")
     return max(planned or 0.0, (token or 7_200.0) - 7_200.0)
 

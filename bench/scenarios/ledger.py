@@ -17,15 +17,15 @@ from dingbell.store.ledger import deliveries
 
 TITLE = "ledger: questions to a ledger of many deliveries, its pages in memory"
 FLOOR = (
-    "the same questions in the same run, of the ledger's first 121,000 rows: one firing to 100,000 "
-    "people, 1,000 firings to one person, 20 firings to 1,000 people"
+    "the same questions in the same run, of the ledger's first 121,000 rows: one run to 100,000 "
+    "people, 1,000 runs to one person, 20 runs to 1,000 people"
 )
 REPEAT = 2
 REPEAT_FULL = 1
 
 _COMPANY = 100_000
 _PART = 1_000
-# Firings by their order. Everybody gets the first; one person alone the next, so that there are
+# Runs by their order. Everybody gets the first; one person alone the next, so that there are
 # more notices of that person than are listed from the beginning on; the same person and 999 others
 # get each later one.
 _TO_ALL = 1
@@ -33,15 +33,15 @@ _TO_ONE = range(2, 1_002)
 _FIRST_PARTS = range(1_002, 1_022)
 _PERSON = "manager4220"
 _NEWEST_NOTICES = 50
-_NEWEST_FIRINGS = 20
+_NEWEST_RUNS = 20
 _SAMPLES = 15
 # More rows in one statement would be one long transaction.
 _CHUNK = 500
 _PATIENCE = 300.0
 
 # Ids are computed, so that no statement has to look up what another has written.
-_FIRINGS = """
-    insert into firings (id, kind, key, app_id, org, spec, due_at, created_at, planned_at,
+_RUNS = """
+    insert into runs (id, kind, key, app_id, org, spec, due_at, created_at, planned_at,
                          started_at, settled_at, touched_at, state)
     overriding system value
     select n, 'send', n::text, $3::bigint, $4::text,
@@ -51,7 +51,7 @@ _FIRINGS = """
          lateral (select timestamptz '2026-01-01' + n * interval '10 minutes' as at)
 """
 _BATCHES = """
-    insert into batches (id, firing_id, ordinal, app_id, org, body, body_hash, size, state, slot_at,
+    insert into batches (id, run_id, ordinal, app_id, org, body, body_hash, size, state, slot_at,
                          wave, attempt, task_id, sent_at, looks)
     overriding system value
     select n * 1000 + ordinal, n, ordinal, $4::bigint, $5::text,
@@ -63,7 +63,7 @@ _BATCHES = """
          lateral (select timestamptz '2026-01-01' + n * interval '10 minutes' as at)
 """
 _DELIVERIES = """
-    insert into deliveries (firing_id, userid, batch_id, state, code, sent_at, read_at)
+    insert into deliveries (run_id, userid, batch_id, state, code, sent_at, read_at)
     select n, case when place = 0 then $4::text
                    else 'u' || lpad(((n * 1000 + place) % $5::int)::text, 6, '0') end,
            n * 1000 + place / 100, state, case when state = 'dropped' then '143106' end, at,
@@ -114,7 +114,7 @@ async def measure(options: Options) -> list[Figure]:
     options.remarks.append(f"ledger: {rows:,} rows were put in and asked for in {seconds:.0f} s")
     return [
         *(Figure(f"{rows:,} rows: {name}", found[name], floor[name]) for name in found),
-        Figure(f"{rows:,} rows: bytes a person in a firing, with indexes", size / rows),
+        Figure(f"{rows:,} rows: bytes a person in a run, with indexes", size / rows),
     ]
 
 
@@ -124,23 +124,23 @@ async def _execute(stage: Stage, statement: str, *arguments: object) -> None:
 
 
 async def _fill(stage: Stage, app_id: int, numbers: range, people: int) -> None:
-    """Put firings that have settled into the tables, with their batches and their people."""
+    """Put runs that have settled into the tables, with their batches and their people."""
     org = ORG.format(0)
     for start in range(numbers.start, numbers.stop, _CHUNK):
         part = (start, min(start + _CHUNK, numbers.stop) - 1)
-        await _execute(stage, _FIRINGS, *part, app_id, org)
+        await _execute(stage, _RUNS, *part, app_id, org)
         await _execute(stage, _BATCHES, *part, people, app_id, org)
         await _execute(stage, _DELIVERIES, *part, people, _PERSON, _COMPANY)
 
 
-async def _answer(stage: Stage, firing: int, options: Options) -> dict[str, float]:
+async def _answer(stage: Stage, run: int, options: Options) -> dict[str, float]:
     """Milliseconds that each question takes, asked of tables that are at rest."""
     # What autovacuum would do in a minute, and would do in the middle of the measurement.
-    for table in ("firings", "batches", "deliveries", "people"):
+    for table in ("runs", "batches", "deliveries", "people"):
         await _execute(stage, f"vacuum (analyze) {table}")
     await _execute(stage, "checkpoint")
     found = {}
-    for question in _questions(stage, firing):
+    for question in _questions(stage, run):
         found[question.name], rows = await _timed(question)
         if rows != question.rows:
             options.wrong.append(f"ledger: {question.name}: {rows} rows, not {question.rows}")
@@ -158,28 +158,28 @@ async def _timed(question: _Question) -> tuple[float, int]:
     return median(taken), rows
 
 
-def _questions(stage: Stage, firing: int) -> list[_Question]:
+def _questions(stage: Stage, run: int) -> list[_Question]:
     pool, desk = stage.desk.pool, stage.desk
 
     async def totals() -> int:
         async with pool.acquire() as connection:
             return sum((await deliveries.totals(connection, [_TO_ALL]))[_TO_ALL].values())
 
-    async def of_firing() -> int:
+    async def of_run() -> int:
         async with pool.acquire() as connection:
             everybody = deliveries.Filter()
-            return len(await deliveries.of_firing(connection, firing, everybody, limit=_COMPANY))
+            return len(await deliveries.of_run(connection, run, everybody, limit=_COMPANY))
 
     async def of_person() -> int:
         async with pool.acquire() as connection:
             return len(await deliveries.of_person(connection, _PERSON, limit=_NEWEST_NOTICES))
 
     async def listed() -> int:
-        return len((await runs.listed(desk, limit=_NEWEST_FIRINGS)).items)
+        return len((await runs.listed(desk, limit=_NEWEST_RUNS)).items)
 
     return [
-        _Question(f"totals of a firing to {_COMPANY:,} (ms)", totals, _COMPANY),
-        _Question(f"ledger of a firing to {_PART:,} (ms)", of_firing, _PART),
+        _Question(f"totals of a run to {_COMPANY:,} (ms)", totals, _COMPANY),
+        _Question(f"ledger of a run to {_PART:,} (ms)", of_run, _PART),
         _Question(f"newest {_NEWEST_NOTICES} of a person (ms)", of_person, _NEWEST_NOTICES),
-        _Question(f"newest {_NEWEST_FIRINGS} firings, with totals (ms)", listed, _NEWEST_FIRINGS),
+        _Question(f"newest {_NEWEST_RUNS} runs, with totals (ms)", listed, _NEWEST_RUNS),
     ]

@@ -78,7 +78,7 @@ async def _begin(company: Company, people: int) -> None:
 
 
 async def _ours(stage: Stage, size: int, people: int) -> _Outcome:
-    """Let one firing settle; what it believes is what the ledger says then."""
+    """Let one run settle; what it believes is what the ledger says then."""
     ((_, app_id),) = await put_apps(stage)
     await put_people(stage)
     await _begin(stage.company, people)
@@ -86,15 +86,15 @@ async def _ours(stage: Stage, size: int, people: int) -> _Outcome:
 
     async def settled() -> bool:
         return bool(
-            await stage.value("select exists (select from firings where state = $1)", "settled")
+            await stage.value("select exists (select from runs where state = $1)", "settled")
         )
 
     async with stage.node(calls_per_second=str(_CALLS), people_per_minute=str(people)):
         due = math.ceil(time.time()) + _HEAD_START
         await put_schedules(stage, [("all", app_id, _spec(due))], due)
         await reached(settled, within=within, every=0.25)
-        (firing,) = (await runs.listed(stage.desk)).items
-    believed = sum(firing.totals.get(state, 0) for state in ("unread", "read"))
+        (run,) = (await runs.listed(stage.desk)).items
+    believed = sum(run.totals.get(state, 0) for state in ("unread", "read"))
     return _Outcome(await stage.company.calls(), believed, await stage.company.looks())
 
 

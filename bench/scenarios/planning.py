@@ -1,4 +1,4 @@
-"""One firing to a whole company is planned: audience, bodies, slots, batches, ledger."""
+"""One run to a whole company is planned: audience, bodies, slots, batches, ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stage import Stage, open_stage, reached
 
 from dingbell.domain.schedule import ScheduleSpec
 
-TITLE = "planning: one firing to the whole company, until its ledger is committed"
+TITLE = "planning: one run to the whole company, until its ledger is committed"
 FLOOR = "render, hash and COPY one row a person; no audience, no slots, no index"
 REPEAT = 2
 REPEAT_FULL = 1
@@ -60,7 +60,7 @@ async def _plan(
     await put_schedules(stage, [(kind, app_id, spec.to_dict())], due.timestamp())
 
     async def planned() -> bool:
-        query = "select exists (select from firings where schedule = $1 and state = 'planned')"
+        query = "select exists (select from runs where schedule = $1 and state = 'planned')"
         return bool(await stage.value(query, kind))
 
     if not await reached(planned, within=100):

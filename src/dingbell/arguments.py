@@ -27,11 +27,11 @@ __all__ = [
     "audience",
     "check_options",
     "checked_function",
-    "firing_id",
     "instant",
     "message",
     "optional_text",
     "program_of_caller",
+    "run_id",
     "schedule_name",
     "target",
     "times_of_day",
@@ -125,14 +125,14 @@ def optional_text(name: str, value: object) -> str | None:
     )
 
 
-def firing_id(value: object) -> int:
-    """The id of a firing."""
+def run_id(value: object) -> int:
+    """The id of a run."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_ID:
         return value
     raise InputError(
         Text(
-            "{value} is no id of a firing: give what `send` has returned",
-            "{value} 不是触发的 id: 请给出 `send` 返回的值",
+            "{value} is no id of a run: give what `send` has returned",
+            "{value} 不是发送的 id: 请给出 `send` 返回的值",
         ).format(value=short(value))
     )
 

@@ -139,7 +139,7 @@ class DingBell:
 
         The function takes nothing, or `due`: the instant of the occurrence in the schedule's zone.
         What it returns is sent as it stands: `{{` in it is no template. One that returns None
-        sends nothing this time; one that raises fails its firing with the reason. A plain function
+        sends nothing this time; one that raises fails its run with the reason. A plain function
         runs in a thread of its own, a coroutine function in the loop. A schedule's function is
         called one call at a time.
 
@@ -215,14 +215,14 @@ class DingBell:
         request_id: str | None = None,
         **policies: Any,
     ) -> int:
-        """Send now; return the firing's id, for `report`.
+        """Send now; return the run's id, for `report`.
 
         Args:
             to: the audience.
             message: one of the eight types, the same as a mapping, or a string.
             app: the app's name, where there are several.
             request_id: makes a repeat harmless: the same id sends once, and a repeat is answered
-                with the first firing's id.
+                with the first run's id.
             policies: `tracking`, `priority`, `preflight`, `spread`, `finish_by`, `quiet_hours`,
                 `on_ambiguous`, as in a schedule.
 
@@ -265,19 +265,19 @@ class DingBell:
         found = await sending.outlook(self.desk, order, thorough=True)
         return forecasts.present(found).to_json()
 
-    async def report(self, firing_id: int) -> dict[str, Any]:
-        """Where a firing stands: totals, and the first 10,000 batches and people.
+    async def report(self, run_id: int) -> dict[str, Any]:
+        """Where a run stands: totals, and the first 10,000 batches and people.
 
-        Where there are more people, `next` is not None: `dingbell firings export` has all.
+        Where there are more people, `next` is not None: `dingbell runs export` has all.
         """
-        found = await runs.show(self.desk, arguments.firing_id(firing_id), limit=_MOST)
+        found = await runs.show(self.desk, arguments.run_id(run_id), limit=_MOST)
         return found.to_json()
 
-    async def wait(self, firing_id: int) -> dict[str, Any]:
-        """Wait until a firing is settled; return its report."""
-        async for _ in runs.watch(self.desk, arguments.firing_id(firing_id)):
+    async def wait(self, run_id: int) -> dict[str, Any]:
+        """Wait until a run is settled; return its report."""
+        async for _ in runs.watch(self.desk, arguments.run_id(run_id)):
             pass
-        return await self.report(firing_id)
+        return await self.report(run_id)
 
     @asynccontextmanager
     async def lifespan(self, app: object) -> AsyncIterator[None]:

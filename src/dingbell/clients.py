@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CALLS_PER_ADDRESS", "CALL_TIMEOUT", "Address", "Clients"]
 
-# How long a call may take; also how long a lost call may still arrive.
+# How long a call may take; also how long an in-doubt call may still arrive.
 CALL_TIMEOUT = timedelta(seconds=10)
 # Calls from one address in any 20 s, all APIs together (quota page, read 2026-08); the 50 ms are
 # the spread of travel times, as for slots.

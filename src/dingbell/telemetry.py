@@ -22,39 +22,39 @@ class Event(StrEnum):
 
     BATCH_FAILED = "batch_failed"
     BATCH_GIVEN_BACK = "batch_given_back"
-    BATCH_LOST = "batch_lost"
+    BATCH_IN_DOUBT = "batch_in_doubt"
     BATCH_MOVED_BACK = "batch_moved_back"
     BATCH_UNKNOWN = "batch_unknown"
     APP_PAUSED = "app_paused"
     DATABASE_LOST = "database_lost"
     DIRECTORY_SYNCED = "directory_synced"
     DIRECTORY_SYNC_FAILED = "directory_sync_failed"
-    FIRING_CANCELED = "firing_canceled"
-    FIRING_CREATED = "firing_created"
+    RUN_CANCELED = "run_canceled"
+    RUN_CREATED = "run_created"
     ALERT = "alert"
-    ALERT_NOT_TOLD = "alert_not_told"
-    BATCH_REPAIRED = "batch_repaired"
-    FIRING_FAILED = "firing_failed"
-    FIRING_FORGOTTEN = "firing_forgotten"
-    FIRING_HELD = "firing_held"
-    FIRING_REFUSED = "firing_refused"
-    FIRING_RELEASED = "firing_released"
+    ALERT_NOT_DELIVERED = "alert_not_delivered"
+    BATCH_RESENT = "batch_resent"
+    RUN_FAILED = "run_failed"
+    RUN_FORGOTTEN = "run_forgotten"
+    RUN_HELD = "run_held"
+    RUN_REFUSED = "run_refused"
+    RUN_RELEASED = "run_released"
     FOLLOW_UP_PLANNED = "follow_up_planned"
-    FIRING_PLANNED = "firing_planned"
-    FIRING_RECALLED = "firing_recalled"
-    FIRING_STARTED = "firing_started"
-    FIRING_SETTLED = "firing_settled"
-    FIRING_SKIPPED = "firing_skipped"
+    RUN_PLANNED = "run_planned"
+    RUN_RECALLED = "run_recalled"
+    RUN_STARTED = "run_started"
+    RUN_SETTLED = "run_settled"
+    RUN_SKIPPED = "run_skipped"
     JOB_FAILED = "job_failed"
     LEASE_LOST = "lease_lost"
-    LOOK_FAILED = "look_failed"
+    POLL_FAILED = "poll_failed"
     NODE_DRAINING = "node_draining"
     NODE_STARTED = "node_started"
     NODE_STOPPED = "node_stopped"
     OUTCOME_REFUSED = "outcome_refused"
     RECALL_FAILED = "recall_failed"
     ROWS_WOKEN = "rows_woken"
-    SCHEDULE_BROKEN = "schedule_broken"
+    SCHEDULE_QUARANTINED = "schedule_quarantined"
     TOKEN_FAILED = "token_failed"  # noqa: S105  an event, not a secret
 
 
@@ -88,7 +88,7 @@ def configure_logging(level: str, *, unless_configured: bool = False) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # What they have to say of a database that is away, the rooms say in one line.
+    # What they have to say of a database that is away, the stages say in one line.
     for library in ("asyncpg", "pgqueuer"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
@@ -108,8 +108,8 @@ class Metrics:
         self.calls = Counter(
             "dingbell_calls_total", "Send calls by outcome", ["outcome"], registry=self.registry
         )
-        self.firings = Counter(
-            "dingbell_firings_total", "Firings by final state", ["state"], registry=self.registry
+        self.runs = Counter(
+            "dingbell_runs_total", "Runs by final state", ["state"], registry=self.registry
         )
         self.alerts = Counter(
             "dingbell_alerts_total", "Alerts raised by kind", ["kind"], registry=self.registry
@@ -142,4 +142,4 @@ def count_runs(state: str, runs: int) -> None:
     """Count runs that have come to a final state."""
     metrics = _METRICS.get()
     if metrics is not None:
-        metrics.firings.labels(state).inc(runs)
+        metrics.runs.labels(state).inc(runs)

@@ -170,16 +170,16 @@ class World:
         return Counter(userid for call in self.ask("calls") for userid in call["delivered"])
 
     def settled(self, seconds: float = 60) -> dict[str, Any]:
-        """Wait until the newest firing is final; return it with its people."""
+        """Wait until the newest run is final; return it with its people."""
 
         def final() -> dict[str, Any] | None:
-            found = self.run("firings", "list")
+            found = self.run("runs", "list")
             states = ("settled", "failed", "skipped", "canceled", "recalled")
             return found[0] if found and found[0]["state"] in states else None
 
         # A command is a second of a core: others need it.
-        found = until(final, seconds, "the firing is settled", every=1.0)
-        shown: dict[str, Any] = self.run("firings", "show", str(found["id"]))
+        found = until(final, seconds, "the run is settled", every=1.0)
+        shown: dict[str, Any] = self.run("runs", "show", str(found["id"]))
         return shown
 
     def close(self) -> None:
@@ -225,18 +225,16 @@ def assert_ledger_adds_up(world: World) -> None:
     assert checks["ledger"]["status"] == "ok", checks["ledger"]
 
 
-def assert_everybody_once(world: World, firing: dict[str, Any]) -> None:
+def assert_everybody_once(world: World, run: dict[str, Any]) -> None:
     """The sandbox's truth and the ledger agree: everybody got it, nobody twice."""
     assert_ledger_adds_up(world)
     rung = world.rung()
     assert len(rung) == world.people
     assert set(rung.values()) == {1}
-    states = Counter(row["state"] for row in firing["deliveries"])
-    assert sum(firing["totals"].values()) == world.people
-    assert dict(states) == firing["totals"]
-    # `sent` with 143106 is somebody whom only a lost call can have reached.
-    reached = {
-        r["userid"] for r in firing["deliveries"] if r["state"] in ("unread", "read", "sent")
-    }
+    states = Counter(row["state"] for row in run["deliveries"])
+    assert sum(run["totals"].values()) == world.people
+    assert dict(states) == run["totals"]
+    # `sent` with 143106 is somebody whom only an in-doubt call can have reached.
+    reached = {r["userid"] for r in run["deliveries"] if r["state"] in ("unread", "read", "sent")}
     assert reached == set(rung), states
-    assert firing["state"] == "settled"
+    assert run["state"] == "settled"

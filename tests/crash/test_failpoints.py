@@ -83,15 +83,15 @@ def told(folder: Path, at: str = "") -> Iterator[tuple[Story, dict[str, Any]]]:
 
 
 def test_a_node_may_die_at_every_commit(tmp_path: Path, tried: int) -> None:
-    with told(tmp_path / "whole") as (story, firing):
-        assert_everybody_once(story.world, firing)
+    with told(tmp_path / "whole") as (story, run):
+        assert_everybody_once(story.world, run)
         commits = story.commits()
     assert len(commits) >= 10, commits
     points = [f"{moment} {write}" for write in commits for moment in ("before", "after")]
     random.Random(tried).shuffle(points)
 
     def die(at: str) -> None:
-        with told(tmp_path / f"{points.index(at)}", at) as (story, firing):
-            assert_everybody_once(story.world, firing)
+        with told(tmp_path / f"{points.index(at)}", at) as (story, run):
+            assert_everybody_once(story.world, run)
 
     side_by_side(die, points[:tried] if tried else points, at_once=_AT_ONCE)

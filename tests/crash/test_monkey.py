@@ -24,8 +24,8 @@ from actors import Process, World, assert_ledger_adds_up, until
 OpenWorld = Callable[..., World]
 SEND = "/topapi/message/corpconversation/asyncsend_v2"
 # A person may get 500 notices a day from an app, and an app reach 5,000 people a minute.
-_FIRINGS_PER_APP = 40
-# What a lease, its judgement and the resends of a lost call may take, several times over.
+_RUNS_PER_APP = 40
+# What a lease, its judgement and the resends of an in-doubt call may take, several times over.
 _PATIENCE = 150
 
 
@@ -154,10 +154,10 @@ def test_whatever_the_monkey_does_everybody_gets_every_notice_once(
     world: OpenWorld, fresh_database: str, seed: int, request: pytest.FixtureRequest
 ) -> None:
     option = request.config.getoption
-    seconds, count = float(option("--chaos-seconds")), int(option("--chaos-firings"))
+    seconds, count = float(option("--chaos-seconds")), int(option("--chaos-runs"))
     # The database is the nodes' own, which may be killed, or a given one, by turns.
     given = {} if seed % 2 == 0 else {"database_url": fresh_database}
-    here = world(option("--chaos-people"), apps=-(-count // _FIRINGS_PER_APP), **given)
+    here = world(option("--chaos-people"), apps=-(-count // _RUNS_PER_APP), **given)
     database = here.database()
     for _ in range(option("--chaos-nodes")):
         here.node()
@@ -179,14 +179,14 @@ def test_whatever_the_monkey_does_everybody_gets_every_notice_once(
     for one in found:
         reached = sum(one["totals"].get(state, 0) for state in ("sent", "unread", "read"))
         if reached != here.people or sum(one["totals"].values()) != here.people:
-            shown = here.run("firings", "show", str(one["id"]))["batches"]
+            shown = here.run("runs", "show", str(one["id"]))["batches"]
             raise AssertionError(json.dumps([one, shown, monkey.done]))
     assert len(rung) == count * here.people
 
 
 def _all_final(here: World, count: int) -> list[dict[str, Any]] | None:
     try:
-        found = here.run("firings", "list", "--limit", str(count + 10))
+        found = here.run("runs", "list", "--limit", str(count + 10))
     except AssertionError:
         return None  # the database is just starting
     open_ = [one for one in found if one["state"] in ("due", "held", "planned", "sending")]

@@ -43,7 +43,7 @@ def execute(world: World, statement: str) -> list[Any]:
 
 
 def states(world: World) -> Counter[str]:
-    rows = execute(world, "select state from dingbell.firings")
+    rows = execute(world, "select state from dingbell.runs")
     return Counter(row["state"] for row in rows)
 
 
@@ -66,14 +66,14 @@ def test_poison_hangs_three_nodes_and_no_more_and_its_neighbours_are_sent(world:
     here.apply(schedules(datetime.now(UTC) + timedelta(seconds=1)))
     while hangs(here, node):
         deaths += 1
-        assert deaths < _MOST_NODES, execute(here, "select id, state, tries from dingbell.firings")
+        assert deaths < _MOST_NODES, execute(here, "select id, state, tries from dingbell.runs")
         # Nobody waits for the silence that shows its end.
         node.kill()
-        execute(here, "update dingbell.firings set touched_at = touched_at - interval '1 min'")
+        execute(here, "update dingbell.runs set touched_at = touched_at - interval '1 min'")
         node = here.node(**hooks)
     assert deaths == 3
     until(lambda: states(here)["settled"] == _INNOCENT, 60, "the neighbours are settled")
-    rows = execute(here, "select schedule, reason from dingbell.firings where state = 'failed'")
+    rows = execute(here, "select schedule, reason from dingbell.runs where state = 'failed'")
     assert [(row["schedule"], row["reason"].split(":")[0]) for row in rows] == [
         ("n1", "quarantined")
     ]

@@ -1,4 +1,4 @@
-"""Processes are killed, frozen and cut off while a firing is on its way; then heads are counted."""
+"""Processes are killed, frozen and cut off while a run is on its way; then heads are counted."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def slow_answers(here: World, seconds: float) -> None:
     here.ask("faults", {"path": SEND, "probability": 1, "delay": seconds})
 
 
-def due_of(firing: dict[str, str]) -> float:
-    return datetime.fromisoformat(firing["due_at"]).timestamp()
+def due_of(run: dict[str, str]) -> float:
+    return datetime.fromisoformat(run["due_at"]).timestamp()
 
 
 def test_a_schedule_two_seconds_ahead_reaches_300_phones_in_3_calls(world: OpenWorld) -> None:
     here = world(300)
     here.node()
     here.apply(once_in(4))
-    firing = here.settled()
-    assert_everybody_once(here, firing)
+    run = here.settled()
+    assert_everybody_once(here, run)
     calls = here.ask("calls")
     assert len(calls) == 3
-    assert min(call["received_at"] for call in calls) >= due_of(firing)
-    assert min(call["received_at"] for call in calls) - due_of(firing) < 1.0
-    by_task = {batch["task_id"]: batch for batch in firing["batches"]}
+    assert min(call["received_at"] for call in calls) >= due_of(run)
+    assert min(call["received_at"] for call in calls) - due_of(run) < 1.0
+    by_task = {batch["task_id"]: batch for batch in run["batches"]}
     for call in calls:
         assert by_task[call["task_id"]]["size"] == len(call["userids"])
-        people = {r["userid"] for r in firing["deliveries"] if r["task_id"] == call["task_id"]}
+        people = {r["userid"] for r in run["deliveries"] if r["task_id"] == call["task_id"]}
         assert people == set(call["userids"])
 
 
@@ -64,8 +64,8 @@ def test_a_node_killed_at_any_moment_is_taken_over_by_the_next(tmp_path: Path) -
             slow_answers(here, 0.3)
             node = here.node()
             here.apply(once_in(6))
-            until(lambda: here.run("firings", "list"), 10, "the firing is made")
-            due = due_of(here.run("firings", "list")[0])
+            until(lambda: here.run("runs", "list"), 10, "the run is made")
+            due = due_of(here.run("runs", "list")[0])
             while time.time() < due + moment:
                 time.sleep(0.005)
             node.kill()
@@ -103,7 +103,7 @@ def test_a_frozen_node_goes_on_by_itself(world: OpenWorld) -> None:
     assert_everybody_once(here, here.settled(90))
 
 
-def test_postgresql_killed_while_a_firing_is_on_its_way_comes_back(world: OpenWorld) -> None:
+def test_postgresql_killed_while_a_run_is_on_its_way_comes_back(world: OpenWorld) -> None:
     here = world(1_000)
     slow_answers(here, 0.5)
     node = here.node()

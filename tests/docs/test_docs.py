@@ -162,7 +162,7 @@ def test_every_command_that_is_shown_exists(page: Path, command_line: Any) -> No
         "db nosuch",
         "send --nosuch",
         "send --text hello",
-        "firings show eleven",
+        "runs show eleven",
         "db backup a b",
         "serve --port",
     ],

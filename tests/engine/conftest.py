@@ -20,7 +20,7 @@ from dingbell.store.ledger import audit
 
 from .given import show
 
-LOOKS = tuple(timedelta(seconds=seconds) for seconds in (3, 4, 5, 6, 8, 10, 20))
+POLLS = tuple(timedelta(seconds=seconds) for seconds in (3, 4, 5, 6, 8, 10, 20))
 FINAL = ("settled", "refused", "failed", "skipped", "canceled", "recalled")
 
 
@@ -61,11 +61,11 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) ->
     return found
 
 
-async def final(desk: Operations, firing_id: int, seconds: float = 30) -> dict[str, Any]:
-    """Wait until a firing is final; return it with its people."""
+async def final(desk: Operations, run_id: int, seconds: float = 30) -> dict[str, Any]:
+    """Wait until a run is final; return it with its people."""
 
     async def there() -> dict[str, Any] | None:
-        found = await show(desk, firing_id)
+        found = await show(desk, run_id)
         open_batches = [
             b for b in found["batches"] if b["state"] in ("queued", "sending", "accepted")
         ]
@@ -92,7 +92,7 @@ def run_service(database: Database, desk: Operations) -> RunService:
 
     @asynccontextmanager
     async def run(at: Operations | None = None, **options: Any) -> AsyncIterator[Service]:
-        service = Service(at or desk, database, looks=LOOKS, **options)
+        service = Service(at or desk, database, looks=POLLS, **options)
         await service.start()
         try:
             yield service

@@ -36,19 +36,19 @@ async def send(desk: Operations, one: sending.Order, *, by: str | None = None) -
     return await sending.send(asking, one, people=len(found.userids))
 
 
-async def overview(desk: Operations, firing_id: int) -> dict[str, Any]:
+async def overview(desk: Operations, run_id: int) -> dict[str, Any]:
     """A run without its people, as JSON."""
-    return (await runs.overview(desk, firing_id)).to_json()
+    return (await runs.overview(desk, run_id)).to_json()
 
 
-async def show(desk: Operations, firing_id: int) -> dict[str, Any]:
+async def show(desk: Operations, run_id: int) -> dict[str, Any]:
     """A run with its people, as JSON."""
-    return (await runs.show(desk, firing_id, limit=10_000)).to_json()
+    return (await runs.show(desk, run_id, limit=10_000)).to_json()
 
 
-async def shown_page(desk: Operations, firing_id: int, people: runs.People) -> list[str]:
+async def shown_page(desk: Operations, run_id: int, people: runs.People) -> list[str]:
     """The userids of some people of a run."""
-    page = await runs.show(desk, firing_id, people, limit=1_000)
+    page = await runs.show(desk, run_id, people, limit=1_000)
     return [one.userid for one in page.deliveries]
 
 
@@ -66,7 +66,7 @@ def soon(desk: Operations, seconds: float) -> dict[str, str]:
     return {"once": (desk.clock.now() + timedelta(seconds=seconds)).isoformat()}
 
 
-async def firings_of(desk: Operations, name: str) -> list[dict[str, Any]]:
+async def runs_of(desk: Operations, name: str) -> list[dict[str, Any]]:
     return await listed(desk, schedule=name)
 
 

@@ -24,7 +24,7 @@ from dingbell.operations.context import Operations
 from dingbell.store.connection import transaction
 from dingbell.store.ledger import audit
 
-from .conftest import FINAL, LOOKS, Truth
+from .conftest import FINAL, POLLS, Truth
 from .given import SEND, show
 
 _FAULTS = (
@@ -53,11 +53,11 @@ _TIME_PASSES = tuple(
     f"update {table} set {column} = {column} - interval '30 s' where {column} is not null"
     for table, column in (
         ("batches", "slot_at"),
-        ("batches", "next_look_at"),
-        ("firings", "touched_at"),
-        ("firings", "recall_asked_at"),
-        ("firings", "planned_at"),
-        ("firings", "started_at"),
+        ("batches", "next_poll_at"),
+        ("runs", "touched_at"),
+        ("runs", "recall_asked_at"),
+        ("runs", "planned_at"),
+        ("runs", "started_at"),
     )
 )
 
@@ -69,8 +69,8 @@ class Story:
         self.desk = desk
         self._database = database
         self._truth = truth
-        self._firings: list[int] = []
-        self._service = Service(desk, database, looks=LOOKS)
+        self._runs: list[int] = []
+        self._service = Service(desk, database, looks=POLLS)
 
     async def tell(self, steps: list[tuple[str, Any]]) -> None:
         await self._service.start()
@@ -82,10 +82,10 @@ class Story:
             await self._service.stop()
 
     async def _send(self, kind: str) -> None:
-        words = f"{len(self._firings)}" + (" {{ person.userid }}" if kind == "own text" else "")
-        to = Audience(users=tuple(PEOPLE[len(self._firings) % 3 :: 3]))
+        words = f"{len(self._runs)}" + (" {{ person.userid }}" if kind == "own text" else "")
+        to = Audience(users=tuple(PEOPLE[len(self._runs) % 3 :: 3]))
         one = sending.Order(to, Message({"text": words}))
-        self._firings.append(await sending.send(self.desk, one))
+        self._runs.append(await sending.send(self.desk, one))
         await asyncio.sleep(0.05)
 
     async def _fault(self, number: int) -> None:
@@ -103,15 +103,15 @@ class Story:
 
     async def _cancel(self, _: int) -> None:
         with suppress(ConflictError):
-            await runs.cancel(self.desk, self._firings[-1])
+            await runs.cancel(self.desk, self._runs[-1])
 
     async def _recall(self, _: int) -> None:
         with suppress(ConflictError):
-            await runs.recall(self.desk, self._firings[-1])
+            await runs.recall(self.desk, self._runs[-1])
 
     async def _resend(self, kind: Any) -> None:
         with suppress(ConflictError):
-            await resends.resend(self.desk, self._firings[-1], (kind,))
+            await resends.resend(self.desk, self._runs[-1], (kind,))
 
     async def _crash(self, _: int) -> None:
         """Stop as a killed process does: nothing is drained, nothing is signed off."""
@@ -127,7 +127,7 @@ class Story:
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
         await self._pass_by()
-        self._service = Service(self.desk, self._database, looks=LOOKS)
+        self._service = Service(self.desk, self._database, looks=POLLS)
         await self._service.start()
 
     async def _pass_by(self) -> None:
@@ -152,7 +152,7 @@ class Story:
             while await self._open():
                 await self._pass_by()
                 async with transaction(self.desk.pool) as connection:
-                    await self._service.node._sweeper._bury(connection)
+                    await self._service.node._sweeper._reap(connection)
                 await self._service.node._sweeper.sweep()
                 await asyncio.sleep(0.5)
 
@@ -160,7 +160,7 @@ class Story:
         async with self.desk.pool.acquire() as connection:
             return bool(
                 await connection.fetchval(
-                    "select exists (select from firings where not state = any($1::text[]) "
+                    "select exists (select from runs where not state = any($1::text[]) "
                     "or recall_asked_at is not null) or exists (select from batches "
                     "where state in ('queued', 'sending', 'accepted'))",
                     list(FINAL),
@@ -177,10 +177,10 @@ class Story:
             words = call["msg"]["text"]["content"]
             rung.update((userid, words) for userid in call["delivered"])
         assert [who for who, times in rung.items() if times > 1] == []
-        for firing_id in self._firings:
-            shown = await show(self.desk, firing_id)
+        for run_id in self._runs:
+            shown = await show(self.desk, run_id)
             states = Counter(row["state"] for row in shown["deliveries"])
-            assert dict(states) == shown["totals"], firing_id
+            assert dict(states) == shown["totals"], run_id
             for row in shown["deliveries"]:
                 if row["state"] in ("unread", "read"):
                     assert any(who == row["userid"] for who, _ in rung)

@@ -1,10 +1,10 @@
-"""What cannot be read or written of one firing, or one call, holds up no other."""
+"""What cannot be read or written of one run, or one call, holds up no other."""
 
 from __future__ import annotations
 
 import pytest
 from tests.engine.conftest import Truth, final, until
-from tests.engine.given import firings_of, order, send, show, soon, spec
+from tests.engine.given import order, runs_of, send, show, soon, spec
 
 from dingbell.bootstrap import Service
 from dingbell.domain.after_call import Next, Verdict
@@ -27,7 +27,7 @@ NO_ID = 10**20
     ],
     ids=["an id no column holds", "a message of no type", "no audience"],
 )
-async def test_a_firing_that_cannot_be_planned_does_not_make_its_neighbours_late(
+async def test_a_run_that_cannot_be_planned_does_not_make_its_neighbours_late(
     desk: Operations, service: Service, truth: Truth, damage: str
 ) -> None:
     when = soon(desk, 2)
@@ -36,7 +36,7 @@ async def test_a_firing_that_cannot_be_planned_does_not_make_its_neighbours_late
     async with acquire(desk.pool) as connection:
         await connection.execute(f"update schedules set spec = {damage} where name = 'damaged'")
     for name in ("first", "last"):
-        (found,) = await until(lambda name=name: firings_of(desk, name))
+        (found,) = await until(lambda name=name: runs_of(desk, name))
         told = await final(desk, found["id"], 8)
         assert told["totals"] in ({"unread": 1}, {"read": 1})
 
@@ -44,14 +44,14 @@ async def test_a_firing_that_cannot_be_planned_does_not_make_its_neighbours_late
 async def test_an_outcome_that_cannot_be_written_does_not_hold_up_the_others(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
-    firing_id = await send(desk, order("first", "manager4220"))
-    await final(desk, firing_id)
+    run_id = await send(desk, order("first", "manager4220"))
+    await final(desk, run_id)
     calls = await truth.calls()
     async with acquire(desk.pool) as connection:
         (row,) = await connection.fetch("select batch_id, id from calls")
     odd = Claimed(
         id=row["batch_id"],
-        firing_id=firing_id,
+        run_id=run_id,
         app_id=1,
         org="default",
         size=1,
@@ -62,7 +62,7 @@ async def test_an_outcome_that_cannot_be_written_does_not_hold_up_the_others(
         target=None,
         userids=(),
         on_ambiguous="resend",
-        lost_at=None,
+        in_doubt_since=None,
         rank=Rank.NORMAL,
         call_id=row["id"],
     )
@@ -72,4 +72,4 @@ async def test_an_outcome_that_cannot_be_written_does_not_hold_up_the_others(
     found = await final(desk, again, 8)
     assert found["state"] == "settled"
     assert len(await truth.calls()) == len(calls) + 1
-    assert (await show(desk, firing_id))["state"] == "settled"
+    assert (await show(desk, run_id))["state"] == "settled"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.engine.conftest import RunService, Truth, final, until
-from tests.engine.given import firings_of, quiet_now, soon, spec
+from tests.engine.given import quiet_now, runs_of, soon, spec
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.misfire import Misfire
@@ -24,7 +24,7 @@ async def planned(desk: Operations, name: str) -> int:
     """Wait until a schedule's next occurrence is planned; return its id."""
 
     async def there() -> int | None:
-        found = await firings_of(desk, name)
+        found = await runs_of(desk, name)
         return found[0]["id"] if found and found[0]["state"] == "planned" else None
 
     found: int = await until(there)
@@ -88,7 +88,7 @@ async def test_quiet_hours_that_are_set_after_planning_hold_what_is_prepared(
             await revisit(connection, desk.clock.now())
 
         async def held() -> bool:
-            (found,) = await firings_of(desk, "s")
+            (found,) = await runs_of(desk, "s")
             return bool(found["id"] == run_id and found["state"] == "held")
 
         await until(held)
@@ -113,24 +113,22 @@ async def test_of_several_held_in_one_quiet_span_catch_up_decides_which_are_sent
         await schedules.put(desk, "s", often, source="yaml")
 
         async def three() -> bool:
-            return len(await firings_of(desk, "s")) >= 3
+            return len(await runs_of(desk, "s")) >= 3
 
         await until(three)
         async with transaction(desk.pool) as connection:
             await connection.execute("update schedules set wake_at = null, next_due_at = null")
             await connection.execute(
-                "delete from firings where id not in (select id from firings order by id limit 3)"
+                "delete from runs where id not in (select id from runs order by id limit 3)"
             )
             await rules.delete(connection, rules.QUIET_HOURS)
-            await connection.execute("update firings set held_until = now() - interval '6 s'")
+            await connection.execute("update runs set held_until = now() - interval '6 s'")
 
         async def over() -> bool:
-            return all(
-                one["state"] in ("settled", "skipped") for one in await firings_of(desk, "s")
-            )
+            return all(one["state"] in ("settled", "skipped") for one in await runs_of(desk, "s"))
 
         await until(over)
-    found = await firings_of(desk, "s")
+    found = await runs_of(desk, "s")
     assert [one["state"] for one in reversed(found)] == ["skipped"] * (3 - sent) + [
         "settled"
     ] * sent

@@ -17,7 +17,7 @@ from dingbell.store.connection import transaction
 from dingbell.store.ledger import retention
 
 from .conftest import RunService, Truth, final, until
-from .given import firings_of, listed, overview, quiet_now, soon, spec
+from .given import listed, overview, quiet_now, runs_of, soon, spec
 
 
 async def follow_ups(desk: Operations, parent: int) -> list[dict[str, Any]]:
@@ -57,9 +57,9 @@ async def test_only_who_has_not_read_is_reminded_and_managers_hear_of_their_own(
     )
     everyone = spec(soon(desk, 1), "read me", to=Audience(everyone=True), follow_up=rule)
     await schedules.put(desk, "s", everyone, source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
-    remind, escalate = await steps_of(desk, firing["id"], 2)
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
+    remind, escalate = await steps_of(desk, run["id"], 2)
     assert {remind["state"], escalate["state"]} == {"held"}
     reminded = await final(desk, remind["id"])
     assert {d["userid"] for d in reminded["deliveries"]} == never
@@ -86,24 +86,24 @@ async def test_nobody_is_reminded_when_all_have_read_meanwhile(
     await truth.post("limits", {"reading_seconds": 0.6})
     to = Audience(users=(reader,))
     await schedules.put(desk, "s", spec(soon(desk, 1), to=to, follow_up=rule), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
-    followed = await follow_ups(desk, firing["id"])
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
+    followed = await follow_ups(desk, run["id"])
     for one in followed:
         found = await final(desk, one["id"])
         assert found["deliveries"] == []
     assert len(await truth.calls()) == 1
 
 
-async def test_a_follow_up_is_canceled_like_any_firing(
+async def test_a_follow_up_is_canceled_like_any_run(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     rule = FollowUp.model_validate({"unread_after": "1h", "message": {"text": "reminder"}})
     await schedules.put(desk, "s", spec(soon(desk, 1), follow_up=rule), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
+    (run,) = await until(lambda: runs_of(desk, "s"))
     await truth.post("limits", {"reading_seconds": 1000})
-    await final(desk, firing["id"])
-    (one,) = await steps_of(desk, firing["id"], 1)
+    await final(desk, run["id"])
+    (one,) = await steps_of(desk, run["id"], 1)
     assert one["held_until"] == one["due_at"]
     await runs.cancel(desk, one["id"])
     assert (await overview(desk, one["id"]))["state"] == "canceled"
@@ -115,11 +115,11 @@ async def test_a_reminder_keeps_quiet_hours(
     rule = FollowUp.model_validate({"unread_after": "3s", "message": {"text": "reminder"}})
     await truth.post("limits", {"reading_seconds": 1000})
     await schedules.put(desk, "s", spec(soon(desk, 0.5), follow_up=rule), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
-    (one,) = await steps_of(desk, firing["id"], 1)
+    (one,) = await steps_of(desk, run["id"], 1)
 
     async def quiet() -> bool:
         found = await overview(desk, one["id"])
@@ -129,7 +129,7 @@ async def test_a_reminder_keeps_quiet_hours(
     assert len(await truth.calls()) == 1
 
 
-async def test_a_reminder_that_comes_too_late_is_a_skipped_firing_and_nobody_is_told(
+async def test_a_reminder_that_comes_too_late_is_a_skipped_run_and_nobody_is_told(
     desk: Operations, run_service: RunService, truth: Truth
 ) -> None:
     rule = FollowUp.model_validate(
@@ -142,15 +142,15 @@ async def test_a_reminder_that_comes_too_late_is_a_skipped_firing_and_nobody_is_
     await truth.post("limits", {"reading_seconds": 1000})
     async with run_service() as service:
         await schedules.put(desk, "s", spec(soon(desk, 0.5), follow_up=rule), source="yaml")
-        (firing,) = await until(lambda: firings_of(desk, "s"))
-        await final(desk, firing["id"])
+        (run,) = await until(lambda: runs_of(desk, "s"))
+        await final(desk, run["id"])
         async with desk.pool.acquire() as connection:
-            # The firing settled two hours later than it should have.
-            await connection.execute("delete from firings where parent_id = $1", firing["id"])
+            # The run settled two hours later than it should have.
+            await connection.execute("delete from runs where parent_id = $1", run["id"])
             await connection.execute("update batches set sent_at = sent_at - interval '2 h'")
         async with transaction(desk.pool) as connection:
-            await prepare(connection, service.node._tracker._context, [firing["id"]])
-        found = await follow_ups(desk, firing["id"])
+            await prepare(connection, service.node._tracker._context, [run["id"]])
+        found = await follow_ups(desk, run["id"])
     assert [one["state"] for one in found] == ["skipped", "skipped"]
 
 
@@ -160,9 +160,9 @@ async def test_a_parent_is_not_forgotten_while_its_follow_up_waits(
     rule = FollowUp.model_validate({"unread_after": "1h", "message": {"text": "reminder"}})
     await truth.post("limits", {"reading_seconds": 1000})
     await schedules.put(desk, "s", spec(soon(desk, 0.5), follow_up=rule), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
-    await steps_of(desk, firing["id"], 1)
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
+    await steps_of(desk, run["id"], 1)
     async with transaction(desk.pool) as connection:
         assert await retention.forget(connection, desk.clock.now()) == 0
 
@@ -190,10 +190,10 @@ async def test_a_list_longer_than_a_notice_is_shortened_or_split_as_its_author_w
     )
     everyone = spec(soon(desk, 1), "read me", to=Audience(everyone=True), follow_up=rule)
     await schedules.put(desk, "s", everyone, source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
-    steps = await steps_of(desk, firing["id"], 1 + notices) if notices == 1 else None
-    steps = steps or await until(lambda: _all_told(desk, firing["id"], 3))
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
+    steps = await steps_of(desk, run["id"], 1 + notices) if notices == 1 else None
+    steps = steps or await until(lambda: _all_told(desk, run["id"], 3))
     for step in steps[1:]:
         await final(desk, step["id"])
     told = [c["msg"]["text"]["content"] for c in await truth.calls() if "xxx" in str(c["msg"])]
@@ -203,7 +203,7 @@ async def test_a_list_longer_than_a_notice_is_shortened_or_split_as_its_author_w
         assert sorted(named) == sorted(set(company) & set(named))
         assert len(named) >= 36
     else:
-        assert f"firings show {firing['id']} --state unread" in told[0]
+        assert f"runs show {run['id']} --state unread" in told[0]
 
 
 async def _all_told(desk: Operations, parent: int, count: int) -> list[dict[str, Any]] | None:

@@ -17,7 +17,7 @@ from dingbell.store import rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import as_account, firings_of, order, overview, quiet_now, send, soon, spec
+from .given import as_account, order, overview, quiet_now, runs_of, send, soon, spec
 
 
 async def two_accounts(desk: Operations) -> None:
@@ -25,8 +25,8 @@ async def two_accounts(desk: Operations) -> None:
     await accounts.add(desk, "bob")
 
 
-async def state(desk: Operations, firing_id: int) -> str:
-    return str((await overview(desk, firing_id))["state"])
+async def state(desk: Operations, run_id: int) -> str:
+    return str((await overview(desk, run_id))["state"])
 
 
 async def test_a_send_to_everyone_waits_for_a_second_person(
@@ -34,19 +34,19 @@ async def test_a_send_to_everyone_waits_for_a_second_person(
 ) -> None:
     await directory.synchronise(desk, None)
     await two_accounts(desk)
-    firing_id = await send(desk, order("to all"), by="ann")
-    found = await overview(desk, firing_id)
+    run_id = await send(desk, order("to all"), by="ann")
+    found = await overview(desk, run_id)
     assert (found["state"], found["requested_by"]) == ("held", "ann")
     with pytest.raises(ConflictError, match="another person"):
-        await approvals.approve_firing(await as_account(desk, "ann"), firing_id)
+        await approvals.approve_run(await as_account(desk, "ann"), run_id)
     with pytest.raises(NotFoundError, match="carl"):
-        await approvals.approve_firing(await as_account(desk, "carl"), firing_id)
+        await approvals.approve_run(await as_account(desk, "carl"), run_id)
     assert await truth.calls() == []
-    await approvals.approve_firing(await as_account(desk, "bob"), firing_id)
-    assert (await final(desk, firing_id))["state"] == "settled"
+    await approvals.approve_run(await as_account(desk, "bob"), run_id)
+    assert (await final(desk, run_id))["state"] == "settled"
     assert len(await truth.rung()) == 40
     with pytest.raises(ConflictError, match="not held"):
-        await approvals.approve_firing(await as_account(desk, "bob"), firing_id)
+        await approvals.approve_run(await as_account(desk, "bob"), run_id)
 
 
 async def test_no_approval_is_asked_for_below_the_line_or_before_two_accounts_exist(
@@ -70,25 +70,25 @@ async def test_a_schedule_is_approved_once_and_not_each_occurrence(
     async with transaction(desk.pool) as connection:
         ann = await as_account(desk, "ann")
         await schedules.store(ann, connection, "s", everyone, source="yaml", people=40)
-    (held,) = (await until(lambda: firings_of(desk, "s")))[-1:]
+    (held,) = (await until(lambda: runs_of(desk, "s")))[-1:]
     assert held["state"] == "held"
     assert held["reason"].startswith("approval")
     with pytest.raises(ConflictError, match="another person"):
         await approvals.approve_schedule(await as_account(desk, "ann"), "s")
     with pytest.raises(ConflictError, match="another person"):
-        await approvals.approve_firing(await as_account(desk, "ann"), held["id"])
+        await approvals.approve_run(await as_account(desk, "ann"), held["id"])
     await approvals.approve_schedule(await as_account(desk, "bob"), "s")
     # What waited for the approval goes.
     assert (await final(desk, held["id"]))["state"] in ("settled", "skipped")
 
     async def settled() -> bool:
-        return any(one["state"] == "settled" for one in await firings_of(desk, "s"))
+        return any(one["state"] == "settled" for one in await runs_of(desk, "s"))
 
     await until(settled)
     with pytest.raises(ConflictError, match="needs no approval"):
         await approvals.approve_schedule(await as_account(desk, "bob"), "s")
     await schedules.delete(desk, "s")
-    states = {one["state"] for one in await firings_of(desk, "s") if one["state"] == "held"}
+    states = {one["state"] for one in await runs_of(desk, "s") if one["state"] == "held"}
     assert states == set()
 
 
@@ -98,7 +98,7 @@ async def test_what_comes_due_in_quiet_hours_is_held_until_they_end(
     async with transaction(desk.pool) as connection:
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
     await schedules.put(desk, "s", spec(soon(desk, 1)), source="yaml")
-    (held,) = await until(lambda: firings_of(desk, "s"))
+    (held,) = await until(lambda: runs_of(desk, "s"))
     assert held["state"] == "held"
     assert held["reason"].startswith("quiet hours")
     until_ = datetime.fromisoformat(held["held_until"])
@@ -107,7 +107,7 @@ async def test_what_comes_due_in_quiet_hours_is_held_until_they_end(
         # The hour passes, and the job that lets it go is lost.
         await rules.delete(connection, rules.QUIET_HOURS)
         await connection.execute("delete from dingbell_queue.jobs")
-        await connection.execute("update firings set held_until = now() - interval '6 s'")
+        await connection.execute("update runs set held_until = now() - interval '6 s'")
     assert (await final(desk, held["id"]))["state"] == "settled"
     assert await truth.rung() == {"manager4220": 1}
 
@@ -119,11 +119,11 @@ async def test_a_schedule_edited_while_it_is_held_says_its_new_words_in_the_morn
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
     when = soon(desk, 0.5)
     await schedules.put(desk, "s", spec(when, "old words", prepare_ahead=0), source="yaml")
-    (held,) = await until(lambda: firings_of(desk, "s"))
+    (held,) = await until(lambda: runs_of(desk, "s"))
     await schedules.put(desk, "s", spec(when, "new words", prepare_ahead=0), source="yaml")
-    (same,) = await firings_of(desk, "s")
+    (same,) = await runs_of(desk, "s")
     assert (same["id"], same["state"]) == (held["id"], "held")
-    await approvals.approve_firing(desk, held["id"])
+    await approvals.approve_run(desk, held["id"])
     await final(desk, held["id"])
     (call,) = await truth.calls()
     assert call["msg"]["text"]["content"] == "new words"
@@ -136,13 +136,13 @@ async def test_what_is_held_before_its_instant_is_taken_back_by_an_edit(
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk))
     when = soon(desk, 40)
     await schedules.put(desk, "s", spec(when), source="yaml")
-    (held,) = await until(lambda: firings_of(desk, "s"))
+    (held,) = await until(lambda: runs_of(desk, "s"))
     assert held["state"] == "held"
     await schedules.put(desk, "s", spec(when, quiet_hours=False), source="yaml")
-    (again,) = await until(lambda: firings_of(desk, "s"))
+    (again,) = await until(lambda: runs_of(desk, "s"))
     assert again["state"] in ("due", "planned")
     await schedules.pause(desk, "s")
-    assert await firings_of(desk, "s") == []
+    assert await runs_of(desk, "s") == []
 
 
 async def test_quiet_hours_may_skip_and_urgent_has_none(
@@ -152,9 +152,9 @@ async def test_quiet_hours_may_skip_and_urgent_has_none(
         await rules.put(connection, rules.QUIET_HOURS, quiet_now(desk, then="skip"))
     await schedules.put(desk, "skipped", spec(soon(desk, 1)), source="yaml")
     await schedules.put(desk, "loud", spec(soon(desk, 1), quiet_hours=False), source="yaml")
-    (skipped,) = await until(lambda: firings_of(desk, "skipped"))
+    (skipped,) = await until(lambda: runs_of(desk, "skipped"))
     assert skipped["state"] == "skipped"
-    (loud,) = await until(lambda: firings_of(desk, "loud"))
+    (loud,) = await until(lambda: runs_of(desk, "loud"))
     assert (await final(desk, loud["id"]))["state"] == "settled"
     urgent = await send(desk, order("urgent", "manager7675", priority="urgent"))
     assert (await final(desk, urgent))["state"] == "settled"
@@ -184,7 +184,7 @@ async def test_bulk_that_waited_for_another_month_is_skipped_then(
     await until(lambda: _held(desk, bulk))
     async with desk.pool.acquire() as connection:
         await connection.execute(
-            "update firings set due_at = due_at - interval '20 days', "
+            "update runs set due_at = due_at - interval '20 days', "
             "held_until = now() - interval '6 s'"
         )
     assert (await final(desk, bulk))["state"] == "skipped"
@@ -210,16 +210,16 @@ async def test_bulk_is_held_above_the_line_its_org_has_drawn(
     assert (await final(desk, normal))["state"] == "settled"
     found = await until(lambda: _held(desk, bulk))
     assert found["reason"].startswith("budget")
-    await approvals.approve_firing(desk, bulk)
+    await approvals.approve_run(desk, bulk)
     assert (await final(desk, bulk))["state"] == "settled"
 
 
-async def _held(desk: Operations, firing_id: int) -> dict[str, Any] | None:
-    found = await overview(desk, firing_id)
+async def _held(desk: Operations, run_id: int) -> dict[str, Any] | None:
+    found = await overview(desk, run_id)
     return found if found["state"] == "held" else None
 
 
-async def test_what_is_urgent_does_not_wait_behind_a_large_firing(
+async def test_what_is_urgent_does_not_wait_behind_a_large_run(
     desk: Operations, truth: Truth, run_service: RunService, settings: Any, database: Any
 ) -> None:
     slow = settings.model_copy(update={"people_per_minute": 20, "calls_per_second": 20})

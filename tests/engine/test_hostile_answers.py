@@ -90,11 +90,11 @@ async def test_one_receipt_that_cannot_be_written_holds_up_no_other(
             assert delivery["state"] in ("unread", "read")
 
         async def failed() -> list[Any]:
-            return [one for one in said if one["event"] == Event.LOOK_FAILED]
+            return [one for one in said if one["event"] == Event.POLL_FAILED]
 
         assert "not this one" in (await until(failed))[0]["error"]
     async with desk.pool.acquire() as connection:
-        state = await connection.fetchval("select state from deliveries where firing_id = $1", bad)
+        state = await connection.fetchval("select state from deliveries where run_id = $1", bad)
     assert state == "sent"
 
 

@@ -22,11 +22,11 @@ from .conftest import Truth, final, until
 from .given import as_account, order, overview, send, shown_page, spec
 
 
-async def actors(desk: Operations, firing_id: int) -> set[str | None]:
+async def actors(desk: Operations, run_id: int) -> set[str | None]:
     """Who moved a run to where it is, by the outbox."""
     async with acquire(desk.pool) as connection:
         rows = await connection.fetch(
-            "select actor from outbox where run_id = $1 and noun = 'run'", firing_id
+            "select actor from outbox where run_id = $1 and noun = 'run'", run_id
         )
     return {row["actor"] for row in rows}
 
@@ -48,8 +48,8 @@ async def test_whoever_asks_stands_in_the_run_and_in_the_outbox(desk: Operations
 async def test_a_cause_is_told_in_the_readers_language(desk: Operations) -> None:
     await accounts.add(desk, "ann")
     ann = await as_account(desk, "ann")
-    firing_id = await send(ann, order("x", "manager4220", cool_down=timedelta(hours=1)))
-    canceled = await runs.cancel(ann, firing_id)
+    run_id = await send(ann, order("x", "manager4220", cool_down=timedelta(hours=1)))
+    canceled = await runs.cancel(ann, run_id)
     assert canceled.why is not None
     assert canceled.why.zh == "由 ann 取消"
     told = canceled.to_json()
@@ -120,33 +120,33 @@ async def test_the_people_of_a_run_come_page_by_page_and_by_state_and_department
     await _by_state_and_department(desk, found["id"], everybody)
 
 
-async def _by_state_and_department(desk: Operations, firing_id: int, everybody: list[str]) -> None:
+async def _by_state_and_department(desk: Operations, run_id: int, everybody: list[str]) -> None:
     async with transaction(desk.pool) as connection:
         await connection.execute(
             "update deliveries set state = 'read' where userid = any($1)", everybody[:3]
         )
         rows = await connection.fetch("select dept_id, userid from memberships")
         top = await connection.fetchval("select dept_id from departments where parent_id is null")
-    read = await shown_page(desk, firing_id, runs.People("read"))
+    read = await shown_page(desk, run_id, runs.People("read"))
     assert set(everybody[:3]) <= set(read) < set(everybody)
-    everyone = await shown_page(desk, firing_id, runs.People(departments=(top,)))
+    everyone = await shown_page(desk, run_id, runs.People(departments=(top,)))
     assert sorted(everyone) == sorted(everybody)
     leaf = next(row["dept_id"] for row in rows if row["dept_id"] != top)
     inside = {row["userid"] for row in rows if row["dept_id"] == leaf}
-    below = await shown_page(desk, firing_id, runs.People(departments=(leaf,)))
+    below = await shown_page(desk, run_id, runs.People(departments=(leaf,)))
     assert inside <= set(below) < set(everybody)
-    assert await shown_page(desk, firing_id, runs.People(departments=(10**15,))) == []
+    assert await shown_page(desk, run_id, runs.People(departments=(10**15,))) == []
     with pytest.raises(InputError, match="no state"):
-        await runs.show(desk, firing_id, runs.People("asleep"))
+        await runs.show(desk, run_id, runs.People("asleep"))
     out = io.StringIO()
     wanted = runs.People("read")
-    assert await people.export(desk, firing_id, "jsonl", out, wanted) == len(read)
+    assert await people.export(desk, run_id, "jsonl", out, wanted) == len(read)
     told = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [one["userid"] for one in told] == read
     assert {one["state"] for one in told} == {"read"}
     out = io.StringIO()
     headers = [header.zh for header in people.COLUMNS.values()]
-    assert await people.export(desk, firing_id, "csv", out, wanted, headers=headers) == len(read)
+    assert await people.export(desk, run_id, "csv", out, wanted, headers=headers) == len(read)
     assert out.getvalue().splitlines()[0].startswith("userid,姓名,状态")
 
 
@@ -191,7 +191,7 @@ async def test_what_waits_for_an_approval_is_not_run_past_it(
     held = await schedules.run(ann, "s", people=40)
     found = await runs.overview(desk, held)
     assert (found.state, found.requested_by) == ("held", "ann")
-    await approvals.approve_firing(bob, held)
+    await approvals.approve_run(bob, held)
     assert sum((await final(desk, held))["totals"].values()) == 40
 
 
@@ -224,5 +224,5 @@ async def test_a_schedule_is_told_with_the_app_that_it_names(desk: Operations) -
     await schedules.put(desk, "s", spec({"daily": "04:00"}, app="zzz"), source="yaml")
     (one,) = await schedules.listed(desk)
     assert one.app == "zzz"
-    firing_id = await schedules.run(desk, "s")
-    assert (await runs.overview(desk, firing_id)).app == "zzz"
+    run_id = await schedules.run(desk, "s")
+    assert (await runs.overview(desk, run_id)).app == "zzz"

@@ -39,12 +39,12 @@ async def reserve(
         paces = await reservation.paces_of(connection, [app_id], SLOW, lock=True)
         wanted = reservation.Wanted(app_id, now, sizes, rank, **options)
         (slots,) = await reservation.reserve_slots(connection, [wanted], paces, now=now)
-        firing_id = int(await connection.fetchval("select nextval('waves')")) + 10**6
+        run_id = int(await connection.fetchval("select nextval('waves')")) + 10**6
         await batches.insert(
             connection,
             [
                 batches.NewBatch(
-                    firing_id=firing_id,
+                    run_id=run_id,
                     ordinal=ordinal,
                     app_id=app_id,
                     org="default",
@@ -107,7 +107,7 @@ async def test_who_is_overtaken_is_moved_back_at_the_claim(desk: Operations) -> 
         app_id = await the_app(connection)
         paces = await reservation.paces_of(connection, [app_id], SLOW, lock=True)
         rows = await connection.fetch(
-            "select id, firing_id, app_id, org, size, slot_at, wave, body_hash, lost_at, "
+            "select id, run_id, app_id, org, size, slot_at, wave, body_hash, in_doubt_since, "
             "rank from batches"
         )
         queued = [
@@ -181,7 +181,7 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
     async with desk.pool.acquire() as connection:
         past = "- interval '90 s'"
         await connection.execute(f"update batches set slot_at = slot_at {past}")
-        await connection.execute(f"update firings set due_at = due_at {past}")
+        await connection.execute(f"update runs set due_at = due_at {past}")
         await connection.execute(
             "update dingbell_queue.jobs set execute_after = now(), status = 'queued'"
         )
@@ -219,7 +219,7 @@ async def test_all_that_is_late_moves_together_once_and_in_order(
     await reserve(desk, (1,) * 100, Rank.NORMAL)
     now = desk.clock.now()
     async with desk.pool.acquire() as connection:
-        begun = run_rows.NewFiring(
+        begun = run_rows.NewRun(
             None,
             None,
             0,
@@ -231,10 +231,10 @@ async def test_all_that_is_late_moves_together_once_and_in_order(
             order("late", "manager4220").spec(),
             now,
         )
-        ((firing_id, _),) = await run_rows.create(connection, [begun], now)
-        await connection.execute("update firings set state = 'sending'")
+        ((run_id, _),) = await run_rows.create(connection, [begun], now)
+        await connection.execute("update runs set state = 'sending'")
         await connection.execute(
-            "update batches set firing_id = $1, slot_at = slot_at - interval '70 s'", firing_id
+            "update batches set run_id = $1, slot_at = slot_at - interval '70 s'", run_id
         )
         waiting = await claims.of_wave(connection, 1)
         # Another twenty have just been called.
@@ -249,7 +249,7 @@ async def test_all_that_is_late_moves_together_once_and_in_order(
         rows = await connection.fetch("select id from batches order by slot_at, id")
         late = await connection.fetchval("select count(*) from batches where slot_at < $1", now)
         await connection.execute("delete from calls")
-        await connection.execute("delete from firings")
+        await connection.execute("delete from runs")
     assert late == 0
     assert [row["id"] for row in rows] == [batch.id for batch in waiting]
     await forget(desk)

@@ -22,7 +22,7 @@ from dingbell.sandbox import Sandbox
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import SEND, firings_of, order, overview, send, show, soon, spec
+from .given import SEND, order, overview, runs_of, send, show, soon, spec
 
 
 async def test_a_send_reaches_everybody_and_the_ledger_says_so(
@@ -42,10 +42,10 @@ async def test_an_occurrence_waits_for_its_instant_and_leaves_at_once(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(desk, "s", spec(soon(desk, 1.5)), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
     (call,) = await truth.calls()
-    assert call["received_at"] >= datetime.fromisoformat(firing["due_at"]).timestamp()
+    assert call["received_at"] >= datetime.fromisoformat(run["due_at"]).timestamp()
 
 
 async def test_waves_that_wait_for_their_slots_hold_up_nobody(
@@ -57,7 +57,7 @@ async def test_waves_that_wait_for_their_slots_hold_up_nobody(
         await schedules.put(desk, f"s{number}", spec(due, f"later {number}"), source="yaml")
 
         async def planned(name: str = f"s{number}") -> bool:
-            return [one["state"] for one in await firings_of(desk, name)] == ["planned"]
+            return [one["state"] for one in await runs_of(desk, name)] == ["planned"]
 
         await until(planned)
     async with desk.pool.acquire() as connection:
@@ -138,7 +138,7 @@ async def test_who_was_reached_by_a_lost_call_is_told_by_the_duplicate(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
-    found = await final(desk, await send(desk, order("lost", "manager4220", "manager7675")))
+    found = await final(desk, await send(desk, order("in_doubt", "manager4220", "manager7675")))
     assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
     assert [(d["state"], d["code"]) for d in found["deliveries"]] == [("sent", "143106")] * 2
 
@@ -167,7 +167,7 @@ async def test_a_ban_pauses_every_app_behind_the_address(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "ban": True, "times": 1})
-    firing_id = await send(desk, order("ban", "manager4220"))
+    run_id = await send(desk, order("ban", "manager4220"))
 
     async def paused() -> bool:
         async with desk.pool.acquire() as connection:
@@ -175,7 +175,7 @@ async def test_a_ban_pauses_every_app_behind_the_address(
         return until_ is not None and until_ > desk.clock.now() + timedelta(minutes=4)
 
     await until(paused)
-    found = await show(desk, firing_id)
+    found = await show(desk, run_id)
     assert found["totals"] == {"planned": 1}
     second = await send(desk, order("other", "manager7675"))
     await until(lambda: _planned(desk, second))
@@ -183,8 +183,8 @@ async def test_a_ban_pauses_every_app_behind_the_address(
     assert datetime.fromisoformat(slot) > desk.clock.now() + timedelta(minutes=4)
 
 
-async def _planned(desk: Operations, firing_id: int) -> bool:
-    return bool((await show(desk, firing_id))["batches"])
+async def _planned(desk: Operations, run_id: int) -> bool:
+    return bool((await show(desk, run_id))["batches"])
 
 
 async def test_revoked_tokens_are_replaced(
@@ -219,13 +219,13 @@ async def test_cancel_stops_what_has_not_left(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(desk, "later", spec(soon(desk, 30)), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "later"))
-    await until(lambda: _planned(desk, firing["id"]))
-    found = (await runs.cancel(desk, firing["id"])).to_json()
+    (run,) = await until(lambda: runs_of(desk, "later"))
+    await until(lambda: _planned(desk, run["id"]))
+    found = (await runs.cancel(desk, run["id"])).to_json()
     assert found["state"] == "canceled"
     assert found["totals"] == {"canceled": 1}
     with pytest.raises(ConflictError):
-        await runs.cancel(desk, firing["id"])
+        await runs.cancel(desk, run["id"])
 
 
 async def test_recall_takes_a_notice_off_the_phones(
@@ -260,15 +260,15 @@ async def test_an_unknown_department_is_refused_before_anything_is_sent(
         await sending.outlook(desk, order("x", to=Audience(departments=(999,))))
 
 
-async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
+async def test_a_message_that_grows_too_long_fails_its_run_and_stops_nobody(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await schedules.put(
         desk, "long", spec(soon(desk, 1), "{{ person.userid }}" + "x" * 3_000), source="yaml"
     )
     await schedules.put(desk, "good", spec(soon(desk, 1), "fine"), source="yaml")
-    (long,) = await until(lambda: firings_of(desk, "long"))
-    (good,) = await until(lambda: firings_of(desk, "good"))
+    (long,) = await until(lambda: runs_of(desk, "long"))
+    (good,) = await until(lambda: runs_of(desk, "good"))
     long, good = await final(desk, long["id"]), await final(desk, good["id"])
     assert long["state"] == "failed"
     assert "2048" in long["reason"] or "2,048" in long["reason"]
@@ -293,27 +293,27 @@ async def test_a_message_that_grows_too_long_fails_its_firing_and_stops_nobody(
         ),
     ],
 )
-async def test_a_bomb_that_was_stored_fails_its_firing_at_once_and_holds_up_nobody(
+async def test_a_bomb_that_was_stored_fails_its_run_at_once_and_holds_up_nobody(
     desk: Operations, service: Service, truth: Truth, stored: str, said: str
 ) -> None:
     await directory.synchronise(desk, None)
     bomb = order("harmless")
     bomb.message.content["text"] = stored
-    firing_ids = [await sending.send(desk, one) for one in (bomb, order("good", "manager4220"))]
-    bad, good = [await final(desk, firing_id) for firing_id in firing_ids]
+    run_ids = [await sending.send(desk, one) for one in (bomb, order("good", "manager4220"))]
+    bad, good = [await final(desk, run_id) for run_id in run_ids]
     assert bad["state"] == "failed"
     assert said in bad["reason"]
     assert good["state"] == "settled"
 
 
-async def test_a_batch_that_was_thrown_back_after_a_cancel_ends_with_its_firing(
+async def test_a_batch_that_was_thrown_back_after_a_cancel_ends_with_its_run(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "errcode": 90018, "delay": 1, "times": 1})
-    firing_id = await send(desk, order("cancel me", "manager4220"))
-    await until(lambda: _batch_is(desk, firing_id, "sending"))
-    await runs.cancel(desk, firing_id)
-    found = await final(desk, firing_id)
+    run_id = await send(desk, order("cancel me", "manager4220"))
+    await until(lambda: _batch_is(desk, run_id, "sending"))
+    await runs.cancel(desk, run_id)
+    found = await final(desk, run_id)
     assert found["totals"] == {"canceled": 1}
     assert await truth.calls() == []
 
@@ -322,20 +322,20 @@ async def test_a_cancel_does_not_call_canceled_what_may_have_rung(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
-    firing_id = await send(desk, order("may have rung", "manager4220"))
-    await until(lambda: _batch_is(desk, firing_id, "queued", lost=True))
-    await runs.cancel(desk, firing_id)
-    found = await final(desk, firing_id)
+    run_id = await send(desk, order("may have rung", "manager4220"))
+    await until(lambda: _batch_is(desk, run_id, "queued", lost=True))
+    await runs.cancel(desk, run_id)
+    found = await final(desk, run_id)
     assert found["totals"] == {"unknown": 1}
     assert await truth.rung() == {"manager4220": 1}
 
 
-async def _batch_is(desk: Operations, firing_id: int, state: str, *, lost: bool = False) -> bool:
+async def _batch_is(desk: Operations, run_id: int, state: str, *, lost: bool = False) -> bool:
     async with desk.pool.acquire() as connection:
         row = await connection.fetchrow(
-            "select state, lost_at from batches where firing_id = $1", firing_id
+            "select state, in_doubt_since from batches where run_id = $1", run_id
         )
-    return bool(row) and row["state"] == state and (row["lost_at"] is not None) == lost
+    return bool(row) and row["state"] == state and (row["in_doubt_since"] is not None) == lost
 
 
 async def test_a_call_that_was_lost_yesterday_is_not_sent_again_today(
@@ -343,11 +343,13 @@ async def test_a_call_that_was_lost_yesterday_is_not_sent_again_today(
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     async with run_service():
-        firing_id = await send(desk, order("yesterday", "manager4220"))
-        await until(lambda: _batch_is(desk, firing_id, "queued", lost=True))
+        run_id = await send(desk, order("yesterday", "manager4220"))
+        await until(lambda: _batch_is(desk, run_id, "queued", lost=True))
         async with desk.pool.acquire() as connection:
-            await connection.execute("update batches set lost_at = lost_at - interval '1 day'")
-        found = await final(desk, firing_id)
+            await connection.execute(
+                "update batches set in_doubt_since = in_doubt_since - interval '1 day'"
+            )
+        found = await final(desk, run_id)
     assert found["totals"] == {"unknown": 1}
     assert len(await truth.calls()) == 1
 
@@ -361,7 +363,7 @@ async def test_a_recall_survives_the_loss_of_its_job(
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from dingbell_queue.jobs where entrypoint = 'recall'")
         await connection.execute(
-            "update firings set recall_asked_at = recall_asked_at - interval '1 min'"
+            "update runs set recall_asked_at = recall_asked_at - interval '1 min'"
         )
     async with run_service():
         await until(lambda: runs.recalled(desk, found["id"]))
@@ -375,11 +377,11 @@ async def test_a_pace_lowered_below_a_batch_lets_it_go_alone(
     await directory.synchronise(desk, None)
     everyone = spec(soon(desk, 1.5), to=Audience(everyone=True))
     await schedules.put(desk, "s", everyone, source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await until(lambda: _planned(desk, firing["id"]))
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await until(lambda: _planned(desk, run["id"]))
     async with desk.pool.acquire() as connection:
         await connection.execute("update apps set people_per_minute = 10")
-    assert (await final(desk, firing["id"]))["state"] == "settled"
+    assert (await final(desk, run["id"]))["state"] == "settled"
 
 
 async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
@@ -388,7 +390,7 @@ async def test_a_loss_noticed_on_the_next_day_is_not_sent_again(
     async with run_service():
         found = await final(desk, await send(desk, order("over night", "manager4220")))
     async with transaction(desk.pool) as connection:
-        await connection.execute("update firings set state = 'sending'")
+        await connection.execute("update runs set state = 'sending'")
         await connection.execute("update deliveries set state = 'planned'")
         row = await connection.fetchrow(
             "update batches set state = 'sending', sent_at = sent_at - interval '1 day' "

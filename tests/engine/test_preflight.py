@@ -21,7 +21,7 @@ from dingbell.store import rules
 from dingbell.store.connection import transaction
 
 from .conftest import RunService, Truth, final, until
-from .given import firings_of, order, send, soon, spec
+from .given import order, runs_of, send, soon, spec
 
 
 async def asked(desk: Operations, one: sending.Order) -> dict[str, Any]:
@@ -79,7 +79,7 @@ async def test_a_forecast_equals_the_outcome_person_by_person(
         "dropped": len(said_already + at_cap + protected),
         "invalid": len(left + inactive) + 1,
     }
-    assert found["surprises"] == []
+    assert found["mispredictions"] == []
     assert found["forecast"]["totals"] == forecast["totals"]
     assert {d["userid"]: d["expected"] for d in found["deliveries"]} == by_state(forecast)
 
@@ -91,17 +91,17 @@ async def test_the_report_says_where_the_forecast_was_wrong(
     staff = await everybody(truth)
     await truth.post(f"people/{staff[0]}", {"visible": False})
     first = await final(desk, await send(desk, order("one", *staff[:3])))
-    assert [(s["userid"], s["expected"], s["state"]) for s in first["surprises"]] == [
+    assert [(s["userid"], s["expected"], s["state"]) for s in first["mispredictions"]] == [
         (staff[0], "delivered", "invalid")
     ]
     # Once it has been seen, it is expected.
     again = await asked(desk, order("two", *staff[:3]))
     assert by_state(again)[staff[0]] == "invalid"
     second = await final(desk, await send(desk, order("two", *staff[:3])))
-    assert second["surprises"] == []
+    assert second["mispredictions"] == []
 
 
-async def test_a_firing_whose_author_wants_everybody_reached_is_refused_when_somebody_is_not(
+async def test_a_run_whose_author_wants_everybody_reached_is_refused_when_somebody_is_not(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await directory.synchronise(desk, None)
@@ -147,7 +147,7 @@ async def test_who_is_on_the_deny_list_is_never_sent_to(
     found = await final(desk, await send(desk, one))
     assert {d["userid"]: d["state"] for d in found["deliveries"]}["manager4220"] == "canceled"
     assert set(await truth.rung()) == {"manager7675"}
-    assert found["surprises"] == []
+    assert found["mispredictions"] == []
 
 
 async def test_a_send_as_a_whole_cannot_leave_out_who_is_on_the_deny_list(
@@ -209,7 +209,7 @@ async def test_what_one_person_lacks_is_told_of_them_and_keeps_it_from_nobody_el
     codes = {b["code"] for b in found["batches"]}
     assert codes == {None, "template", "unknown_person"}
     assert set(await truth.rung()) == {"manager7675"}
-    assert found["surprises"] == []
+    assert found["mispredictions"] == []
 
 
 async def test_an_empty_text_is_not_called_too_long(
@@ -306,14 +306,14 @@ async def test_a_preview_of_a_schedule_says_who_gets_the_next_one(
     assert found["calls"] == 1
 
 
-async def test_two_firings_of_one_moment_with_the_same_words_know_of_each_other(
+async def test_two_runs_of_one_moment_with_the_same_words_know_of_each_other(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await directory.synchronise(desk, None)
     when = soon(desk, 2)
     for name in ("a", "b"):
         await schedules.put(desk, name, spec(when, "same moment"), source="yaml")
-    (a,), (b,) = [await until(lambda n=name: firings_of(desk, n)) for name in ("a", "b")]
+    (a,), (b,) = [await until(lambda n=name: runs_of(desk, n)) for name in ("a", "b")]
     found = [await final(desk, a["id"]), await final(desk, b["id"])]
     people_ = [one["deliveries"][0] for one in found]
     # Which of two calls of one instant arrives first is nobody's to say.
@@ -334,7 +334,7 @@ async def test_a_forecast_takes_nothing_for_granted_without_a_directory(
     desk: Operations, service: Service
 ) -> None:
     found = await final(desk, await send(desk, order("no directory", "manager4220", "who")))
-    assert [(s["userid"], s["state"]) for s in found["surprises"]] == [("who", "invalid")]
+    assert [(s["userid"], s["state"]) for s in found["mispredictions"]] == [("who", "invalid")]
 
 
 @pytest.mark.parametrize("text", ["{{ person.nothing.at.all }}", "{{ due.nothing() }}"])

@@ -8,8 +8,7 @@ import pytest
 
 from dingbell.bootstrap import Service
 from dingbell.errors import ConflictError, InputError
-from dingbell.operations import directory, runs
-from dingbell.operations import resends as resend_rows
+from dingbell.operations import directory, resends, runs
 from dingbell.operations.context import Operations
 from dingbell.planning.resend import repair
 from dingbell.store.connection import transaction
@@ -20,12 +19,11 @@ from .conftest import RunService, Truth, final, until
 from .given import SEND, listed, order, overview, send, show
 
 
-async def generations(desk: Operations, firing_id: int) -> list[dict[str, Any]]:
+async def generations(desk: Operations, run_id: int) -> list[dict[str, Any]]:
     async with desk.pool.acquire() as connection:
         rows = await connection.fetch(
-            "select state, generation, size, moved from batches where firing_id = $1 "
-            "order by ordinal",
-            firing_id,
+            "select state, generation, size, moved from batches where run_id = $1 order by ordinal",
+            run_id,
         )
     return [dict(row) for row in rows]
 
@@ -44,22 +42,22 @@ async def test_who_was_dropped_for_pace_is_sent_to_again_by_itself(
 ) -> None:
     # This DingTalk lets fewer people pass than its documents say.
     await truth.post("limits", {"people_per_minute": 25, "window_seconds": 3})
-    firing_id = await send(desk, order("too many"))
+    run_id = await send(desk, order("too many"))
 
-    async def repaired() -> bool:
-        return len(await generations(desk, firing_id)) == 2
+    async def resent() -> bool:
+        return len(await generations(desk, run_id)) == 2
 
-    await until(repaired)
-    shown = await show(desk, firing_id)
+    await until(resent)
+    shown = await show(desk, run_id)
     assert shown["state"] == "sending"
     assert shown["totals"].get("planned") == 15
     await come_due(desk)
-    found = await final(desk, firing_id)
+    found = await final(desk, run_id)
     rung = await truth.rung()
     assert len(rung) == 40
     assert set(rung.values()) == {1}
     assert set(found["totals"]) <= {"unread", "read"}
-    assert await generations(desk, firing_id) == [
+    assert await generations(desk, run_id) == [
         {"state": "settled", "generation": 0, "size": 40, "moved": 15},
         {"state": "settled", "generation": 1, "size": 15, "moved": 0},
     ]
@@ -74,15 +72,15 @@ async def test_who_failed_is_sent_to_again_when_a_person_says_so(
     found = await final(desk, await send(desk, order("failed", "manager4220", "manager7675")))
     assert {d["userid"]: d["state"] for d in found["deliveries"]}["manager4220"] == "failed"
     await truth.post("people/manager4220", {"unreachable": False})
-    planned = await resend_rows.resend(desk, found["id"], dry_run=True)
+    planned = await resends.resend(desk, found["id"], dry_run=True)
     assert planned.userids == ("manager4220",)
     assert (await overview(desk, found["id"]))["state"] == "settled"
-    await resend_rows.resend(desk, found["id"])
+    await resends.resend(desk, found["id"])
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
     assert set(again["totals"]) <= {"unread", "read"}
     with pytest.raises(ConflictError, match="nobody"):
-        await resend_rows.resend(desk, found["id"])
+        await resends.resend(desk, found["id"])
 
 
 async def test_a_refused_batch_is_sent_again_whole(
@@ -91,7 +89,7 @@ async def test_a_refused_batch_is_sent_again_whole(
     await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
     found = await final(desk, await send(desk, order("refused", "manager4220")))
     assert found["totals"] == {"failed": 1}
-    await resend_rows.resend(desk, found["id"], ("failed",))
+    await resends.resend(desk, found["id"], ("failed",))
     await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1}
 
@@ -103,10 +101,10 @@ async def test_what_is_unknown_is_sent_again_the_same_day_and_rings_nobody_twice
     found = await final(desk, await send(desk, order("held", "manager4220", on_ambiguous="hold")))
     assert found["totals"] == {"unknown": 1}
     assert [one["id"] for one in await listed(desk, unknown=True)] == [found["id"]]
-    await resend_rows.resend(desk, found["id"], ("unknown",))
+    await resends.resend(desk, found["id"], ("unknown",))
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1}
-    # Only the lost call can have reached them.
+    # Only the in-doubt call can have reached them.
     assert [(d["state"], d["code"]) for d in again["deliveries"]] == [("sent", "143106")]
     assert await listed(desk, unknown=True) == []
 
@@ -120,11 +118,11 @@ async def test_what_is_unknown_since_yesterday_is_left_to_a_person(
     async with desk.pool.acquire() as connection:
         await connection.execute("update batches set sent_at = sent_at - interval '1 day'")
     with pytest.raises(ConflictError, match="earlier Beijing day"):
-        await resend_rows.resend(desk, found["id"], ("unknown",))
+        await resends.resend(desk, found["id"], ("unknown",))
     with pytest.raises(InputError, match="stranger"):
-        await resend_rows.resolve(desk, found["id"], delivered=True, userids=("stranger",))
-    await resend_rows.resolve(desk, found["id"], delivered=True, userids=("manager4220",))
-    await resend_rows.resolve(desk, found["id"], delivered=False)
+        await resends.resolve(desk, found["id"], delivered=True, userids=("stranger",))
+    await resends.resolve(desk, found["id"], delivered=True, userids=("manager4220",))
+    await resends.resolve(desk, found["id"], delivered=False)
     shown = await show(desk, found["id"])
     assert [(d["state"], d["code"]) for d in shown["deliveries"]] == [
         ("sent", "by_hand"),
@@ -133,7 +131,7 @@ async def test_what_is_unknown_since_yesterday_is_left_to_a_person(
     assert len(await truth.calls()) == 1
 
 
-async def test_a_recalled_firing_is_not_sent_again(
+async def test_a_recalled_run_is_not_sent_again(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("people/manager4220", {"unreachable": True})
@@ -141,7 +139,7 @@ async def test_a_recalled_firing_is_not_sent_again(
     await runs.recall(desk, found["id"])
     await until(lambda: runs.recalled(desk, found["id"]))
     with pytest.raises(ConflictError, match="recalled"):
-        await resend_rows.resend(desk, found["id"])
+        await resends.resend(desk, found["id"])
 
 
 async def test_a_repair_under_way_survives_the_death_of_its_node(
@@ -152,7 +150,7 @@ async def test_a_repair_under_way_survives_the_death_of_its_node(
         await truth.post("people/manager4220", {"unreachable": True})
         found = await final(desk, await send(desk, order("later", "manager4220")))
         await truth.post("people/manager4220", {"unreachable": False})
-    await resend_rows.resend(desk, found["id"])
+    await resends.resend(desk, found["id"])
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from dingbell_queue.jobs")
         await connection.execute("update batches set slot_at = slot_at - interval '6 s'")
@@ -166,38 +164,40 @@ async def test_a_call_that_was_lost_days_ago_is_not_sent_again(
 ) -> None:
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     async with run_service():
-        firing_id = await send(desk, order("days ago", "manager4220"))
+        run_id = await send(desk, order("days ago", "manager4220"))
 
         async def lost() -> bool:
             async with desk.pool.acquire() as connection:
                 return bool(
                     await connection.fetchval(
-                        "select lost_at is not null and state = 'queued' from batches"
+                        "select in_doubt_since is not null and state = 'queued' from batches"
                     )
                 )
 
         await until(lost)
         async with desk.pool.acquire() as connection:
-            await connection.execute("update batches set lost_at = lost_at - interval '3 days'")
-        found = await final(desk, firing_id)
+            await connection.execute(
+                "update batches set in_doubt_since = in_doubt_since - interval '3 days'"
+            )
+        found = await final(desk, run_id)
     assert found["totals"] == {"unknown": 1}
     assert len(await truth.calls()) == 1
 
 
-async def test_nothing_is_repaired_in_a_firing_that_was_canceled_or_is_being_recalled(
+async def test_nothing_is_repaired_in_a_run_that_was_canceled_or_is_being_recalled(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     await truth.post("people/manager4220", {"unreachable": True})
     found = await final(desk, await send(desk, order("stop", "manager4220", "manager7675")))
     now = desk.clock.now()
     async with transaction(desk.pool) as connection:
-        wanted = await resend_rows.of_firing(connection, found["id"], "failed")
+        wanted = await resend_rows.of_run(connection, found["id"], "failed")
         assert len(wanted) == 1
         # Somebody recalls it while the repair waits for the lock.
         await run_rows.ask_recall(connection, found["id"], now)
         assert await repair(connection, wanted, desk.pace, not_before=now, now=now) == 0
     with pytest.raises(ConflictError, match="recalled"):
-        await resend_rows.resend(desk, found["id"])
+        await resends.resend(desk, found["id"])
     async with desk.pool.acquire() as connection:
         await run_rows.ask_recall(connection, found["id"], None)
 
@@ -208,12 +208,12 @@ async def test_who_may_have_it_is_kept_apart_from_who_has_not(
     await truth.post("faults", {"path": SEND, "reset": "after", "times": 1})
     one = order("apart", "manager4220", "manager7675", on_ambiguous="hold")
     found = await final(desk, await send(desk, one))
-    await resend_rows.resolve(desk, found["id"], delivered=False, userids=("manager4220",))
-    await resend_rows.resend(desk, found["id"], ("failed", "unknown", "failed"))
+    await resends.resolve(desk, found["id"], delivered=False, userids=("manager4220",))
+    await resends.resend(desk, found["id"], ("failed", "unknown", "failed"))
     again = await final(desk, found["id"])
     assert await truth.rung() == {"manager4220": 1, "manager7675": 1}
     states = {d["userid"]: (d["state"], d["code"]) for d in again["deliveries"]}
-    # Of the one who was unknown the lost call is known; a person was wrong about the other.
+    # Of the one who was unknown the in-doubt call is known; a person was wrong about the other.
     assert states == {"manager4220": ("dropped", "143106"), "manager7675": ("sent", "143106")}
 
 
@@ -224,6 +224,6 @@ async def test_who_may_have_it_stays_unknown_when_the_resend_is_refused(
     one = order("refused again", "manager4220", on_ambiguous="hold")
     found = await final(desk, await send(desk, one))
     await truth.post("faults", {"path": SEND, "errcode": 41028, "times": 1})
-    await resend_rows.resend(desk, found["id"], ("unknown",))
+    await resends.resend(desk, found["id"], ("unknown",))
     again = await final(desk, found["id"])
     assert again["totals"] == {"unknown": 1}

@@ -10,11 +10,11 @@ from typing import Any
 
 from dingbell.bootstrap import Service
 from dingbell.clock import VirtualClock
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.slots import Pace
 from dingbell.engine.node.context import Context
-from dingbell.engine.node.health import Trouble
+from dingbell.engine.node.health import Health
 from dingbell.engine.node.lease import Lease
 from dingbell.engine.path.ticker import Ticker
 from dingbell.errors import DatabaseUnavailable
@@ -24,7 +24,7 @@ from dingbell.store import schedules as schedule_rows
 from dingbell.telemetry import Metrics
 
 from .conftest import RunService, Truth, final, until
-from .given import firings_of, listed, soon, spec
+from .given import listed, runs_of, soon, spec
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # 12:00 in Beijing
 
@@ -41,14 +41,14 @@ def at_virtual(desk: Operations, now: datetime) -> tuple[Operations, VirtualCloc
         pace=Pace(),
         metrics=Metrics(),
         looks=(),
-        trouble=Trouble(clock),
+        trouble=Health(clock),
     )
     return moved, clock, Ticker(context)
 
 
 async def states(desk: Operations, name: str) -> list[tuple[str, str]]:
-    """(due, state) of a schedule's firings, the oldest first; instants in Beijing."""
-    found = await firings_of(desk, name)
+    """(due, state) of a schedule's runs, the oldest first; instants in Beijing."""
+    found = await runs_of(desk, name)
     return [(one["due_at"][11:19], one["state"]) for one in reversed(found)]
 
 
@@ -84,7 +84,7 @@ async def test_it_is_prepared_between_two_seconds_and_with_zero_at_the_instant(
     assert await states(at, "at once") == [("12:02:00", "due")]
 
 
-async def test_two_tickers_at_once_make_each_firing_once(desk: Operations) -> None:
+async def test_two_tickers_at_once_make_each_run_once(desk: Operations) -> None:
     at, clock, ticker = at_virtual(desk, NOON)
     _, other_clock, other = at_virtual(desk, NOON)
     for number in range(30):
@@ -117,7 +117,7 @@ async def test_what_is_later_than_the_grace_is_skipped_with_a_reason(desk: Opera
         ("12:20:00", "due"),
         ("12:30:00", "due"),
     ]
-    skipped = (await firings_of(at, "s"))[-1]
+    skipped = (await runs_of(at, "s"))[-1]
     assert skipped["reason"].startswith("misfire")
 
 
@@ -126,7 +126,7 @@ async def test_a_long_outage_leaves_no_gap_and_no_flood(desk: Operations) -> Non
     await schedules.put(at, "s", spec({"every": "1m"}, prepare_ahead=0), source="yaml")
     clock.advance(timedelta(days=1))
     await ticker.tick()
-    found = await firings_of(at, "s")
+    found = await runs_of(at, "s")
     assert sum(one["occurrences"] for one in found) == 24 * 60
     assert len(found) <= 60
     assert [one["state"] for one in found].count("due") == 1
@@ -156,8 +156,8 @@ async def test_an_edit_takes_back_what_was_prepared(
     await schedules.put(desk, "s", spec(when, "old words"), source="yaml")
     await until(lambda: _state(desk, "s", "planned"))
     assert await schedules.put(desk, "s", spec(when, "new words"), source="yaml") == "changed"
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
     (call,) = await truth.calls()
     assert call["msg"]["text"]["content"] == "new words"
 
@@ -169,8 +169,8 @@ async def test_an_edit_to_a_later_time_does_not_fire_at_the_old_one(
     await until(lambda: _state(desk, "s", "planned"))
     later = soon(desk, 3)
     await schedules.put(desk, "s", spec(later), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    await final(desk, firing["id"])
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    await final(desk, run["id"])
     (call,) = await truth.calls()
     assert call["received_at"] >= datetime.fromisoformat(later["once"]).timestamp()
 
@@ -182,7 +182,7 @@ async def test_a_pause_takes_back_what_was_prepared(
     await until(lambda: _state(desk, "s", "planned"))
     await schedules.pause(desk, "s")
     before = len(await truth.calls())
-    found = await firings_of(desk, "s")
+    found = await runs_of(desk, "s")
     assert not [one for one in found if one["state"] in ("due", "planned")]
     await schedules.resume(desk, "s")
     assert (await schedules.show(desk, "s")).next_due_at
@@ -191,7 +191,7 @@ async def test_a_pause_takes_back_what_was_prepared(
 
 
 async def _state(desk: Operations, name: str, state: str) -> dict[str, Any] | None:
-    found = [one for one in await firings_of(desk, name) if one["state"] == state]
+    found = [one for one in await runs_of(desk, name) if one["state"] == state]
     return found[0] if found else None
 
 
@@ -204,11 +204,11 @@ async def test_an_occurrence_prepared_before_an_outage_is_not_sent_hours_late(
         await until(lambda: _state(desk, "s", "planned"))
         service.node._sender.draining = True  # the node dies before the slot
     async with desk.pool.acquire() as connection:
-        await connection.execute("update firings set due_at = due_at - interval '1 hour'")
+        await connection.execute("update runs set due_at = due_at - interval '1 hour'")
         await connection.execute("update batches set slot_at = slot_at - interval '1 hour'")
     async with run_service():
-        (firing,) = await firings_of(desk, "s")
-        found = await final(desk, firing["id"])
+        (run,) = await runs_of(desk, "s")
+        found = await final(desk, run["id"])
     assert found["state"] == "skipped"
     assert found["totals"] == {"canceled": 1}
     assert await truth.calls() == []
@@ -234,7 +234,7 @@ async def test_two_nodes_share_the_work_and_nobody_is_rung_twice(
         when = soon(desk, 1.5)
         for number in range(40):
             await schedules.put(desk, f"s{number}", spec(when, f"words {number}"), source="yaml")
-        found = [await until(lambda n=n: firings_of(desk, f"s{n}")) for n in range(40)]
+        found = [await until(lambda n=n: runs_of(desk, f"s{n}")) for n in range(40)]
         for (one,) in found:
             assert (await final(desk, one["id"]))["totals"].get("dropped") is None
     calls = await truth.calls()
@@ -245,12 +245,12 @@ async def test_two_nodes_share_the_work_and_nobody_is_rung_twice(
 async def test_a_lost_job_is_found_by_the_sweeper(
     desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
-    firing_id = await schedules_run(desk)
+    run_id = await schedules_run(desk)
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from dingbell_queue.jobs")
-        await connection.execute("update firings set created_at = created_at - interval '1 min'")
+        await connection.execute("update runs set created_at = created_at - interval '1 min'")
     async with run_service():
-        assert (await final(desk, firing_id))["state"] == "settled"
+        assert (await final(desk, run_id))["state"] == "settled"
     assert len(await truth.calls()) == 1
 
 
@@ -259,25 +259,25 @@ async def schedules_run(desk: Operations) -> int:
     return await schedules.run(desk, "s")
 
 
-async def test_a_firing_whose_planning_never_ends_is_quarantined(
+async def test_a_run_whose_planning_never_ends_is_quarantined(
     desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
-    firing_id = await schedules_run(desk)
+    run_id = await schedules_run(desk)
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from dingbell_queue.jobs")
         await connection.execute(
-            "update firings set tries = 4, created_at = created_at - interval '1 min'"
+            "update runs set tries = 4, created_at = created_at - interval '1 min'"
         )
     async with run_service():
-        found = await final(desk, firing_id)
-    assert found["state"] == Firing.FAILED
+        found = await final(desk, run_id)
+    assert found["state"] == Run.FAILED
     assert "quarantined" in found["reason"]
 
 
-async def test_a_database_that_fails_is_no_try_of_a_firing(
+async def test_a_database_that_fails_is_no_try_of_a_run(
     desk: Operations, truth: Truth, run_service: RunService
 ) -> None:
-    firing_id = await schedules_run(desk)
+    run_id = await schedules_run(desk)
 
     async def execute(statement: str) -> None:
         async with desk.pool.acquire() as connection:
@@ -285,7 +285,7 @@ async def test_a_database_that_fails_is_no_try_of_a_firing(
 
     async def forgiven() -> bool:
         async with desk.pool.acquire() as connection:
-            return bool(await connection.fetchval("select tries = 0 from firings"))
+            return bool(await connection.fetchval("select tries = 0 from runs"))
 
     await execute(
         "create function no_room() returns trigger language plpgsql as "
@@ -295,12 +295,12 @@ async def test_a_database_that_fails_is_no_try_of_a_firing(
     async with run_service() as service:
         for _ in range(6):
             with suppress(DatabaseUnavailable):
-                await service.node._planner.plan([firing_id])
+                await service.node._planner.plan([run_id])
             await until(forgiven)
-            await execute("update firings set touched_at = touched_at - interval '1 min'")
+            await execute("update runs set touched_at = touched_at - interval '1 min'")
         await until(lambda: _said_no_room(service))
         await execute("drop trigger no_room on batches")
-        found = await final(desk, firing_id)
+        found = await final(desk, run_id)
     await execute("drop function no_room")
     assert found["state"] == "settled"
     assert len(await truth.calls()) == 1
@@ -322,7 +322,7 @@ async def test_a_function_that_is_cut_short_by_a_polite_end_has_not_been_tried(
     async with run_service(functions={"app:endless": endless}):
         await called.wait()
     async with desk.pool.acquire() as connection:
-        assert await connection.fetchval("select tries from firings") == 0
+        assert await connection.fetchval("select tries from runs") == 0
 
 
 async def test_the_suspects_of_a_dead_chunk_are_tried_one_by_one_beside_nobody(
@@ -336,7 +336,7 @@ async def test_the_suspects_of_a_dead_chunk_are_tried_one_by_one_beside_nobody(
     async with desk.pool.acquire() as connection:
         # Two have died alone already, once and twice.
         await connection.execute(
-            "update firings set tries = case id when 1 then 2 when 2 then 3 when 6 then 0 else 1 "
+            "update runs set tries = case id when 1 then 2 when 2 then 3 when 6 then 0 else 1 "
             "end, touched_at = touched_at - interval '1 min'"
         )
         await connection.execute("delete from dingbell_queue.jobs")
@@ -370,10 +370,10 @@ async def test_a_function_makes_its_message_when_it_is_prepared(
         )
         await schedules.put(desk, name, function_spec, source="python")
     async with run_service():  # a node that does not know them leaves them alone
-        assert await firings_of(desk, "report") == []
+        assert await runs_of(desk, "report") == []
         async with run_service(functions=functions):
-            (good,) = await until(lambda: firings_of(desk, "report"))
-            (bad,) = await until(lambda: firings_of(desk, "broken"))
+            (good,) = await until(lambda: runs_of(desk, "report"))
+            (bad,) = await until(lambda: runs_of(desk, "broken"))
             good, bad = await final(desk, good["id"]), await final(desk, bad["id"])
     assert made == ["called"]
     assert good["state"] == "settled"
@@ -393,7 +393,7 @@ async def test_a_single_instant_moved_after_it_fired_does_not_fire_again(desk: O
     clock.advance(timedelta(minutes=10))
     await ticker.tick()
     async with at.pool.acquire() as connection:
-        await connection.execute("update firings set state = 'settled'")
+        await connection.execute("update runs set state = 'settled'")
     clock.advance(timedelta(minutes=5))
     await schedules.put(at, "s", spec({"once": "2026-11-24 12:12"}, "other"), source="yaml")
     await ticker.tick()
@@ -417,7 +417,7 @@ async def test_what_is_caught_up_with_is_sent_one_after_the_other(
     service.node._ticker.changed.set()
 
     async def all_settled() -> bool:
-        found = [one for one in await firings_of(desk, "s") if one["state"] == "settled"]
+        found = [one for one in await runs_of(desk, "s") if one["state"] == "settled"]
         return len(found) >= 3
 
     await until(all_settled, 30)

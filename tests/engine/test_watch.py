@@ -13,7 +13,7 @@ from aiohttp import web
 
 from dingbell.bootstrap import Service
 from dingbell.domain.audience import Audience
-from dingbell.domain.budget import READ_LOOKS, Usage, look_plan
+from dingbell.domain.budget import READ_POLLS, Usage, poll_plan
 from dingbell.domain.message import Message
 from dingbell.errors import ConflictError, InputError
 from dingbell.operations import (
@@ -33,18 +33,18 @@ from dingbell.store.connection import transaction
 from dingbell.store.ledger import retention
 
 from .conftest import RunService, Truth, final, until
-from .given import SEND, firings_of, listed, order, overview, send, show, soon, spec
+from .given import SEND, listed, order, overview, runs_of, send, show, soon, spec
 
 
-async def test_calls_are_counted_by_endpoint_and_firing(
+async def test_calls_are_counted_by_endpoint_and_run(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     # A throttled call costs nothing.
     await truth.post("faults", {"path": SEND, "errcode": 90018, "times": 1})
     await final(desk, await send(desk, order("one", "manager4220")))
     await schedules.put(desk, "s", spec(soon(desk, 1), "two"), source="yaml")
-    (firing,) = await until(lambda: firings_of(desk, "s"))
-    found = await final(desk, firing["id"])
+    (run,) = await until(lambda: runs_of(desk, "s"))
+    found = await final(desk, run["id"])
     await runs.recall(desk, found["id"])
     await until(lambda: runs.recalled(desk, found["id"]))
     (month,) = await budgets.overview(desk)
@@ -81,14 +81,14 @@ async def test_the_months_forecast_adds_up_what_active_schedules_will_take(
 
 @pytest.mark.parametrize(("used", "looks"), [(0, 8), (49, 8), (50, 3), (79, 3), (80, 1), (120, 1)])
 def test_receipts_are_looked_at_less_often_when_calls_are_dear(used: int, looks: int) -> None:
-    plan = look_plan(Usage(used, 100))
+    plan = poll_plan(Usage(used, 100))
     assert len(plan) == looks
     # A receipt is never lost to the 24 h window.
-    assert plan[-1] == READ_LOOKS[-1] < timedelta(hours=24)
-    assert look_plan(Usage(10**9, None)) == READ_LOOKS
+    assert plan[-1] == READ_POLLS[-1] < timedelta(hours=24)
+    assert poll_plan(Usage(10**9, None)) == READ_POLLS
 
 
-async def test_people_of_old_firings_are_forgotten_and_totals_are_kept(
+async def test_people_of_old_runs_are_forgotten_and_totals_are_kept(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
     found = await final(desk, await send(desk, order("old", "manager4220", "nobody")))
@@ -108,10 +108,10 @@ async def test_the_archivist_leaves_alone_what_is_on_its_way(
 ) -> None:
     later = spec(soon(desk, 40))
     await schedules.put(desk, "later", later, source="yaml")
-    await until(lambda: firings_of(desk, "later"))
+    await until(lambda: runs_of(desk, "later"))
     await service.node._archivist.forget()
-    (firing,) = await firings_of(desk, "later")
-    assert firing["state"] in ("due", "planned")
+    (run,) = await runs_of(desk, "later")
+    assert run["state"] in ("due", "planned")
 
 
 async def test_all_that_one_person_was_sent_is_told_newest_first(
@@ -166,12 +166,12 @@ async def test_the_status_bar_of_every_batch_is_changed(
     assert [b.code for b in partly.batches].count("40035") == 1
 
 
-async def test_a_firing_without_a_recent_notice_has_no_status_bar(
+async def test_a_run_without_a_recent_notice_has_no_status_bar(
     desk: Operations, service: Service, truth: Truth
 ) -> None:
-    firing_id = await send(desk, order("held", "manager4220", cool_down=timedelta(hours=1)))
+    run_id = await send(desk, order("held", "manager4220", cool_down=timedelta(hours=1)))
     with pytest.raises(ConflictError, match="status bar"):
-        await statusbar.update(desk, firing_id, "x")
+        await statusbar.update(desk, run_id, "x")
 
 
 @pytest.fixture
@@ -215,9 +215,9 @@ async def test_a_missed_occurrence_is_an_alert_that_is_told_and_ends_by_itself(
     assert (alert.kind, alert.subject) == ("occurrence_missed", "s")
     assert "gone:function" in alert.detail
     # The first time the webhook does not work.
-    await sentinel._teller.tell()
-    await sentinel._teller.tell()
-    await sentinel._teller.tell()
+    await sentinel._notifier.tell()
+    await sentinel._notifier.tell()
+    await sentinel._notifier.tell()
     assert [one["kind"] for one in told] == ["occurrence_missed"] * 2
     notices = [one for one in await listed(desk) if one["kind"] == "alert"]
     assert len(notices) == 1
@@ -236,7 +236,7 @@ async def test_an_app_whose_token_fails_is_an_alert_until_it_works(
     async with desk.pool.acquire() as connection:
         await connection.execute("delete from tokens")
     await truth.post("faults", {"path": "/gettoken", "errcode": 40096, "probability": 1})
-    firing_id = await send(desk, order("no token", "manager4220"))
+    run_id = await send(desk, order("no token", "manager4220"))
 
     async def raised() -> list[dict[str, Any]]:
         return [a for a in await alerts.listed(desk) if a.kind == "token_failing"]
@@ -245,7 +245,7 @@ async def test_an_app_whose_token_fails_is_an_alert_until_it_works(
     await truth.get("stats")
     async with truth._session.delete("/_sandbox/faults") as answer:
         assert answer.status == 200
-    await final(desk, firing_id)
+    await final(desk, run_id)
     await final(desk, await send(desk, order("works", "manager4220")))
 
     async def ended() -> bool:
@@ -254,7 +254,7 @@ async def test_an_app_whose_token_fails_is_an_alert_until_it_works(
     await until(ended)
 
 
-async def test_a_stuck_firing_a_broken_schedule_and_a_low_budget_are_alerts(
+async def test_a_stuck_run_a_broken_schedule_and_a_low_budget_are_alerts(
     desk: Operations, run_service: RunService
 ) -> None:
     async with run_service() as service:
@@ -268,7 +268,7 @@ async def test_a_stuck_firing_a_broken_schedule_and_a_low_budget_are_alerts(
                 "'Asia/Shanghai')::date, 'asyncsend_v2', 0, 90"
             )
             await connection.execute(
-                "insert into firings (schedule_id, kind, key, app_id, org, function, spec, "
+                "insert into runs (schedule_id, kind, key, app_id, org, function, spec, "
                 "due_at, created_at, touched_at, state) "
                 "select null, 'run', 'x', id, org, 'gone:function', '{}', now() - interval '1 h', "
                 "now() - interval '1 h', now() - interval '1 h', 'due' from apps"
@@ -278,7 +278,7 @@ async def test_a_stuck_firing_a_broken_schedule_and_a_low_budget_are_alerts(
         assert found.keys() == {"schedule_quarantined", "budget_low", "run_stuck"}
         assert "90 of 100" in found["budget_low"].detail
         async with desk.pool.acquire() as connection:
-            await connection.execute("delete from firings")
+            await connection.execute("delete from runs")
 
 
 async def test_a_clock_that_was_set_is_an_alert(desk: Operations, service: Service) -> None:

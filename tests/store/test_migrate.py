@@ -57,7 +57,7 @@ async def test_a_database_of_an_older_version_is_upgraded_and_keeps_its_rows(
         assert await migrate.upgrade(fresh_database)
         rows = await connection.fetch(
             "select kind, on_ambiguous, expires_after, follows_up, poll_lead, cause, cause_params "
-            "from firings order by id"
+            "from runs order by id"
         )
         batch = await connection.fetchrow("select code, recall_code, rank from batches")
     finally:

@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 _SCHEDULES, _PREPARED, _PAST = 100, 60, 40
 
 _GIVEN = f"""
-insert into firings (schedule_id, kind, key, app_id, org, spec, due_at, created_at, touched_at,
+insert into runs (schedule_id, kind, key, app_id, org, spec, due_at, created_at, touched_at,
                      state)
 select schedule, 'occurrence', occurrence::text, 1, 'o', '{{}}',
        $1::timestamptz + occurrence * interval '1 second', $1::timestamptz, $1::timestamptz,
@@ -29,19 +29,19 @@ from generate_series(1, {_SCHEDULES}) as schedule,
 order by occurrence, schedule
 """
 _WITH_BATCHES = """
-insert into batches (firing_id, ordinal, app_id, org, body, body_hash, size, state, slot_at, wave)
+insert into batches (run_id, ordinal, app_id, org, body, body_hash, size, state, slot_at, wave)
 select id, 0, 1, 'o', '', '', 1, case state when 'planned' then 'queued' else 'settled' end,
        due_at, 1
-from firings order by id
+from runs order by id
 """
-_TABLES = ("firings", "batches")
+_TABLES = ("runs", "batches")
 
 
 async def _plan_of(connection: Connection, ids: Sequence[int], mode: str) -> dict[str, Any]:
     """How PostgreSQL carries the look at candidates out."""
     seen: list[asyncpg.connection.LoggedQuery] = []
     with connection.query_logger(seen.append):
-        found = await claims.candidates(connection, ids, lost_since=NOON)
+        found = await claims.candidates(connection, ids, doubt_since=NOON)
         await asyncio.sleep(0)  # loggers are called in the next round of the loop
     assert len(found) == len(ids)
     query = next(one.query for one in seen if "from batches" in one.query)
@@ -72,7 +72,7 @@ def _read(plan: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize("known", [(), ("firings",), ("batches",), _TABLES])
+@pytest.mark.parametrize("known", [(), ("runs",), ("batches",), _TABLES])
 async def test_a_claim_reads_what_it_takes_whatever_the_statistics(
     desk: Operations, known: tuple[str, ...], mode: str
 ) -> None:

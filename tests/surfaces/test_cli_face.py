@@ -12,7 +12,7 @@ from dingbell.version import __version__
 COMMANDS = [
     *("demo", "serve", "sandbox", "doctor"),
     *("init", "plan", "apply", "send"),
-    *("schedules", "firings", "directory", "db"),
+    *("schedules", "runs", "directory", "db"),
 ]
 HEAVY = {"asyncpg", "aiohttp", "pydantic", "sqlalchemy", "fastapi", "pgqueuer", "dingbell.bell"}
 
@@ -48,10 +48,10 @@ def test_the_version_is_told(nowhere):
         (["frobnicate"], "No such command 'frobnicate'"),
         (["send", "--frobnicate"], "No such option: --frobnicate"),
         (["send", "--text", "x"], "Missing option '--to'"),
-        (["firings", "show", "abc"], "valid integer"),
-        (["firings", "show", "0"], "greater than or equal to 1"),
-        (["firings", "show", "9" * 30], "less than or equal to"),
-        (["firings", "list", "--limit", "0"], "greater than or equal to 1"),
+        (["runs", "show", "abc"], "valid integer"),
+        (["runs", "show", "0"], "greater than or equal to 1"),
+        (["runs", "show", "9" * 30], "less than or equal to"),
+        (["runs", "list", "--limit", "0"], "greater than or equal to 1"),
         (["schedules", "preview", "x", "--count", "0"], "greater than or equal to 1"),
         (["sandbox", "--port", "70000"], "less than or equal to 65535"),
         (["sandbox", "--people", "0"], "greater than or equal to 1"),

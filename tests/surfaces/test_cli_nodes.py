@@ -25,7 +25,7 @@ def test_nodes_are_listed_with_their_roles(place):
             assert names(found) == [(["scheduler"], True), (["worker"], True)]
             assert all(abs(one["clock_offset"]) < 1 for one in found)
             assert "scheduler" in place.done("--lang", "zh", "nodes", "list")
-            # One makes the firing, the other sends it.
+            # One makes the run, the other sends it.
             place.write(
                 "s.yaml",
                 """

@@ -36,22 +36,22 @@ def test_an_account_does_what_its_role_may_and_nothing_else(place, company):
 def test_people_of_a_run_are_asked_for_by_state_and_page_by_page(place, company):
     sent = place.json("send", "--to", "everyone", "--text", "分页", "--yes", "--wait")
     everybody = sent["totals"]
-    shown = place.json("firings", "show", sent["id"], "--limit", 20)
+    shown = place.json("runs", "show", sent["id"], "--limit", 20)
     assert len(shown["deliveries"]) == 20
     assert shown["totals"] == everybody
-    rest = place.json("firings", "show", sent["id"], "--limit", 9999, "--after", shown["next"])
+    rest = place.json("runs", "show", sent["id"], "--limit", 9999, "--after", shown["next"])
     assert len(rest["deliveries"]) == sum(everybody.values()) - 20
     assert rest["next"] is None
-    assert "no cursor" in place.refused("firings", "show", sent["id"], "--after", "x")
-    assert f"--after {shown['next']}" in place.run("firings", "show", sent["id"], "--limit", 20).err
-    unread = place.json("firings", "show", sent["id"], "--state", "unread")["deliveries"]
+    assert "no cursor" in place.refused("runs", "show", sent["id"], "--after", "x")
+    assert f"--after {shown['next']}" in place.run("runs", "show", sent["id"], "--limit", 20).err
+    unread = place.json("runs", "show", sent["id"], "--state", "unread")["deliveries"]
     assert {one["state"] for one in unread} <= {"unread"}
-    assert "no state" in place.refused("firings", "show", sent["id"], "--state", "asleep")
-    below = place.json("firings", "show", sent["id"], "--department", 1)["deliveries"]
+    assert "no state" in place.refused("runs", "show", sent["id"], "--state", "asleep")
+    below = place.json("runs", "show", sent["id"], "--department", 1)["deliveries"]
     assert len(below) == sum(everybody.values())
-    nobody = place.json("firings", "show", sent["id"], "--department", 999_999)["deliveries"]
+    nobody = place.json("runs", "show", sent["id"], "--department", 999_999)["deliveries"]
     assert nobody == []
-    rows = place.done("--lang", "zh", "firings", "export", sent["id"], "--state", "unread")
+    rows = place.done("--lang", "zh", "runs", "export", sent["id"], "--state", "unread")
     reader = csv.DictReader(io.StringIO(rows.lstrip("\ufeff")))
     assert {row["状态"] for row in reader} <= {"unread"}
     assert list(reader.fieldnames or ())[:3] == ["userid", "姓名", "状态"]
@@ -60,10 +60,10 @@ def test_people_of_a_run_are_asked_for_by_state_and_page_by_page(place, company)
 def test_runs_are_listed_page_by_page(place, company):
     for number in range(3):
         place.json("send", "--to", "users:manager4220", "--text", f"页 {number}", "--wait")
-    first = place.json("firings", "list", "--limit", 2)
-    ran = place.run("firings", "list", "--limit", 2)
+    first = place.json("runs", "list", "--limit", 2)
+    ran = place.run("runs", "list", "--limit", 2)
     assert f"--after {first[-1]['id']}" in ran.err
-    second = place.json("firings", "list", "--limit", 2, "--after", first[-1]["id"])
+    second = place.json("runs", "list", "--limit", 2, "--after", first[-1]["id"])
     ids = [one["id"] for one in first + second]
     assert ids == sorted(ids, reverse=True)
     assert len(set(ids)) == len(ids)
@@ -75,11 +75,11 @@ def test_why_a_run_is_as_it_is_is_told_in_the_readers_language(place, company):
     held = place.json("send", "--to", "everyone", "--text", "等", "--yes", "--as", "ann")
     assert held["cause"] == {"kind": "approval"}
     assert held["reason"] == "approval: a second person has to approve"
-    assert "需要另一个人批准" in place.done("--lang", "zh", "firings", "list")
-    place.done("firings", "cancel", held["id"], "--as", "ann")
-    told = place.json("--lang", "zh", "firings", "show", held["id"])
+    assert "需要另一个人批准" in place.done("--lang", "zh", "runs", "list")
+    place.done("runs", "cancel", held["id"], "--as", "ann")
+    told = place.json("--lang", "zh", "runs", "show", held["id"])
     assert told["reason"] == "canceled by ann"
-    assert "由 ann 取消" in place.done("--lang", "zh", "firings", "show", held["id"])
+    assert "由 ann 取消" in place.done("--lang", "zh", "runs", "show", held["id"])
     for name in ("ann", "bob"):
         place.done("accounts", "remove", name)
 
@@ -89,10 +89,10 @@ def test_a_schedule_is_run_for_everyone_after_the_question_only(place, company):
     place.done("apply")
     (listed,) = [one for one in place.json("schedules", "list") if one["name"] == "everybody"]
     assert listed["app"] == "zz"
-    before = place.json("firings", "list")
+    before = place.json("runs", "list")
     said = place.refused("schedules", "run", "everybody")
     assert "confirm with --yes" in said
-    assert place.json("firings", "list") == before
+    assert place.json("runs", "list") == before
     ran = place.json("schedules", "run", "everybody", "--yes", "--wait")
     assert ran["app"] == "zz"
     again = place.run("schedules", "run", "everybody", "--yes", "--wait")

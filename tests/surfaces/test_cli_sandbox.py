@@ -18,7 +18,7 @@ SETTINGS = {
     "DINGBELL_APP_SECRET",
     "DINGBELL_AGENT_ID",
 }
-DEMO = {"people", "firings", "delivered", "twice", "missing", "calls", "lateness_ms"}
+DEMO = {"people", "runs", "delivered", "twice", "missing", "calls", "lateness_ms"}
 
 
 def told_by(sandbox) -> dict[str, str]:
@@ -83,7 +83,7 @@ def test_the_demo_tells_its_story_and_everybody_got_it_once(nowhere):
         assert list(Path(short).glob("dingbell-demo-*")) == []
     assert told.keys() >= DEMO
     assert (told["people"], told["delivered"], told["twice"], told["missing"]) == (30, 30, 0, 0)
-    assert (told["firings"], told["calls"], told["agrees"]) == (2, 2, True)
+    assert (told["runs"], told["calls"], told["agrees"]) == (2, 2, True)
     assert told["lateness_ms"].keys() == {"p50", "max"}
 
 

@@ -174,7 +174,7 @@ class TestSchedules:
         assert [one["name"] for one in listed] == ["off-work", "weekly"]
         assert all(one.keys() >= SCHEDULE_KEYS for one in listed)
         assert all(datetime.fromisoformat(one["next_due_at"]).tzinfo for one in listed)
-        assert "下次触发" in applied.done("--lang", "zh", "schedules", "list")
+        assert "下次发送" in applied.done("--lang", "zh", "schedules", "list")
         assert "下班" in applied.done("schedules", "show", "off-work")
 
     def test_the_next_instants_are_previewed_in_the_schedules_zone(self, applied):
@@ -200,11 +200,11 @@ class TestSchedules:
         assert "下班" in company.texts("manager4220")
         assert applied.json("schedules", "show", "off-work")["next_due_at"] == due
 
-    def test_a_deleted_schedule_leaves_its_firings(self, applied):
+    def test_a_deleted_schedule_leaves_its_runs(self, applied):
         applied.run("schedules", "run", "off-work")
         applied.done("schedules", "delete", "off-work")
         assert [one["name"] for one in applied.json("schedules", "list")] == ["weekly"]
-        assert applied.json("firings", "list", "--schedule", "off-work")
+        assert applied.json("runs", "list", "--schedule", "off-work")
 
     @pytest.mark.parametrize("command", ["show", "preview", "pause", "resume", "run", "delete"])
     def test_a_schedule_that_does_not_exist_is_told(self, applied, command):
@@ -234,10 +234,10 @@ class TestDatabase:
         assert "no folder nowhere" in applied.refused("db", "backup", "nowhere/x")
         assert len(applied.json("schedules", "list")) == 2
 
-    def test_old_firings_are_pruned(self, applied):
-        assert applied.json("db", "prune") == {"firings": 0}
+    def test_old_runs_are_pruned(self, applied):
+        assert applied.json("db", "prune") == {"runs": 0}
         assert "'soon' is not a duration" in applied.refused("db", "prune", "--older-than", "soon")
-        before = applied.json("firings", "list")
+        before = applied.json("runs", "list")
         assert "at least 2d" in applied.refused("db", "prune", "--older-than", "0s")
-        assert applied.json("db", "prune", "--older-than", "2d") == {"firings": 0}
-        assert applied.json("firings", "list") == before
+        assert applied.json("db", "prune", "--older-than", "2d") == {"runs": 0}
+        assert applied.json("runs", "list") == before

@@ -1,4 +1,4 @@
-"""`send`, `firings …` and `directory …`, with a node alive and without one."""
+"""`send`, `runs …` and `directory …`, with a node alive and without one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DELIVERY = {
     "words",
 }
 BATCH = {"ordinal", "state", "task_id", "slot_at", "sent_at", "size"}
-FIRING = {"id", "schedule", "due_at", "state", "totals"}
+RUN = {"id", "schedule", "due_at", "state", "totals"}
 STATUS_BAR = json.dumps(
     {
         "oa": {
@@ -44,12 +44,12 @@ ARRIVED = ("unread", "read")
 
 
 def id_of(ran):
-    """The id in `firing 7: settled …`."""
+    """The id in `run 7: settled …`."""
     return int(ran.out.split()[1].rstrip(":"))
 
 
-def arrived(firing):
-    return sum(firing["totals"].get(state, 0) for state in ARRIVED)
+def arrived(run):
+    return sum(run["totals"].get(state, 0) for state in ARRIVED)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ class TestWithoutNode:
         assert (sent["state"], arrived(sent)) == ("settled", 2)
         assert company.texts("manager4220") == ["没有节点"]
 
-        shown = place.json("firings", "show", sent["id"])
-        assert shown.keys() >= FIRING | {"batches", "deliveries"}
+        shown = place.json("runs", "show", sent["id"])
+        assert shown.keys() >= RUN | {"batches", "deliveries"}
         (batch,) = shown["batches"]
         assert batch.keys() >= BATCH
         assert (batch["ordinal"], batch["state"], batch["size"]) == (0, "settled", 2)
@@ -107,48 +107,48 @@ class TestWithoutNode:
         assert (ran.code, ran.json["totals"]) == (1, {"invalid": 1})
         assert partly.code == 3
         assert "invalid=1" in partly.out
-        assert "firings show" in partly.err
+        assert "runs show" in partly.err
 
     @pytest.mark.usefixtures("partly")
-    def test_the_newest_firing_is_listed_first(self, place):
-        listed = place.json("firings", "list")
+    def test_the_newest_run_is_listed_first(self, place):
+        listed = place.json("runs", "list")
         assert [one["id"] for one in listed] == sorted((o["id"] for o in listed), reverse=True)
-        assert all(one.keys() >= FIRING for one in listed)
-        assert place.json("firings", "list", "--limit", 1) == listed[:1]
-        settled = place.json("firings", "list", "--state", "settled")
+        assert all(one.keys() >= RUN for one in listed)
+        assert place.json("runs", "list", "--limit", 1) == listed[:1]
+        settled = place.json("runs", "list", "--state", "settled")
         assert settled == [one for one in listed if one["state"] == "settled"]
-        assert place.json("firings", "list", "--schedule", "nothing") == []
+        assert place.json("runs", "list", "--schedule", "nothing") == []
 
     def test_people_see_names_codes_and_reasons_in_their_language(self, place, partly):
-        listed = place.done("--lang", "zh", "firings", "list")
+        listed = place.done("--lang", "zh", "runs", "list")
         assert "应发时间" in listed
         assert "invalid=1" in listed
-        shown = place.done("firings", "show", id_of(partly))
+        shown = place.done("runs", "show", id_of(partly))
         assert "manager4220" in shown
         assert "nobody" in shown
 
-    def test_a_firing_is_exported_whole(self, place, partly):
-        firing_id = id_of(partly)
-        deliveries = place.json("firings", "show", firing_id)["deliveries"]
-        rows = list(csv.DictReader(io.StringIO(place.done("firings", "export", firing_id))))
+    def test_a_run_is_exported_whole(self, place, partly):
+        run_id = id_of(partly)
+        deliveries = place.json("runs", "show", run_id)["deliveries"]
+        rows = list(csv.DictReader(io.StringIO(place.done("runs", "export", run_id))))
         assert [row["userid"] for row in rows] == [one["userid"] for one in deliveries]
         assert rows[0].keys() == DELIVERY
-        lines = place.done("firings", "export", firing_id, "--format", "jsonl").splitlines()
+        lines = place.done("runs", "export", run_id, "--format", "jsonl").splitlines()
         assert [json.loads(line) for line in lines] == deliveries
-        place.done("firings", "export", firing_id, "--out", "ledger.csv")
+        place.done("runs", "export", run_id, "--out", "ledger.csv")
         written = (place.folder / "ledger.csv").read_bytes()
         assert written.startswith("\ufeffuserid".encode())
         assert not list(place.folder.glob(".*.part"))
 
     @pytest.mark.usefixtures("hostile")
     def test_nothing_in_a_name_steers_a_terminal_or_a_spreadsheet(self, place, partly):
-        firing_id = id_of(partly)
+        run_id = id_of(partly)
         shown = [
             place.done("directory", "find", "manager4220"),
             place.done("directory", "find", "manager4220", "--json"),
-            place.done("firings", "show", firing_id),
-            place.done("firings", "export", firing_id),
-            place.done("firings", "export", firing_id, "--format", "jsonl"),
+            place.done("runs", "show", run_id),
+            place.done("runs", "export", run_id),
+            place.done("runs", "export", run_id, "--format", "jsonl"),
         ]
         for text in shown:
             assert not re.search("[\x1b\x07\x9b\u202e]", text)
@@ -161,7 +161,7 @@ class TestWithoutNode:
     @pytest.mark.parametrize("hostile", ["http://evil.example/?a", "=1+1", "15"], indirect=True)
     @pytest.mark.usefixtures("hostile")
     def test_a_workbook_keeps_a_name_as_text(self, place, partly):
-        place.done("firings", "export", id_of(partly), "--format", "xlsx", "-o", "l.xlsx")
+        place.done("runs", "export", id_of(partly), "--format", "xlsx", "-o", "l.xlsx")
         with zipfile.ZipFile(place.folder / "l.xlsx") as book:
             sheet = book.read("xl/worksheets/sheet1.xml").decode()
             assert not [name for name in book.namelist() if "rels" in name and "sheet" in name]
@@ -170,25 +170,25 @@ class TestWithoutNode:
 
     def test_what_cannot_be_exported_loses_nothing(self, place, partly):
         file = place.write("old.csv", "precious")
-        said = place.refused("firings", "export", 9999, "--out", file)
-        assert "there is no firing 9999" in said
+        said = place.refused("runs", "export", 9999, "--out", file)
+        assert "there is no run 9999" in said
         assert file.read_text() == "precious"
-        firing_id = id_of(partly)
-        said = place.refused("firings", "export", firing_id, "--out", "/nowhere/ledger.csv")
+        run_id = id_of(partly)
+        said = place.refused("runs", "export", run_id, "--out", "/nowhere/ledger.csv")
         assert "/nowhere/ledger.csv: No such file or directory" in said
-        said = place.refused("firings", "export", firing_id, "--format", "xml")
+        said = place.refused("runs", "export", run_id, "--format", "xml")
         assert "--format is csv, jsonl or xlsx" in said
-        said = place.refused("firings", "export", firing_id, "--format", "xlsx")
+        said = place.refused("runs", "export", run_id, "--format", "xlsx")
         assert "--out" in said
 
     def test_a_recall_takes_it_off_the_phones(self, place, company):
         sent = place.json("send", "--to", "users:manager7675", "--text", "撤回我")
         assert "撤回我" in company.texts("manager7675")
-        assert "--yes" in place.refused("firings", "recall", sent["id"])
-        recalled = place.json("firings", "recall", sent["id"], "--yes")
+        assert "--yes" in place.refused("runs", "recall", sent["id"])
+        recalled = place.json("runs", "recall", sent["id"], "--yes")
         assert (recalled["state"], recalled["totals"]) == ("recalled", {"recalled": 1})
         assert "撤回我" not in company.texts("manager7675")
-        said = place.refused("firings", "recall", sent["id"], "--yes", code=1)
+        said = place.refused("runs", "recall", sent["id"], "--yes", code=1)
         assert "nothing to recall" in said
 
     def test_what_holds_a_notice_up_is_told_and_it_can_be_canceled(self, place, eventually):
@@ -197,24 +197,24 @@ class TestWithoutNode:
         with place.running(*order, **dead) as send:
             eventually(lambda: "will be made again: unreachable" in send.log.read_text())
             send.end()
-        (waiting, *_) = place.json("firings", "list")
+        (waiting, *_) = place.json("runs", "list")
         assert (waiting["state"], waiting["totals"]) == ("sending", {"planned": 1})
-        canceled = place.json("firings", "cancel", waiting["id"])
+        canceled = place.json("runs", "cancel", waiting["id"])
         assert (canceled["state"], canceled["totals"]) == ("canceled", {"canceled": 1})
-        said = place.refused("firings", "cancel", waiting["id"], code=1)
+        said = place.refused("runs", "cancel", waiting["id"], code=1)
         assert "there is nothing left to cancel" in said
 
 
 @pytest.mark.parametrize("command", ["show", "watch", "cancel", "export", "recall"])
-def test_a_firing_that_does_not_exist_is_told_in_both_languages(place, command):
+def test_a_run_that_does_not_exist_is_told_in_both_languages(place, command):
     yes = ["--yes"] if command == "recall" else []
     language = ["--lang", "zh"] if command == "show" else []
-    said = place.refused(*language, "firings", command, 9999, *yes)
-    assert ("没有触发 9999" if language else "there is no firing 9999") in said
+    said = place.refused(*language, "runs", command, 9999, *yes)
+    assert ("没有发送 9999" if language else "there is no run 9999") in said
 
 
 def test_a_state_that_does_not_exist_is_told(place):
-    said = place.refused("firings", "list", "--state", "lost")
+    said = place.refused("runs", "list", "--state", "lost")
     assert "there is no state 'lost'" in said
     assert "settled" in said
 
@@ -226,7 +226,7 @@ class TestWithNode:
     def test_the_order_is_left_with_the_node_and_watched_from_here(self, place, company):
         sent = place.json("send", "--to", "users:manager4220", "--text", "有节点")
         assert sent["state"] in ("due", "planned", "sending", "settled")
-        ran = place.run("firings", "watch", sent["id"], "--json")
+        ran = place.run("runs", "watch", sent["id"], "--json")
         assert ran.code == 0
         assert (ran.json["state"], arrived(ran.json)) == ("settled", 1)
         assert "有节点" in company.texts("manager4220")
@@ -243,8 +243,8 @@ class TestWithNode:
         ran = place.run(*order)
         assert ran.code == 1
         assert "dropped=1" in ran.out
-        firing_id = place.json("firings", "list", "--limit", 1)[0]["id"]
-        assert "143106" in place.done("firings", "show", firing_id)
+        run_id = place.json("runs", "list", "--limit", 1)[0]["id"]
+        assert "143106" in place.done("runs", "show", run_id)
 
     def test_every_kind_of_target_finds_its_people(self, place, company):
         known = next(one for one in company.ask("people")["people"] if one["role_list"])
@@ -269,10 +269,10 @@ class TestWithNode:
             assert target.startswith("audience") or known["userid"] in found["userids"]
 
     def test_a_dry_run_sends_nothing(self, place):
-        before = place.json("firings", "list")
+        before = place.json("runs", "list")
         said = place.done("send", "--to", "everyone", "--text", "x", "--dry-run")
         assert said.startswith("50 people, 1 calls")
-        assert place.json("firings", "list") == before
+        assert place.json("runs", "list") == before
 
     def test_everyone_needs_a_yes(self, place, company):
         said = place.refused("send", "--to", "everyone", "--text", "全员", "--json")
@@ -359,9 +359,9 @@ def test_an_order_that_cannot_be_right_is_refused_before_anything_is_asked(
     ],
 )
 def test_an_order_that_fits_nobody_is_refused_and_nothing_is_fired(place, arguments, words):
-    before = place.json("firings", "list")
+    before = place.json("runs", "list")
     assert words in place.refused("send", *arguments, "--json")
-    assert place.json("firings", "list") == before
+    assert place.json("runs", "list") == before
 
 
 def test_whom_a_target_means_is_refused_in_the_same_words(place):
@@ -403,10 +403,10 @@ def test_what_a_template_lacks_for_one_person_is_shown_of_them_in_the_readers_la
     assert ran.code == 3, ran
     found = ran.json
     assert found["totals"].get("failed") == 1
-    shown = "".join(place.done("--lang", "zh", "firings", "show", found["id"]).split())
+    shown = "".join(place.done("--lang", "zh", "runs", "show", found["id"]).split())
     assert "没有nickname" in shown
     assert "Error" not in shown
-    exported = place.done("firings", "export", found["id"])
+    exported = place.done("runs", "export", found["id"])
     assert "text line 1: there is no nickname" in exported
 
 
@@ -434,11 +434,11 @@ schedules:
     )
     place.done("apply")
     place.run("schedules", "run", "bonus", "--wait")
-    (run,) = place.json("firings", "list", "--schedule", "bonus")
+    (run,) = place.json("runs", "list", "--schedule", "bonus")
     assert run["state"] == "failed"
     assert "there is no bonus" in run["reason"]
     for told in (
-        place.done("--lang", "zh", "firings", "show", run["id"]),
-        place.done("--lang", "zh", "firings", "list"),
+        place.done("--lang", "zh", "runs", "show", run["id"]),
+        place.done("--lang", "zh", "runs", "list"),
     ):
         assert "没有bonus" in "".join(told.split())

@@ -94,7 +94,7 @@ def test_every_wrong_setting_is_told_at_once_and_in_chinese(nowhere):
 
 COMMANDS = [
     ["doctor"],
-    ["firings", "list", "--json"],
+    ["runs", "list", "--json"],
     ["send", "--to", "users:a", "--text", "x", "--json"],
     ["db", "upgrade", "--json"],
     ["serve", "--port", "0"],

@@ -63,10 +63,10 @@ def test_a_dry_run_tells_who_will_not_get_it_and_why(place):
 
 def test_a_forecast_stands_beside_what_happened(place):
     sent = place.json("send", "--to", "users:manager7675", "--text", "照预测", "--wait")
-    shown = place.json("firings", "show", sent["id"])
+    shown = place.json("runs", "show", sent["id"])
     assert shown["forecast"]["totals"] == {"delivered": 1}
-    assert shown["surprises"] == []
-    said = place.done("firings", "show", sent["id"])
+    assert shown["mispredictions"] == []
+    said = place.done("runs", "show", sent["id"])
     assert "expected delivered=1" in said
 
 
@@ -74,16 +74,16 @@ def test_what_cools_down_can_be_stopped_and_approved(place, company):
     order = ("send", "--to", "users:manager4220", "--cool-down", "10m", "--text")
     held = place.json(*order, "等一下")
     assert held["state"] == "held"
-    assert place.json("firings", "list", "--state", "held")[0]["id"] == held["id"]
-    assert place.json("firings", "cancel", "--all") == {"canceled": [held["id"]]}
-    assert "name a firing" in place.refused("firings", "cancel")
-    assert "name a firing" in place.refused("firings", "cancel", 1, "--all")
+    assert place.json("runs", "list", "--state", "held")[0]["id"] == held["id"]
+    assert place.json("runs", "cancel", "--all") == {"canceled": [held["id"]]}
+    assert "name a run" in place.refused("runs", "cancel")
+    assert "name a run" in place.refused("runs", "cancel", 1, "--all")
     second = place.json(*order, "现在就发")
-    done = place.json("firings", "approve", second["id"], "--wait")
+    done = place.json("runs", "approve", second["id"], "--wait")
     assert done["state"] == "settled"
     assert "现在就发" in company.texts("manager4220")
-    assert "not held" in place.refused("firings", "approve", second["id"], code=1)
-    assert "no firing 999" in place.refused("firings", "approve", 999)
+    assert "not held" in place.refused("runs", "approve", second["id"], code=1)
+    assert "no run 999" in place.refused("runs", "approve", 999)
 
 
 def test_a_second_person_approves_what_reaches_everyone(place, company):
@@ -93,10 +93,8 @@ def test_a_second_person_approves_what_reaches_everyone(place, company):
     assert "already" in place.refused("accounts", "add", "ann", code=1)
     held = place.json("send", "--to", "everyone", "--text", "全体", "--yes", "--as", "ann")
     assert (held["state"], held["requested_by"]) == ("held", "ann")
-    assert "another person" in place.refused(
-        "firings", "approve", held["id"], "--as", "ann", code=1
-    )
-    done = place.json("firings", "approve", held["id"], "--as", "bob", "--wait")
+    assert "another person" in place.refused("runs", "approve", held["id"], "--as", "ann", code=1)
+    done = place.json("runs", "approve", held["id"], "--as", "bob", "--wait")
     assert done["state"] == "settled"
     for name in ("ann", "bob"):
         place.done("accounts", "remove", name)
@@ -108,7 +106,7 @@ def test_who_failed_is_sent_to_again(place, company):
     sent = place.run("send", "--to", "users:manager4220", "--text", "重发", "--wait", "--json").json
     assert sent["totals"] == {"failed": 1}
     company.ask("people/manager4220", {"unreachable": False})
-    again = ("firings", "resend", sent["id"])
+    again = ("runs", "resend", sent["id"])
     assert place.json(*again, "--dry-run")["userids"] == ["manager4220"]
     assert "--yes" in place.refused(*again)
     assert "pace, failed or unknown" in place.refused(*again, "--only", "all")
@@ -132,32 +130,32 @@ schedules:
 """,
     )
     place.done("apply", "-f", "hold.yaml")
-    firing = place.run("schedules", "run", "hold", "--wait", "--json").json
-    assert firing["totals"] == {"unknown": 1}
-    listed = place.json("firings", "list", "--unknown")
-    assert [one["id"] for one in listed] == [firing["id"]]
-    resolve = ("firings", "resolve", firing["id"], "--as")
+    run = place.run("schedules", "run", "hold", "--wait", "--json").json
+    assert run["totals"] == {"unknown": 1}
+    listed = place.json("runs", "list", "--unknown")
+    assert [one["id"] for one in listed] == [run["id"]]
+    resolve = ("runs", "resolve", run["id"], "--as")
     assert "delivered or failed" in place.refused(*resolve, "maybe")
     assert place.json(*resolve, "delivered")["totals"] == {"sent": 1}
-    assert place.json("firings", "list", "--unknown") == []
+    assert place.json("runs", "list", "--unknown") == []
     place.done("schedules", "delete", "hold")
 
 
 def test_a_status_bar_is_changed_after_the_notice(place):
     sent = place.json("send", "--to", "users:manager4220", "--message", STATUS_BAR, "--wait")
-    found = place.json("firings", "status-bar", sent["id"], "--text", "已同意")
+    found = place.json("runs", "status-bar", sent["id"], "--text", "已同意")
     assert (found["changed"], found["failed"]) == (1, 0)
-    said = place.refused("firings", "status-bar", sent["id"], "--text", "x", "--color", "green")
+    said = place.refused("runs", "status-bar", sent["id"], "--text", "x", "--color", "green")
     assert "'green' is no colour" in said
 
 
 def test_a_person_and_a_workbook_are_shown_from_the_ledger(place):
     sent = place.json("send", "--to", "users:manager7675", "--text", "台账", "--wait")
     told = place.json("people", "show", "manager7675")
-    assert told[0]["firing"] == sent["id"]
+    assert told[0]["run"] == sent["id"]
     assert told[0]["message"]["text"]["content"] == "台账"
     assert "manager7675" not in place.done("people", "show", "nobody")
-    place.done("firings", "export", sent["id"], "--format", "xlsx", "-o", "ledger.xlsx")
+    place.done("runs", "export", sent["id"], "--format", "xlsx", "-o", "ledger.xlsx")
     with zipfile.ZipFile(place.folder / "ledger.xlsx") as book:
         assert "manager7675" in book.read("xl/worksheets/sheet1.xml").decode()
 

@@ -70,7 +70,7 @@ def soon(seconds: float = 1.0) -> datetime:
 
 
 async def settled(bell: DingBell, schedule: str):
-    """The first firing of a schedule, when it is final."""
+    """The first run of a schedule, when it is final."""
     async with asyncio.timeout(20):
         found = []
         while not found:
@@ -97,7 +97,7 @@ async def test_a_function_is_called_at_its_instant_and_its_message_arrives_once(
     assert off_work() == text("下班")
 
 
-async def test_a_function_that_raises_fails_its_firing_with_the_reason_and_stops_nobody(bell):
+async def test_a_function_that_raises_fails_its_run_with_the_reason_and_stops_nobody(bell):
     at = soon()
 
     @bell.once(at, to=WHO)
@@ -233,7 +233,7 @@ async def test_functions_of_one_name_are_each_their_own_schedules(bell, sandbox)
 
 async def test_programs_on_one_database_run_their_own_functions_only(make_bell, sandbox):
     bells = {name: make_bell(program=name) for name in ("billing", "canteen")}
-    firings = [f"{name}-{number}" for name in bells for number in range(8)]
+    runs = [f"{name}-{number}" for name in bells for number in range(8)]
     for name, one in bells.items():
         for number in range(8):
 
@@ -242,9 +242,9 @@ async def test_programs_on_one_database_run_their_own_functions_only(make_bell, 
                 return words
 
     async with bells["billing"], bells["canteen"]:
-        for name in firings:
+        for name in runs:
             await settled(bells["billing"], name)
-    assert sorted(await texts(sandbox, "manager4220")) == firings
+    assert sorted(await texts(sandbox, "manager4220")) == runs
 
 
 async def test_a_name_of_another_program_is_refused_and_nothing_is_changed(make_bell):
@@ -330,14 +330,14 @@ async def test_who_waits_for_a_program_that_has_gone_is_told(make_bell):
 
     async with other:
         async with program:
-            firing_id = await schedules.run(program.desk, "blocks")
+            run_id = await schedules.run(program.desk, "blocks")
             await asyncio.to_thread(entered.wait, 20)
         with pytest.raises(OutsideError, match="waits for a program that is not running: app:bl"):
-            await other.wait(firing_id)
+            await other.wait(run_id)
     never.set()
 
 
-async def test_a_function_that_ends_the_process_fails_its_firing_only(bell):
+async def test_a_function_that_ends_the_process_fails_its_run_only(bell):
     at = soon()
 
     @bell.once(at, to=WHO)
@@ -380,7 +380,7 @@ async def test_the_end_of_the_traceback_is_kept_and_logged(bell):
     assert "test_library.py" in place
     assert last == "KeyError: 'today'"
     assert "figures['today']" in trace
-    assert [one["trace"] for one in lines if one["event"] == "firing_failed"] == [trace]
+    assert [one["trace"] for one in lines if one["event"] == "run_failed"] == [trace]
 
 
 async def test_functions_that_block_hold_up_nobody_and_are_not_called_twice(bell):
@@ -411,15 +411,15 @@ async def test_functions_that_block_hold_up_nobody_and_are_not_called_twice(bell
 
 
 async def plan_again(bell, schedule):
-    """Have a firing planned again, as the sweeper does when nobody has touched it for long."""
-    (firing,) = (await runs.listed(bell.desk, schedule=schedule)).items
+    """Have a run planned again, as the sweeper does when nobody has touched it for long."""
+    (run,) = (await runs.listed(bell.desk, schedule=schedule)).items
     async with transaction(bell.desk.pool) as connection:
         function = await connection.fetchval(
-            "update firings set touched_at = touched_at - interval '1 hour' where id = $1 "
+            "update runs set touched_at = touched_at - interval '1 hour' where id = $1 "
             "returning function",
-            firing.id,
+            run.id,
         )
-        await jobs.enqueue(connection, [wakeups.plan([firing.id], function, alone=True)])
+        await jobs.enqueue(connection, [wakeups.plan([run.id], function, alone=True)])
 
     async def waiting():
         async with bell.desk.pool.acquire() as connection:
@@ -483,7 +483,7 @@ class Odd(Mapping):
         return 1
 
 
-async def test_what_a_function_returns_wrongly_fails_its_firing_at_once(bell):
+async def test_what_a_function_returns_wrongly_fails_its_run_at_once(bell):
     at, called = soon(), []
 
     def giving(value):
@@ -532,15 +532,15 @@ async def test_messages_and_targets_of_every_kind_can_be_sent(bell):
         sent = [await bell.send(WHO, message) for message in messages]
         everybody = await bell.wait(await bell.send(departments(1), "全体"))
         assert sum(everybody["totals"].values()) == 40
-        for firing_id in sent:
-            assert (await bell.wait(firing_id))["totals"] == {"unread": 1}
+        for run_id in sent:
+            assert (await bell.wait(run_id))["totals"] == {"unread": 1}
         for audience, said in ((roles("没有"), "roles"), (mobiles("1"), "mobiles")):
             with pytest.raises(InputError, match=said):
                 await bell.send(audience, "x")
         assert everyone().everyone
 
 
-async def test_the_same_request_id_sends_once_and_is_answered_with_the_first_firing(bell):
+async def test_the_same_request_id_sends_once_and_is_answered_with_the_first_run(bell):
     async with bell:
         asked = (bell.send(WHO, "一次", request_id="order-1") for _ in range(5))
         first, *same = await asyncio.gather(*asked)
@@ -553,7 +553,7 @@ async def test_the_same_request_id_sends_once_and_is_answered_with_the_first_fir
 
 
 async def schedules_run_twice(bell):
-    """How many firings two requests of one id make of a schedule."""
+    """How many runs two requests of one id make of a schedule."""
     from dingbell.domain.schedule import ScheduleSpec
     from dingbell.operations import schedules
 
@@ -574,7 +574,7 @@ async def test_what_cannot_be_sent_is_refused_and_nothing_is_fired(bell):
             with pytest.raises(InputError):
                 await bell.send(audience, message, **options)
         assert (await runs.listed(bell.desk)).items == ()
-        with pytest.raises(NotFoundError, match="there is no firing 99"):
+        with pytest.raises(NotFoundError, match="there is no run 99"):
             await bell.report(99)
         with pytest.raises(NotFoundError):
             await bell.wait(99)
@@ -605,7 +605,7 @@ async def test_a_message_of_another_kind_is_refused_in_words(bell, message):
 async def test_an_id_or_name_of_another_kind_is_refused_in_words(bell, value):
     async with bell:
         for asked in (bell.report(value), bell.wait(value)):
-            with pytest.raises(InputError, match="is no id of a firing"):
+            with pytest.raises(InputError, match="is no id of a run"):
                 await asked
         if not isinstance(value, str | None):
             for option in ("request_id", "app"):

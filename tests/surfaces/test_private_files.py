@@ -30,7 +30,7 @@ def unhidden(place, *arguments):
 @pytest.fixture(scope="module")
 def sent(place):
     place.done("send", "--to", "users:manager4220", "--text", "x", "--wait")
-    return place.json("firings", "list")[0]["id"]
+    return place.json("runs", "list")[0]["id"]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "xlsx"])
@@ -39,13 +39,13 @@ def test_an_export_is_for_its_owner_alone_whatever_stood_there(place, sent, form
     for path in (out, out.with_name(f".{out.name}.part")):
         path.write_text("old")
         path.chmod(0o666)
-    unhidden(place, "firings", "export", sent, "--format", form, "--out", out)
+    unhidden(place, "runs", "export", sent, "--format", form, "--out", out)
     assert rights(out) == 0o600
     assert out.stat().st_size > 3
 
 
 def test_an_export_may_go_into_a_pipe(place, sent):
-    assert "manager4220" in unhidden(place, "firings", "export", sent, "--out", "/dev/stdout")
+    assert "manager4220" in unhidden(place, "runs", "export", sent, "--out", "/dev/stdout")
 
 
 def test_examples_and_backups_are_for_their_owner_alone(place):

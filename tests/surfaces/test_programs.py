@@ -84,7 +84,7 @@ def test_a_schedule_belongs_to_the_program_that_has_its_function(place, write, c
 
         failed = place.run("schedules", "run", "broken", "--wait", "--json")
         assert failed.code == 1
-        shown = place.done("firings", "show", failed.json["id"])
+        shown = place.done("runs", "show", failed.json["id"])
         assert "RuntimeError: no data" in shown
         assert f'File "{billing}"' in shown
         assert 'raise RuntimeError("no data")' in shown
@@ -112,4 +112,4 @@ def test_a_function_that_never_returns_keeps_no_program_from_ending(place, write
         started = place.json("schedules", "run", "stuck")
         assert program.line() == "called"
     assert program.process.returncode is not None
-    assert place.json("firings", "show", started["id"])["state"] == "due"
+    assert place.json("runs", "show", started["id"])["state"] == "due"

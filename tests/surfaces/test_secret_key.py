@@ -12,7 +12,7 @@ OURS, ANOTHER = (Fernet.generate_key().decode() for _ in range(2))
 NO_APP = dict.fromkeys(("DINGBELL_APP_KEY", "DINGBELL_APP_SECRET", "DINGBELL_AGENT_ID"))
 READING = [
     ["schedules", "list"],
-    ["firings", "list"],
+    ["runs", "list"],
     ["nodes", "list"],
     ["accounts", "list"],
     ["budget"],

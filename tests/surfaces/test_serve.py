@@ -79,7 +79,7 @@ def test_a_page_says_that_it_runs(address):
 def test_other_commands_use_the_same_database_meanwhile(home, address):
     (nodes,) = [check for check in home.json("doctor") if check["check"] == "nodes"]
     assert nodes == {"check": "nodes", "status": "ok", "detail": "1 alive"}
-    assert home.json("firings", "list") == []
+    assert home.json("runs", "list") == []
     home.write("saved", "x")
     said = home.refused("db", "restore", home.write("x.dump", "PGDMP"), "--yes", code=1)
     assert "a node is running: stop it first" in said
@@ -94,9 +94,9 @@ def test_a_schedule_that_comes_due_reaches_its_phones(home, address, company, ev
     )
     home.done("apply")
     eventually(lambda: "到点了" in company.texts("manager4220"))
-    (firing,) = home.json("firings", "list", "--schedule", "now")
-    assert home.run("firings", "watch", firing["id"]).code == 0
-    assert datetime.fromisoformat(firing["due_at"]) == datetime.fromisoformat(due)
+    (run,) = home.json("runs", "list", "--schedule", "now")
+    assert home.run("runs", "watch", run["id"]).code == 0
+    assert datetime.fromisoformat(run["due_at"]) == datetime.fromisoformat(due)
 
 
 def test_a_port_in_use_is_told_and_nothing_is_started(nowhere):

@@ -134,7 +134,9 @@ class Outage:
 
     def _call(self, batch: Queued) -> Call:
         sent_at = max(batch.slot_at, self.now).timestamp()
-        outcome = self.luck.choice(["accepted"] * 6 + ["refused", "not_sent", "lost", "node_died"])
+        outcome = self.luck.choice(
+            ["accepted"] * 6 + ["refused", "not_sent", "in_doubt", "node_died"]
+        )
         arrives_at = sent_at + self.luck.uniform(0, self.slow)
         closed_at = arrives_at + self.luck.uniform(0, self.slow)
         if outcome == "node_died":

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dingbell.domain.after_call import (
-    LOOK_AFTER,
     MOST_ATTEMPTS,
     MOST_LOST,
+    POLL_AFTER,
     Accept,
     Called,
     Decision,
@@ -39,7 +39,7 @@ def called(**changed: object) -> Called:
     at = MIDNIGHT - timedelta(hours=9)
     values: dict[str, object] = {
         "id": 1,
-        "firing_id": 2,
+        "run_id": 2,
         "attempt": 1,
         "sent_at": at,
         "coarse": False,
@@ -50,7 +50,7 @@ def called(**changed: object) -> Called:
 
 
 def verdict(following: Next, at: datetime) -> Verdict:
-    outcome = {Next.ACCEPTED: "accepted", Next.LOST: "lost"}.get(following, "refused")
+    outcome = {Next.ACCEPTED: "accepted", Next.IN_DOUBT: "in_doubt"}.get(following, "refused")
     return Verdict(following, outcome, at, after=AFTER)
 
 
@@ -75,30 +75,30 @@ def test_what_is_certain_depends_on_attempts_cancellation_and_earlier_doubt_alon
             sent_at=now,
             coarse=coarse,
             on_ambiguous=manner,
-            lost_at=now - timedelta(minutes=1) if lost_before else None,
+            in_doubt_since=now - timedelta(minutes=1) if lost_before else None,
         )
         expected: Decision = GiveUp(Batch.UNKNOWN if lost_before else end)
         if following is Next.ACCEPTED:
-            expected = Accept(now + LOOK_AFTER)
+            expected = Accept(now + POLL_AFTER)
         elif following is Next.LATER and attempt < MOST_ATTEMPTS and on_its_way:
             expected = SendLater(now + AFTER)
 
         assert decide(batch, verdict(following, now), Known(0, on_its_way), now) == expected
 
 
-@pytest.mark.parametrize("times_lost", range(1, MOST_LOST + 3))
+@pytest.mark.parametrize("times_in_doubt", range(1, MOST_LOST + 3))
 @pytest.mark.parametrize("manner", ["resend", "hold"])
 @pytest.mark.parametrize("coarse", [False, True], ids=["people", "coarse"])
 @pytest.mark.parametrize("on_its_way", [True, False], ids=["on its way", "canceled"])
 @pytest.mark.parametrize("left", BEFORE_MIDNIGHT, ids=str)
 def test_a_lost_call_is_made_again_only_where_nothing_speaks_against_it(
-    left: timedelta, on_its_way: bool, coarse: bool, manner: str, times_lost: int
+    left: timedelta, on_its_way: bool, coarse: bool, manner: str, times_in_doubt: int
 ) -> None:
     now = MIDNIGHT - left
     batch = called(sent_at=now - timedelta(milliseconds=1), coarse=coarse, on_ambiguous=manner)
-    decision = decide(batch, verdict(Next.LOST, now), Known(times_lost, on_its_way), now)
+    decision = decide(batch, verdict(Next.IN_DOUBT, now), Known(times_in_doubt, on_its_way), now)
 
-    wait = [1, 2, 4, 8, 15, 30, 60, 120, None, None][times_lost - 1]
+    wait = [1, 2, 4, 8, 15, 30, 60, 120, None, None][times_in_doubt - 1]
     if wait is None or manner == "hold" or coarse or not on_its_way:
         assert decision == GiveUp(Batch.UNKNOWN)
     elif left > timedelta(seconds=wait + 40):
@@ -119,7 +119,7 @@ def test_the_day_of_the_call_counts_not_that_on_which_its_loss_is_noticed() -> N
 def test_an_earlier_loss_leaves_a_doubt_whichever_table_knows_of_it(following: Next) -> None:
     now = MIDNIGHT - timedelta(hours=9)
     for batch, known in (
-        (called(lost_at=now), Known(0, on_its_way=False)),
+        (called(in_doubt_since=now), Known(0, on_its_way=False)),
         (called(), Known(1, on_its_way=False)),
     ):
         assert decide(batch, verdict(following, now), known, now) == GiveUp(Batch.UNKNOWN)
@@ -131,7 +131,7 @@ def test_a_call_that_is_made_again_without_end_is_given_up() -> None:
 
     assert decide(batch, verdict(Next.LATER, now), Known(), now) == GiveUp(Batch.FAILED)
     # However often it was put off before, a lost one counts its losses alone.
-    assert decide(batch, verdict(Next.LOST, now), Known(1), now) == InDoubt(
+    assert decide(batch, verdict(Next.IN_DOUBT, now), Known(1), now) == InDoubt(
         now + timedelta(seconds=1)
     )
 
@@ -144,12 +144,12 @@ def test_a_call_that_is_made_again_without_end_is_given_up() -> None:
     st.integers(1, MOST_LOST + 2),
 )
 def test_whatever_is_sent_again_in_doubt_arrives_on_the_day_of_its_first_call(
-    sent: int, noticed: int, coarse: bool, manner: str, times_lost: int
+    sent: int, noticed: int, coarse: bool, manner: str, times_in_doubt: int
 ) -> None:
     sent_at = MIDNIGHT - timedelta(days=1) + timedelta(seconds=sent)
     now = sent_at + timedelta(seconds=noticed)
     batch = called(sent_at=sent_at, coarse=coarse, on_ambiguous=manner)
-    decision = after_loss(batch, Known(times_lost), now, arrives_within=ARRIVES)
+    decision = after_loss(batch, Known(times_in_doubt), now, arrives_within=ARRIVES)
 
     if isinstance(decision, InDoubt):
         assert decision.slot_at > now

@@ -68,7 +68,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
-class Reporter:
+class Settler:
     """Things that can be called and are no functions."""
 
     def method(self) -> str:
@@ -87,11 +87,11 @@ class Reporter:
     ("function", "words"),
     [
         (lambda: "plain", "plain"),
-        (Reporter().method, "method"),
-        (Reporter(), "object"),
+        (Settler().method, "method"),
+        (Settler(), "object"),
         (partial(str, "partial"), "partial"),
-        (partial(Reporter.later, "coroutine"), "coroutine"),
-        (lambda: Reporter.later("awaited"), "awaited"),
+        (partial(Settler.later, "coroutine"), "coroutine"),
+        (lambda: Settler.later("awaited"), "awaited"),
         (lambda due: due, NOON),
         (partial(lambda due, word: (due, word), word="x"), (NOON, "x")),
         (partial(lambda due: due, due="mine"), "mine"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dingbell.engine.path.sender.concurrency import CallSlots
+from dingbell.engine.path.sender.concurrency import ConcurrencyLimit
 
 
 async def _settle() -> None:
@@ -13,7 +13,7 @@ async def _settle() -> None:
 
 
 async def test_several_are_taken_together_or_not_at_all() -> None:
-    slots = CallSlots(3)
+    slots = ConcurrencyLimit(3)
     await slots.take(2)
     two = asyncio.ensure_future(slots.take(2))
     await _settle()
@@ -23,7 +23,7 @@ async def test_several_are_taken_together_or_not_at_all() -> None:
 
 
 async def test_who_asked_first_is_served_first() -> None:
-    slots = CallSlots(3)
+    slots = ConcurrencyLimit(3)
     await slots.take(2)
     large = asyncio.ensure_future(slots.take(3))
     small = asyncio.ensure_future(slots.take(1))
@@ -38,7 +38,7 @@ async def test_who_asked_first_is_served_first() -> None:
 
 
 async def test_who_gives_up_holds_up_nobody_and_keeps_nothing() -> None:
-    slots = CallSlots(2)
+    slots = ConcurrencyLimit(2)
     await slots.take(1)
     large = asyncio.ensure_future(slots.take(2))
     small = asyncio.ensure_future(slots.take(1))
@@ -50,7 +50,7 @@ async def test_who_gives_up_holds_up_nobody_and_keeps_nothing() -> None:
 
 
 async def test_a_turn_that_came_and_was_not_wanted_is_passed_on() -> None:
-    slots = CallSlots(1)
+    slots = ConcurrencyLimit(1)
     await slots.take(1)
     late = asyncio.ensure_future(slots.take(1))
     await _settle()

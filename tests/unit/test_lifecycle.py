@@ -8,17 +8,17 @@ import pytest
 from dingbell.domain.lifecycle import (
     BATCH_MOVES,
     DELIVERY_MOVES,
-    FIRING_MOVES,
+    RUN_MOVES,
     Batch,
     Delivery,
-    Firing,
+    Run,
     mermaid,
     origins,
 )
 
 Moves = Mapping[StrEnum, frozenset[StrEnum]]
 TABLES = [
-    pytest.param(Firing, FIRING_MOVES, Firing.DUE, id="firing"),
+    pytest.param(Run, RUN_MOVES, Run.DUE, id="run"),
     pytest.param(Batch, BATCH_MOVES, Batch.QUEUED, id="batch"),
     pytest.param(Delivery, DELIVERY_MOVES, Delivery.PLANNED, id="delivery"),
 ]
@@ -50,7 +50,7 @@ def test_every_state_can_be_reached(states: type[StrEnum], moves: Moves, first: 
 
 @every_table
 def test_from_every_state_a_final_one_can_be_reached(
-    states: type[Firing | Batch | Delivery], moves: Moves, first: StrEnum
+    states: type[Run | Batch | Delivery], moves: Moves, first: StrEnum
 ) -> None:
     for state in states:
         assert any(states(one).final for one in reachable(moves, state))
@@ -81,20 +81,20 @@ def test_the_diagram_has_every_move_once(
     assert ends == {state.value for state in states if not moves[state]}
 
 
-def on_their_way(states: type[Firing | Batch | Delivery]) -> set[str]:
+def on_their_way(states: type[Run | Batch | Delivery]) -> set[str]:
     return {state.value for state in states if not state.final}
 
 
 def test_only_what_is_on_its_way_is_not_final() -> None:
-    assert on_their_way(Firing) == {"due", "held", "planned", "sending"}
+    assert on_their_way(Run) == {"due", "held", "planned", "sending"}
     assert on_their_way(Batch) == {"queued", "sending", "accepted"}
     assert on_their_way(Delivery) == {"planned", "sent"}
 
 
-def test_a_final_firing_is_never_sent_again_except_to_repair_it() -> None:
-    for state in filter(lambda state: state.final, Firing):
-        repair = {Firing.SENDING} if state is Firing.SETTLED else set()
-        assert FIRING_MOVES[state] <= {Firing.RECALLED} | repair
+def test_a_final_run_is_never_sent_again_except_to_repair_it() -> None:
+    for state in filter(lambda state: state.final, Run):
+        repair = {Run.SENDING} if state is Run.SETTLED else set()
+        assert RUN_MOVES[state] <= {Run.RECALLED} | repair
 
 
 def test_a_late_answer_beats_intention() -> None:
@@ -104,7 +104,7 @@ def test_a_late_answer_beats_intention() -> None:
 
 
 def test_nothing_comes_back_after_a_recall() -> None:
-    assert not FIRING_MOVES[Firing.RECALLED]
+    assert not RUN_MOVES[Run.RECALLED]
     assert not BATCH_MOVES[Batch.RECALLED]
     assert not DELIVERY_MOVES[Delivery.RECALLED]
 

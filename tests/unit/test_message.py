@@ -241,22 +241,22 @@ def test_the_content_is_shown_in_its_representation() -> None:
     assert repr(Message({"text": "hi"})) == "Message({'text': 'hi'})"
 
 
-class Holder(BaseModel):
+class Releaser(BaseModel):
     message: Message
 
 
 def test_a_model_reads_and_writes_a_message() -> None:
-    held = Holder.model_validate({"message": {"markdown": {"title": "a", "text": "{{ due }}"}}})
+    held = Releaser.model_validate({"message": {"markdown": {"title": "a", "text": "{{ due }}"}}})
 
-    assert Holder.model_validate_json(held.model_dump_json()) == held
-    assert Holder(message=held.message) == held
-    assert Holder.model_validate({"message": "hi"}).message == Message({"text": "hi"})
+    assert Releaser.model_validate_json(held.model_dump_json()) == held
+    assert Releaser(message=held.message) == held
+    assert Releaser.model_validate({"message": "hi"}).message == Message({"text": "hi"})
 
 
 @pytest.mark.parametrize("value", [3, ["text"], {"text": ""}])
 def test_a_model_refuses_what_is_no_message(value: object) -> None:
     with pytest.raises(ValidationError):
-        Holder.model_validate({"message": value})
+        Releaser.model_validate({"message": value})
 
 
 @pytest.mark.parametrize("picture", ["@lADOabc", "$iAEKabc", "https://example.com/a.png"])

@@ -149,7 +149,7 @@ def polled(**changed: object) -> Polled:
         # Who is sent to by another batch, or has been accounted for, is not waited for.
         (polled(done=True), {"a": "planned"}, Judgement({}, True, None)),
         (polled(done=True), {"a": "recalled", "b": "unread"}, Judgement({}, True, NEXT)),
-        # A duplicate that only a lost call can have delivered: named, though still `sent`.
+        # A duplicate that only an in-doubt call can have delivered: named, though still `sent`.
         (
             polled(done=True, findings={"a": Finding(D.SENT, DUPLICATE)}),
             {"a": "sent"},

@@ -259,7 +259,7 @@ def test_no_batches_need_no_slots() -> None:
     assert free([], Pace()) == []
 
 
-def test_firings_that_share_a_lane_fit_into_the_same_windows() -> None:
+def test_runs_that_share_a_lane_fit_into_the_same_windows() -> None:
     org = Window(100, PEOPLE_SPAN)
     one = Lane(Window(20, CALL_SPAN), (Window(100, PEOPLE_SPAN), org))
     other = Lane(Window(20, CALL_SPAN), (Window(100, PEOPLE_SPAN), org))
@@ -289,9 +289,7 @@ def untraced() -> Iterator[None]:
     ],
     ids=["1,000 of 100", "10,000 of 1", "among later promises", "after many calls"],
 )
-def test_a_large_firing_is_reserved_in_well_under_a_second(
-    sizes: list[int], busy: list[Load]
-) -> None:
+def test_a_large_run_is_reserved_in_well_under_a_second(sizes: list[int], busy: list[Load]) -> None:
     with untraced():
         began = time.process_time()
         reserve(NOW, sizes, app=Pace(), org=Pace(), app_load=busy[::2], org_load=busy)

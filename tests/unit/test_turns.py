@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from dingbell.engine.path.sender.staggered_start import Turns
+from dingbell.engine.path.sender.staggered_start import StaggeredStart
 
 
-async def _begin(turns: Turns, begun: list[int], number: int) -> None:
+async def _begin(turns: StaggeredStart, begun: list[int], number: int) -> None:
     await turns.take()
     begun.append(number)
 
 
 async def test_who_comes_alone_does_not_wait() -> None:
-    turns = Turns(2)
+    turns = StaggeredStart(2)
     for number in range(3):
         task = asyncio.ensure_future(_begin(turns, [], number))
         await asyncio.sleep(0)
@@ -21,7 +21,7 @@ async def test_who_comes_alone_does_not_wait() -> None:
 
 
 async def test_many_begin_a_few_at_a_time_in_order() -> None:
-    turns, begun = Turns(2), list[int]()
+    turns, begun = StaggeredStart(2), list[int]()
     tasks = [asyncio.ensure_future(_begin(turns, begun, number)) for number in range(5)]
     seen = []
     while len(begun) < 5:
@@ -33,7 +33,7 @@ async def test_many_begin_a_few_at_a_time_in_order() -> None:
 
 
 async def test_who_gives_up_costs_nobody_a_turn() -> None:
-    turns, begun = Turns(1), list[int]()
+    turns, begun = StaggeredStart(1), list[int]()
     tasks = [asyncio.ensure_future(_begin(turns, begun, number)) for number in range(4)]
     await asyncio.sleep(0)
     tasks[1].cancel()

@@ -465,7 +465,7 @@ async def _token(server: Scripted) -> web.Response:
     return server.fresh_token()
 
 
-# Trouble -----------------------------------------------------------------------------------------
+# Health -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

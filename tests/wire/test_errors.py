@@ -123,7 +123,7 @@ def test_a_throttle_says_how_long(code: str, seconds: float) -> None:
 def test_the_end_of_a_global_throttle_is_read_in_beijing_time(word: str) -> None:
     end = datetime(2026, 9, 3, 0, 1, 3, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
     text = (
-        "触发全局限制, apiPath(dingtalk.oapi.v2.department.listsub), 从 2026-09-03 00:01:02 到 "
+        "发送全局限制, apiPath(dingtalk.oapi.v2.department.listsub), 从 2026-09-03 00:01:02 到 "
         f"2026-09-03 00:01:02 请求总次数超过 1200 次, {word}将在 2026-09-03 00:01:03 结束."
     )
     error = made("90002", text, now=end - 7)

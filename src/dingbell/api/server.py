@@ -28,7 +28,7 @@ code{{background:#eee;padding:.1em .4em;border-radius:4px}}</style>
 <h1>DingBell 叮铃 {version}</h1>
 <p>{state}</p>
 <p><a href="/health/ready">/health/ready</a> · <a href="/metrics">/metrics</a> ·
-<code>dingbell firings list</code></p></html>"""
+<code>dingbell runs list</code></p></html>"""
 
 
 def create_app(

@@ -178,7 +178,7 @@ async def _rekey() -> list[str]:
 
 
 @app.command(
-    help=tr("forget the people of old firings; their totals stay", "清理旧触发的人员明细; 合计保留")
+    help=tr("forget the people of old runs; their totals stay", "清理旧发送的人员明细; 合计保留")
 )
 def prune(
     older_than: Annotated[
@@ -189,9 +189,9 @@ def prune(
     """Prune."""
     count = run(_prune(older_than))
     if as_json:
-        print_json({"firings": count})
+        print_json({"runs": count})
     else:
-        typer.echo(tr(f"{count} firings forgotten", f"已清理 {count} 次触发"))
+        typer.echo(tr(f"{count} runs forgotten", f"已清理 {count} 次发送"))
 
 
 async def _prune(older_than: str) -> int:

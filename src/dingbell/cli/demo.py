@@ -46,7 +46,7 @@ class Told:
 
     Attributes:
         people: how many people the company has.
-        firings: how many notices were fired.
+        runs: how many notices were fired.
         delivered: how many people got every notice meant for them, exactly once.
         twice: how many notices rang twice on a phone.
         missing: how many notices did not reach a phone.
@@ -56,7 +56,7 @@ class Told:
     """
 
     people: int
-    firings: int
+    runs: int
     delivered: int
     twice: int
     missing: int
@@ -140,7 +140,7 @@ class _Story:
         due = self._desk.clock.now() + _AHEAD
         await self._schedule(due)
         ids = await self._fired()
-        found = [await self._follow(firing_id) for firing_id in ids]
+        found = [await self._follow(run_id) for run_id in ids]
         return await self._check(found)
 
     async def _schedule(self, due: datetime) -> None:
@@ -179,22 +179,22 @@ class _Story:
             tr(
                 f"2. Two schedules fire at {at:%H:%M:%S}: 'off-work' to {_SEED_PERSON}, "
                 "'all-hands' to department 1",
-                f"2. 两个日程将于 {at:%H:%M:%S} 触发: 'off-work' 给 {_SEED_PERSON}, "
+                f"2. 两个日程将于 {at:%H:%M:%S} 发送: 'off-work' 给 {_SEED_PERSON}, "
                 "'all-hands' 给部门 1",
             )
         )
 
     async def _fired(self) -> list[int]:
-        """Wait until both schedules have become firings; the ids, in order."""
+        """Wait until both schedules have become runs; the ids, in order."""
         while len(found := (await runs.listed(self._desk)).items) < 2:
             await self._desk.clock.sleep(0.05)
-        self._say(tr("3. Fired and planned ahead of time", "3. 已触发, 并提前备好"))
+        self._say(tr("3. Fired and planned ahead of time", "3. 已发送, 并提前备好"))
         return sorted(one.id for one in found)
 
-    async def _follow(self, firing_id: int) -> RunReport:
-        async for found in runs.watch(self._desk, firing_id):
+    async def _follow(self, run_id: int) -> RunReport:
+        async for found in runs.watch(self._desk, run_id):
             self._say(f"   {found.label:<10} {found.state:<9} {totals(found.totals)}")
-        return await runs.show(self._desk, firing_id, limit=_MOST)
+        return await runs.show(self._desk, run_id, limit=_MOST)
 
     async def _check(self, found: list[RunReport]) -> Told:
         """Compare the ledger with what the phones show."""
@@ -203,35 +203,35 @@ class _Story:
             rung = Counter(
                 (call["task_id"], userid) for call in calls for userid in call["delivered"]
             )
-        slots = {batch.task_id: batch.slot_at for firing in found for batch in firing.batches}
-        by_firing = [{row.userid: row.task_id for row in firing.deliveries} for firing in found]
-        told = self._count(found, by_firing, rung, _lateness(calls, slots), len(calls))
+        slots = {batch.task_id: batch.slot_at for run in found for batch in run.batches}
+        by_run = [{row.userid: row.task_id for row in run.deliveries} for run in found]
+        told = self._count(found, by_run, rung, _lateness(calls, slots), len(calls))
         self._say(_summary(told))
         return told
 
     def _count(
         self,
         found: list[RunReport],
-        by_firing: list[dict[str, int | None]],
+        by_run: list[dict[str, int | None]],
         rung: Counter[tuple[int | None, str]],
         lateness: dict[str, float],
         calls: int,
     ) -> Told:
-        wanted = Counter(userid for people in by_firing for userid in people)
+        wanted = Counter(userid for people in by_run for userid in people)
         got = Counter[str]()
         for (_, userid), times in rung.items():
             got[userid] += times
         agrees = all(
-            sum(firing.totals.values()) == len(people)
+            sum(run.totals.values()) == len(people)
             and all(
                 (row.state in ("unread", "read")) == bool(rung[row.task_id, row.userid])
-                for row in firing.deliveries
+                for row in run.deliveries
             )
-            for firing, people in zip(found, by_firing, strict=True)
+            for run, people in zip(found, by_run, strict=True)
         )
         return Told(
             people=self._people,
-            firings=len(found),
+            runs=len(found),
             delivered=sum(got[userid] == times for userid, times in wanted.items()),
             twice=sum(max(got[userid] - times, 0) for userid, times in wanted.items()),
             missing=sum(max(times - got[userid], 0) for userid, times in wanted.items()),

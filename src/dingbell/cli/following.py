@@ -1,4 +1,4 @@
-"""Following a firing to its end, running the engine here when no node is alive."""
+"""Following a run to its end, running the engine here when no node is alive."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ async def engine_if_needed(desk: Operations, database: Database) -> AsyncIterato
         await service.stop()
 
 
-async def follow(desk: Operations, firing_id: int, *, quiet: bool) -> RunView:
-    """Wait until a firing is settled, showing how it goes and what holds it up."""
+async def follow(desk: Operations, run_id: int, *, quiet: bool) -> RunView:
+    """Wait until a run is settled, showing how it goes and what holds it up."""
     from dingbell.operations import runs
 
-    found = await runs.overview(desk, firing_id)
-    told = asyncio.create_task(_tell_troubles(desk, firing_id))
+    found = await runs.overview(desk, run_id)
+    told = asyncio.create_task(_tell_troubles(desk, run_id))
     try:
-        async for found in runs.watch(desk, firing_id):
+        async for found in runs.watch(desk, run_id):
             if not quiet:
                 typer.echo(f"  {found.state:<10} {totals(found.totals)}", err=True)
     finally:
@@ -86,13 +86,13 @@ async def follow(desk: Operations, firing_id: int, *, quiet: bool) -> RunView:
     return found
 
 
-async def _tell_troubles(desk: Operations, firing_id: int) -> None:
+async def _tell_troubles(desk: Operations, run_id: int) -> None:
     """Say on standard error why calls are made again, whenever that changes."""
     from dingbell.operations import runs
 
     last: dict[str, int] = {}
     while True:
-        found = await runs.troubles(desk, firing_id)
+        found = await runs.troubles(desk, run_id)
         if found != last:
             for code, count in found.items():
                 typer.echo(_trying_again(code, count), err=True)
@@ -115,28 +115,28 @@ async def carry_out(
     quiet: bool,
     by: str | None = None,
 ) -> RunView:
-    """Create a firing; follow it when asked to, or when it is this process that sends it."""
+    """Create a run; follow it when asked to, or when it is this process that sends it."""
     async with open_all(by) as (desk, database):
-        firing_id = await create(desk)
-        return await see(desk, database, firing_id, wait=wait, quiet=quiet)
+        run_id = await create(desk)
+        return await see(desk, database, run_id, wait=wait, quiet=quiet)
 
 
 async def see(
-    desk: Operations, database: Database, firing_id: int, *, wait: bool, quiet: bool
+    desk: Operations, database: Database, run_id: int, *, wait: bool, quiet: bool
 ) -> RunView:
-    """Follow a firing when asked to, or when it is this process that sends it.
+    """Follow a run when asked to, or when it is this process that sends it.
 
     One that waits for another person is not waited for.
     """
     from dingbell.operations import runs
 
-    found = await runs.overview(desk, firing_id)
+    found = await runs.overview(desk, run_id)
     if found.state == "held" and found.held_until is None:
         return found
     async with engine_if_needed(desk, database) as ours:
         if wait or ours:
-            return await follow(desk, firing_id, quiet=quiet)
-        return await runs.overview(desk, firing_id)
+            return await follow(desk, run_id, quiet=quiet)
+        return await runs.overview(desk, run_id)
 
 
 def exit_code(found: RunView) -> int:
@@ -151,16 +151,16 @@ def exit_code(found: RunView) -> int:
 
 
 def finish(found: RunView, *, as_json: bool) -> None:
-    """Print how a firing stands, and leave with its exit code."""
+    """Print how a run stands, and leave with its exit code."""
     code = exit_code(found)
     if as_json:
         print_json(found.to_json())
     else:
         reason = f" ({because(found)})" if found.cause else ""
-        label = tr("firing", "触发")
+        label = tr("run", "发送")
         typer.echo(f"{label} {found.id}: {found.state}{reason} {totals(found.totals)}")
         if code:
-            hint = f"dingbell firings show {found.id}"
+            hint = f"dingbell runs show {found.id}"
             typer.echo(
                 tr(f"who did not get it, and why: {hint}", f"谁没收到及原因: {hint}"), err=True
             )

@@ -41,9 +41,9 @@ __all__ = [
     "print_json",
     "print_views",
     "run",
-    "stay",
     "table",
     "totals",
+    "tune_collector",
 ]
 
 EXIT_FAILED = 1
@@ -109,7 +109,7 @@ def on_loop(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-def stay() -> None:
+def tune_collector() -> None:
     """Set this process up for long, busy work.
 
     What a server allocates by the thousand are rows and requests, which refer to one another in no

@@ -1,4 +1,4 @@
-"""`dingbell firings approve | resend | resolve | status-bar`: what a person does about a firing."""
+"""`dingbell runs approve | resend | resolve | status-bar`: what a person does about a run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-Id = Annotated[int, typer.Argument(help=tr("id of the firing", "触发的 id"), min=1, max=2**63 - 1)]
+Id = Annotated[int, typer.Argument(help=tr("id of the run", "发送的 id"), min=1, max=2**63 - 1)]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(help=tr("let a held firing go now", "放行挂起的触发"))(approve)
+    app.command(help=tr("let a held run go now", "放行挂起的发送"))(approve)
     app.command(
         help=tr(
             "send once more, with the same bytes, to those it did not reach",
@@ -51,7 +51,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def approve(
-    firing_id: Id,
+    run_id: Id,
     by: Account = None,
     wait: Annotated[
         bool, typer.Option("--wait", help=tr("wait until it is settled", "等待直到有结果"))
@@ -64,14 +64,14 @@ def approve(
         from dingbell.operations import approvals
 
         async with open_all(by) as (desk, database):
-            await approvals.approve_firing(desk, firing_id)
-            return await see(desk, database, firing_id, wait=wait, quiet=as_json)
+            await approvals.approve_run(desk, run_id)
+            return await see(desk, database, run_id, wait=wait, quiet=as_json)
 
     finish(run(work()), as_json=as_json)
 
 
 def resend(
-    firing_id: Id,
+    run_id: Id,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,7 +96,7 @@ def resend(
     from dingbell.operations import resends
 
     kinds = _kinds(tuple(only or ("pace", "failed")))
-    found = run(asked(lambda ops: resends.resend(ops, firing_id, kinds, dry_run=True), by))
+    found = run(asked(lambda ops: resends.resend(ops, run_id, kinds, dry_run=True), by))
     if dry_run:
         _show_planned(found, as_json=as_json)
         return
@@ -105,8 +105,8 @@ def resend(
 
     async def work() -> RunView:
         async with open_all(by) as (ops, database):
-            await resends.resend(ops, firing_id, kinds)
-            return await see(ops, database, firing_id, wait=wait, quiet=as_json)
+            await resends.resend(ops, run_id, kinds)
+            return await see(ops, database, run_id, wait=wait, quiet=as_json)
 
     finish(run(work()), as_json=as_json)
 
@@ -146,7 +146,7 @@ def _confirm(people: int) -> None:
 
 
 def resolve(
-    firing_id: Id,
+    run_id: Id,
     outcome: Annotated[
         str, typer.Option("--as", help=tr("delivered or failed", "delivered 或 failed"))
     ],
@@ -167,8 +167,8 @@ def resolve(
         from dingbell.operations import resends, runs
 
         named = tuple(map(identifier, users or ()))
-        await resends.resolve(ops, firing_id, delivered=outcome == "delivered", userids=named)
-        return await runs.overview(ops, firing_id)
+        await resends.resolve(ops, run_id, delivered=outcome == "delivered", userids=named)
+        return await runs.overview(ops, run_id)
 
     found = run(asked(work))
     if as_json:
@@ -178,7 +178,7 @@ def resolve(
 
 
 def status_bar(
-    firing_id: Id,
+    run_id: Id,
     text: Annotated[str, typer.Option("--text", help=tr("what it says", "显示的文字"))],
     color: Annotated[
         str | None,
@@ -190,7 +190,7 @@ def status_bar(
     """Change the status bar."""
     from dingbell.operations import statusbar
 
-    found = run(asked(lambda ops: statusbar.update(ops, firing_id, text, color), by))
+    found = run(asked(lambda ops: statusbar.update(ops, run_id, text, color), by))
     if as_json:
         print_json(found.to_json())
     else:

@@ -1,4 +1,4 @@
-"""`dingbell firings …`."""
+"""`dingbell runs …`."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help=tr("see, watch, cancel, recall and export firings", "查看、跟踪、取消、撤回、导出触发"),
+    help=tr("see, watch, cancel, recall and export runs", "查看、跟踪、取消、撤回、导出发送"),
     no_args_is_help=True,
 )
 
-Id = Annotated[int, typer.Argument(help=tr("id of the firing", "触发的 id"), min=1, max=2**63 - 1)]
+Id = Annotated[int, typer.Argument(help=tr("id of the run", "发送的 id"), min=1, max=2**63 - 1)]
 
 State = Annotated[
     str | None,
@@ -54,7 +54,7 @@ State = Annotated[
 ]
 
 
-@app.command("list", help=tr("the newest firings first", "最新的触发在前"))
+@app.command("list", help=tr("the newest runs first", "最新的发送在前"))
 def list_(
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=10_000, help=tr("how many", "数量"))
@@ -69,13 +69,13 @@ def list_(
         bool,
         typer.Option(
             "--unknown",
-            help=tr("only with people of whom nobody knows", "只看有结果未知者的触发"),
+            help=tr("only with people of whom nobody knows", "只看有结果未知者的发送"),
         ),
     ] = False,
     after: After = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
-    """List firings."""
+    """List runs."""
     from dingbell.operations import runs
 
     page = run(
@@ -105,9 +105,9 @@ def list_(
     more(page.next)
 
 
-@app.command(help=tr("one firing: its batches and its people", "一次触发: 批次与每个人"))
+@app.command(help=tr("one run: its batches and its people", "一次发送: 批次与每个人"))
 def show(
-    firing_id: Id,
+    run_id: Id,
     state: State = None,
     departments: Departments = None,
     limit: Annotated[
@@ -128,14 +128,14 @@ def show(
     ] = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
-    """Show one firing."""
+    """Show one run."""
     from dingbell.operations import runs
 
     people = runs.People(state, tuple(departments or ()))
     found = run(
         asked(
             lambda ops: runs.show(
-                ops, firing_id, people, limit=limit, after=after, after_batch=after_batch
+                ops, run_id, people, limit=limit, after=after, after_batch=after_batch
             )
         )
     )
@@ -143,7 +143,7 @@ def show(
         print_json(found.to_json())
         return
     reason = f" ({because(found)})" if found.cause else ""
-    typer.echo(f"{tr('firing', '触发')} {firing_id} · {found.label} · {found.state}{reason}")
+    typer.echo(f"{tr('run', '发送')} {run_id} · {found.label} · {found.state}{reason}")
     typer.echo(f"{tr('due', '应发')} {moment(found.due_at)} · {totals(found.totals)}")
     if found.cause and (trace := found.cause.params.get("trace")):
         typer.echo(trace)
@@ -208,27 +208,27 @@ def _show_forecast(found: RunReport) -> None:
         f"{forecast['calls']} {tr('calls, the last at', '次调用, 最后一次')} {last}"
     )
     if found.surprised:
-        wrong = found.surprises[:10]
+        wrong = found.mispredictions[:10]
         named = ", ".join(f"{one.userid} {one.expected}→{one.state}" for one in wrong)
         rest = f" +{found.surprised - len(wrong)}" if found.surprised > len(wrong) else ""
         typer.echo(f"{tr('not as expected', '与预计不符')}: {named}{rest}")
 
 
-@app.command(help=tr("follow a firing until it is final", "跟踪直到有最终结果"))
-def watch(firing_id: Id, as_json: Annotated[bool, Json] = False) -> None:
-    """Follow one firing."""
-    finish(run(asked(lambda ops: follow(ops, firing_id, quiet=as_json))), as_json=as_json)
+@app.command(help=tr("follow a run until it is final", "跟踪直到有最终结果"))
+def watch(run_id: Id, as_json: Annotated[bool, Json] = False) -> None:
+    """Follow one run."""
+    finish(run(asked(lambda ops: follow(ops, run_id, quiet=as_json))), as_json=as_json)
 
 
 @app.command(help=tr("cancel what has not been sent yet", "取消尚未发出的部分"))
 def cancel(
-    firing_id: Annotated[
+    run_id: Annotated[
         int | None,
-        typer.Argument(help=tr("id of the firing", "触发的 id"), min=1, max=2**63 - 1),
+        typer.Argument(help=tr("id of the run", "发送的 id"), min=1, max=2**63 - 1),
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help=tr("stop every firing on its way", "停止所有进行中的触发")),
+        typer.Option("--all", help=tr("stop every run on its way", "停止所有进行中的发送")),
     ] = False,
     by: Account = None,
     as_json: Annotated[bool, Json] = False,
@@ -236,16 +236,16 @@ def cancel(
     """Cancel."""
     from dingbell.operations import runs
 
-    if (firing_id is None) is not everything:
-        fail(tr("name a firing, or say --all", "请给出触发 id, 或使用 --all"))
-    if firing_id is None:
+    if (run_id is None) is not everything:
+        fail(tr("name a run, or say --all", "请给出发送 id, 或使用 --all"))
+    if run_id is None:
         stopped = run(asked(runs.cancel_all, by))
         if as_json:
             print_json({"canceled": list(stopped)})
         else:
             typer.echo(f"{tr('canceled', '已取消')}: {', '.join(map(str, stopped)) or '-'}")
         return
-    which = firing_id
+    which = run_id
     found = run(asked(lambda ops: runs.cancel(ops, which), by))
     if as_json:
         print_json(found.to_json())
@@ -253,9 +253,9 @@ def cancel(
         typer.echo(f"{tr('canceled', '已取消')}: {totals(found.totals)}")
 
 
-@app.command(help=tr("take a firing off the phones, inside 24 hours", "24 小时内从手机上撤回"))
+@app.command(help=tr("take a run off the phones, inside 24 hours", "24 小时内从手机上撤回"))
 def recall(
-    firing_id: Id,
+    run_id: Id,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=tr("do not ask", "不再询问"))] = False,
     by: Account = None,
     as_json: Annotated[bool, Json] = False,
@@ -264,10 +264,8 @@ def recall(
     if not yes:
         if not sys.stdin.isatty():
             fail(tr("confirm the recall with --yes", "请用 --yes 确认撤回"))
-        typer.confirm(
-            tr(f"Recall firing {firing_id}?", f"撤回触发 {firing_id}?"), abort=True, err=True
-        )
-    found, kept = run(_recall(firing_id, by))
+        typer.confirm(tr(f"Recall run {run_id}?", f"撤回发送 {run_id}?"), abort=True, err=True)
+    found, kept = run(_recall(run_id, by))
     if as_json:
         print_json(found.to_json())
     else:
@@ -278,30 +276,30 @@ def recall(
         raise typer.Exit(EXIT_PARTLY if found.state == "recalled" else EXIT_FAILED)
 
 
-async def _recall(firing_id: int, by: str | None) -> tuple[RunReport, tuple[BatchView, ...]]:
+async def _recall(run_id: int, by: str | None) -> tuple[RunReport, tuple[BatchView, ...]]:
     from dingbell.operations import runs
 
     async with open_all(by) as (ops, database):
-        await runs.recall(ops, firing_id)
+        await runs.recall(ops, run_id)
         async with engine_if_needed(ops, database):
-            await _until_recalled(ops, firing_id)
-        return await runs.show(ops, firing_id), await runs.not_recalled(ops, firing_id)
+            await _until_recalled(ops, run_id)
+        return await runs.show(ops, run_id), await runs.not_recalled(ops, run_id)
 
 
-async def _until_recalled(ops: Operations, firing_id: int) -> None:
+async def _until_recalled(ops: Operations, run_id: int) -> None:
     from dingbell.errors import OutsideError, Text
     from dingbell.operations import runs
 
     deadline = ops.clock.monotonic() + 60
-    while not await runs.recalled(ops, firing_id):
+    while not await runs.recalled(ops, run_id):
         if ops.clock.monotonic() > deadline:
             raise OutsideError(Text("the recall goes on in the background", "撤回仍在后台进行"))
         await ops.clock.sleep(0.2)
 
 
-@app.command(help=tr("write the ledger of a firing to a file", "把明细写入文件"))
+@app.command(help=tr("write the ledger of a run to a file", "把明细写入文件"))
 def export(
-    firing_id: Id,
+    run_id: Id,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -328,11 +326,11 @@ def export(
 
     wanted = (state, tuple(departments or ()))
     if out is None:
-        run(_export(firing_id, form, sys.stdout, *wanted))
+        run(_export(run_id, form, sys.stdout, *wanted))
         return
     try:
         with _draft(out, form) as file:
-            count = run(_export(firing_id, form, file, *wanted))
+            count = run(_export(run_id, form, file, *wanted))
     except OSError as error:
         why = say(reason(error))
         fail(tr(f"cannot write {out}: {why}", f"无法写入 {out}: {why}"))
@@ -340,7 +338,7 @@ def export(
 
 
 async def _export(
-    firing_id: int, form: str, file: IO[Any], state: str | None, departments: tuple[int, ...]
+    run_id: int, form: str, file: IO[Any], state: str | None, departments: tuple[int, ...]
 ) -> int:
     from dingbell.operations import people, runs
 
@@ -349,10 +347,8 @@ async def _export(
 
     async def write(ops: Operations) -> int:
         if form == "xlsx":
-            return await people.export_workbook(ops, firing_id, file, wanted, headers=headers)
-        return await people.export(
-            ops, firing_id, form, cast("TextIO", file), wanted, headers=headers
-        )
+            return await people.export_workbook(ops, run_id, file, wanted, headers=headers)
+        return await people.export(ops, run_id, form, cast("TextIO", file), wanted, headers=headers)
 
     return await asked(write)
 

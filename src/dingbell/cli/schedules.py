@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help=tr("see, pause, resume and run schedules", "查看、暂停、恢复、立即触发日程"),
+    help=tr("see, pause, resume and run schedules", "查看、暂停、恢复、立即发送日程"),
     no_args_is_help=True,
 )
 
@@ -37,7 +37,7 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
         (
             tr("name", "名称"),
             tr("state", "状态"),
-            tr("next", "下次触发"),
+            tr("next", "下次发送"),
             tr("when", "规则"),
             tr("app", "应用"),
         ),
@@ -162,7 +162,7 @@ def resume(name: Name, by: Account = None, as_json: Annotated[bool, Json] = Fals
     _say(name, "resume", tr("resumed", "已恢复"), as_json=as_json)
 
 
-@app.command(help=tr("remove a schedule; its firings stay", "删除日程; 触发记录保留"))
+@app.command(help=tr("remove a schedule; its runs stay", "删除日程; 发送记录保留"))
 def delete(name: Name, by: Account = None, as_json: Annotated[bool, Json] = False) -> None:
     """Delete."""
     from dingbell.operations import schedules
@@ -178,7 +178,7 @@ def _say(name: str, operation: str, done: str, *, as_json: bool) -> None:
         typer.echo(f"{name}: {done}")
 
 
-@app.command("run", help=tr("fire a schedule now, beside its own instants", "立即触发一次"))
+@app.command("run", help=tr("fire a schedule now, beside its own instants", "立即发送一次"))
 def run_(
     name: Name,
     wait: Annotated[

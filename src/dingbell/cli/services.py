@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dingbell.cli.ending import stop_on_signals
-from dingbell.cli.frame import EXIT_FAILED, Json, fail, on_loop, print_json, run, stay, table
+from dingbell.cli.frame import (
+    EXIT_FAILED,
+    Json,
+    fail,
+    on_loop,
+    print_json,
+    run,
+    table,
+    tune_collector,
+)
 from dingbell.cli.language import say, tr
 from dingbell.errors import Text
 
@@ -55,7 +64,7 @@ def demo(
     """Show everything without an account."""
     from dingbell.cli import demo as story
 
-    stay()
+    tune_collector()
     told = run(story.tell(people=people, stay=not once, quiet=as_json))
     if as_json:
         print_json(told.to_dict())
@@ -91,7 +100,7 @@ def sandbox(
             typer.echo(f"{name}={value}")
         typer.echo(f"# {tr('phones', '手机')}: {running.url}/")
 
-    stay()
+    tune_collector()
     try:
         on_loop(
             serve(
@@ -139,8 +148,8 @@ def serve(
         typer.Option(
             "--only",
             help=tr(
-                "one role: scheduler (makes firings), worker (plans, sends, looks) or api",
-                "只担任一个角色: scheduler (触发)、worker (计划、发送、查询) 或 api",
+                "one role: scheduler (makes runs), worker (plans, sends, looks) or api",
+                "只担任一个角色: scheduler (发送)、worker (计划、发送、查询) 或 api",
             ),
         ),
     ] = None,
@@ -148,7 +157,7 @@ def serve(
     """Run a node."""
     if only not in (None, *_ROLES):
         fail(tr(f"--only is one of {', '.join(_ROLES)}", f"--only 只能是 {', '.join(_ROLES)} 之一"))
-    stay()
+    tune_collector()
     run(_serve(host, port, console=console, only=only))
 
 

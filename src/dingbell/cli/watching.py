@@ -72,8 +72,8 @@ def budget(
             one.by_endpoint.items(),
         )
         table(
-            (tr("schedule", "日程"), tr("firings", "触发"), tr("calls", "次数")),
-            ((s.schedule, s.firings, s.calls) for s in one.by_schedule),
+            (tr("schedule", "日程"), tr("runs", "发送"), tr("calls", "次数")),
+            ((s.schedule, s.runs, s.calls) for s in one.by_schedule),
         )
 
 
@@ -159,7 +159,7 @@ def show(
         return
     table(
         (
-            tr("firing", "触发"),
+            tr("run", "发送"),
             tr("schedule", "日程"),
             tr("sent", "发出"),
             tr("state", "状态"),
@@ -168,7 +168,7 @@ def show(
         ),
         (
             (
-                one.firing,
+                one.run,
                 one.schedule or one.kind,
                 moment(one.sent_at),
                 one.state,

@@ -169,7 +169,7 @@ _TABLE: dict[str, Code] = {
     "41048":  Code(Kind.THROTTLE,    "too many recipients this minute", "本分钟接收人数超过限制", _MINUTE),
     "41052":  Code(Kind.THROTTLE,    "too many recipients, or the send is not finished", "接收人过多或消息尚未发送完成", _FINISH),
     # limits of the platform
-    "90002":  Code(Kind.THROTTLE,    "DingTalk is limiting this API for everyone", "该接口触发全局流控", _SECOND),
+    "90002":  Code(Kind.THROTTLE,    "DingTalk is limiting this API for everyone", "该接口发送全局流控", _SECOND),
     "90018":  Code(Kind.THROTTLE,    "too many calls per second", "应用调用该接口的 QPS 超过限制", _SECOND),
     "90020":  Code(Kind.QUOTA,       "this month's calls are used up", "本月接口调用量已用完", alert=True),
     **{
@@ -185,7 +185,7 @@ _TABLE: dict[str, Code] = {
     "unauthorized.client":                 Code(Kind.CREDENTIALS, "the client is not authorised", "客户端未授权", alert=True),
     "unsupported.grant.type":              Code(Kind.REQUEST, "unknown grant type", "不支持的授权类型"),
     "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi": Code(Kind.THROTTLE, "too many calls per second", "应用调用该接口的 QPS 超过限制", _SECOND),
-    "Forbidden.AccessDenied.QpsLimitForApi": Code(Kind.THROTTLE, "DingTalk is limiting this API for everyone", "该接口触发全局流控", _SECOND),
+    "Forbidden.AccessDenied.QpsLimitForApi": Code(Kind.THROTTLE, "DingTalk is limiting this API for everyone", "该接口发送全局流控", _SECOND),
     "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi": Code(Kind.THROTTLE, "too many calls per minute", "应用调用该接口的 QPM 超过限制", _MINUTE),
     "Forbidden.AccessDenied.AccessTokenPermissionDenied": Code(Kind.PERMISSION, "the app lacks a permission", "应用没有调用该接口的权限", alert=True),
     "Forbidden.AccessDenied.IpNotInWhiteList": Code(Kind.PERMISSION, "the caller's IP is not on the app's list", "访问 IP 不在白名单中", alert=True),

@@ -1,7 +1,7 @@
 """After a call: how it ended, and what becomes of its batch. Nothing here reads or writes.
 
 DingTalk has no idempotency key, but it drops an identical body to the same person on the same
-Beijing day (143106, send and result pages, read 2026-08). So the bytes of a lost call may be sent
+Beijing day (143106, send and result pages, read 2026-08). So the bytes of a call in doubt may be sent
 again that day; who was reached by it comes back as a duplicate and is attributed by the tracker.
 """
 
@@ -17,9 +17,9 @@ from dingbell.domain.lifecycle import Batch
 from dingbell.domain.priority import Rank
 
 __all__ = [
-    "LOOK_AFTER",
     "MOST_ATTEMPTS",
     "MOST_LOST",
+    "POLL_AFTER",
     "Accept",
     "Called",
     "Decision",
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # DingTalk publishes no figure; clients in the field see results after about a second.
-LOOK_AFTER = timedelta(seconds=1.5)
+POLL_AFTER = timedelta(seconds=1.5)
 # A batch that was put off this often is given up.
 MOST_ATTEMPTS = 200
 # Seconds before a lost batch is sent again, by how often it was lost.
@@ -51,7 +51,7 @@ class Next(Enum):
 
     ACCEPTED = "accepted"
     LATER = "later"
-    LOST = "lost"
+    IN_DOUBT = "in_doubt"
     FAILED = "failed"
 
 
@@ -89,18 +89,18 @@ class Called:
         attempt: which attempt the call was, from 1.
         sent_at: when the call was made.
         coarse: DingTalk expands its recipients, so that a duplicate shows on nobody.
-        on_ambiguous: what its run wants after a lost call: `resend` or `hold`.
-        lost_at: when the call was made that was lost first, before this one.
+        on_ambiguous: what its run wants after an in-doubt call: `resend` or `hold`.
+        in_doubt_since: when the call was made that was lost first, before this one.
     """
 
     id: int
-    firing_id: int
+    run_id: int
     attempt: int
     sent_at: datetime
     coarse: bool
     on_ambiguous: str
     rank: Rank
-    lost_at: datetime | None = None
+    in_doubt_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,11 @@ class Known:
     """What the tables say of a batch once its call is written.
 
     Attributes:
-        times_lost: how many of its calls were lost, this one included.
+        times_in_doubt: how many of its calls were lost, this one included.
         on_its_way: its run may still be sent: nobody has canceled it.
     """
 
-    times_lost: int = 0
+    times_in_doubt: int = 0
     on_its_way: bool = True
 
 
@@ -165,15 +165,15 @@ def after_call(
         arrives_within: how long after its slot a call may still reach DingTalk.
     """
     if verdict.next is Next.ACCEPTED:
-        return Accept(verdict.answered_at + LOOK_AFTER)
-    if verdict.next is Next.LOST:
+        return Accept(verdict.answered_at + POLL_AFTER)
+    if verdict.next is Next.IN_DOUBT:
         return after_loss(batch, known, now, arrives_within=arrives_within)
     end = Batch.FAILED
     if verdict.next is Next.LATER and batch.attempt < MOST_ATTEMPTS:
         if known.on_its_way:
             return SendLater(now + verdict.after)
         end = Batch.CANCELED
-    doubtful = batch.lost_at is not None or known.times_lost > 0
+    doubtful = batch.in_doubt_since is not None or known.times_in_doubt > 0
     return GiveUp(Batch.UNKNOWN if doubtful else end)
 
 
@@ -185,18 +185,20 @@ def after_loss(
     The duplicate rule covers the Beijing day on which the call was *sent*, however late its loss
     is noticed.
     """
-    place = min(max(known.times_lost, 1), MOST_LOST) - 1
+    place = min(max(known.times_in_doubt, 1), MOST_LOST) - 1
     slot_at = now + timedelta(seconds=_BACKOFF[place])
     again = (
         batch.on_ambiguous == "resend"
         and not batch.coarse
-        and known.times_lost <= MOST_LOST
+        and known.times_in_doubt <= MOST_LOST
         and arrives_that_day(slot_at, batch.sent_at, arrives_within=arrives_within)
         and known.on_its_way
     )
     return InDoubt(slot_at) if again else GiveUp(Batch.UNKNOWN)
 
 
-def arrives_that_day(slot_at: datetime, lost_at: datetime, *, arrives_within: timedelta) -> bool:
+def arrives_that_day(
+    slot_at: datetime, in_doubt_since: datetime, *, arrives_within: timedelta
+) -> bool:
     """Whether a call at a slot certainly arrives on the Beijing day of an earlier, lost one."""
-    return slot_at + arrives_within + _MARGIN < beijing_day(lost_at) + timedelta(days=1)
+    return slot_at + arrives_within + _MARGIN < beijing_day(in_doubt_since) + timedelta(days=1)

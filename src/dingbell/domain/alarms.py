@@ -52,7 +52,7 @@ _SENTENCES = {
     AlarmKind.NOTE: Text("{en}", "{zh}"),
     AlarmKind.NOBODY_REACHED: Text("nobody was reached: {totals}", "没有人收到: {totals}"),
     AlarmKind.OCCURRENCE_MISSED: Text(
-        "due {due} and nothing was made of it", "应于 {due} 触发, 但没有执行"
+        "due {due} and nothing was made of it", "应于 {due} 发送, 但没有执行"
     ),
     AlarmKind.RUN_FAILED: Text("failed: {en}", "失败: {zh}"),
     AlarmKind.RUN_STUCK: Text("{state} since {since}", "自 {since} 起一直处于 {state}"),

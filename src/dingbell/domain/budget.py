@@ -13,22 +13,22 @@ from datetime import date, datetime, timedelta
 from dingbell.clock import SHANGHAI
 
 __all__ = [
-    "READ_LOOKS",
+    "READ_POLLS",
     "Allowance",
     "Usage",
     "end_of_month",
-    "look_plan",
     "month_of",
     "next_month",
+    "poll_plan",
 ]
 
 # When results are looked at again, counted from the call; the last one falls inside the 24 h for
 # which DingTalk answers.
-READ_LOOKS = tuple(
+READ_POLLS = tuple(
     timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600, 43_200, 84_600)
 )
-_SOME_LOOKS = (READ_LOOKS[3], READ_LOOKS[5], READ_LOOKS[7])
-_LAST_LOOK = READ_LOOKS[-1:]
+_SOME_POLLS = (READ_POLLS[3], READ_POLLS[5], READ_POLLS[7])
+_LAST_POLL = READ_POLLS[-1:]
 # Above these parts of the month's calls receipts are looked at less often.
 _DEAR, _VERY_DEAR = 0.5, 0.8
 WARN_AT = 0.8
@@ -71,7 +71,7 @@ class Usage:
     Attributes:
         used: calls that count.
         limit: how many it has; None where its edition is not set.
-        hold_bulk_at: from which part of them on bulk firings are held.
+        hold_bulk_at: from which part of them on bulk runs are held.
     """
 
     used: int
@@ -93,13 +93,13 @@ class Usage:
         )
 
 
-def look_plan(usage: Usage, looks: tuple[timedelta, ...] = READ_LOOKS) -> tuple[timedelta, ...]:
+def poll_plan(usage: Usage, looks: tuple[timedelta, ...] = READ_POLLS) -> tuple[timedelta, ...]:
     """When results are looked at again, given what is left: never less than once, at the end.
 
     Args:
         usage: of the org.
         looks: the plan while calls are plentiful.
     """
-    if usage.share < _DEAR or len(looks) <= len(_SOME_LOOKS):
+    if usage.share < _DEAR or len(looks) <= len(_SOME_POLLS):
         return looks
-    return _SOME_LOOKS if usage.share < _VERY_DEAR else _LAST_LOOK
+    return _SOME_POLLS if usage.share < _VERY_DEAR else _LAST_POLL

@@ -68,8 +68,8 @@ _SENTENCES = {
     ),
     CauseKind.CANCELED: Text("canceled by {by}", "由 {by} 取消"),
     CauseKind.COOL_DOWN: Text(
-        "cool-down: `dingbell firings cancel` stops it",
-        "冷静期: 可用 `dingbell firings cancel` 取消",
+        "cool-down: `dingbell runs cancel` stops it",
+        "冷静期: 可用 `dingbell runs cancel` 取消",
     ),
     CauseKind.EXPIRED: Text(
         "expired: it could not be sent for {minutes} minutes", "过期: {minutes} 分钟内未能发出"

@@ -55,7 +55,7 @@ class Escalation(BaseModel):
 
 
 class FollowUp(BaseModel):
-    """What follows a firing that some have not read.
+    """What follows a run that some have not read.
 
     Attributes:
         unread_after: how long after the last call of the notice; a fresh look comes just before.

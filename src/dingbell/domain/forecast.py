@@ -1,4 +1,4 @@
-"""Preflight: what will happen to each person of a firing, and why, before anything is sent.
+"""Preflight: what will happen to each person of a run, and why, before anything is sent.
 
 The reasons are those that can be known beforehand. Whoever none of them applies to is expected to
 be delivered to, or is `untracked` where departments are sent to as they are.
@@ -104,9 +104,9 @@ def expectation(reason: str | None) -> Expectation:
 
 
 def came_true(reason: str | None, state: str) -> bool | None:
-    """Whether what was foreseen came true; None while nobody can know.
+    """Whether what was predicted came true; None while nobody can know.
 
-    Somebody whom only a lost call can have reached (`sent`) was delivered to.
+    Somebody whom only an in-doubt call can have reached (`sent`) was delivered to.
     """
     if state in (Delivery.PLANNED, Delivery.UNKNOWN, Delivery.RECALLED):
         return None
@@ -118,13 +118,13 @@ def came_true(reason: str | None, state: str) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The forecast of one firing.
+    """The forecast of one run.
 
     Attributes:
         calls: how many send calls.
         looks: how many calls its receipts are expected to cost.
         seconds: from its due instant to the last call, at the pace and after what is queued.
-        userids: everybody the firing names.
+        userids: everybody the run names.
         reasons: of those who are not expected to be delivered to, why; by userid.
         usage: what the org has spent of its month.
         words: what exactly is wrong, for whom the reason alone does not say it; by userid.

@@ -14,7 +14,7 @@ from dingbell.domain.budget import Usage, end_of_month
 from dingbell.domain.causes import Cause, CauseKind
 from dingbell.domain.duration import format_duration
 from dingbell.domain.forecast import DELIVERED
-from dingbell.domain.lifecycle import Delivery, Firing
+from dingbell.domain.lifecycle import Delivery, Run
 from dingbell.domain.misfire import LATE, too_late
 from dingbell.domain.priority import Rank
 from dingbell.domain.quiet import QuietHours
@@ -115,17 +115,17 @@ TurnedAway = Hold | Skip | Refuse
 Decision = Proceed | TurnedAway
 
 
-def state_of(decision: Decision) -> Firing:
+def state_of(decision: Decision) -> Run:
     """The state in which a run begins of which this was decided."""
     match decision:
         case Hold():
-            return Firing.HELD
+            return Run.HELD
         case Skip():
-            return Firing.SKIPPED
+            return Run.SKIPPED
         case Refuse():
-            return Firing.REFUSED
+            return Run.REFUSED
         case Proceed():
-            return Firing.DUE
+            return Run.DUE
 
 
 def decide(run: Gated, now: datetime, rules: Rules, usage: Usage | None = None) -> Decision:

@@ -9,10 +9,10 @@ from typing import TypeVar
 __all__ = [
     "BATCH_MOVES",
     "DELIVERY_MOVES",
-    "FIRING_MOVES",
+    "RUN_MOVES",
     "Batch",
     "Delivery",
-    "Firing",
+    "Run",
     "State",
     "mermaid",
     "origins",
@@ -33,7 +33,7 @@ class State(StrEnum):
 _S = TypeVar("_S", bound=State)
 
 
-class Firing(State):
+class Run(State):
     """Where one occurrence of a schedule, or one manual send, stands."""
 
     DUE = "due"
@@ -50,7 +50,7 @@ class Firing(State):
     @property
     def final(self) -> bool:
         """Whether nothing more will be sent by itself; receipts may still arrive."""
-        return self not in (Firing.DUE, Firing.HELD, Firing.PLANNED, Firing.SENDING)
+        return self not in (Run.DUE, Run.HELD, Run.PLANNED, Run.SENDING)
 
 
 class Batch(State):
@@ -72,7 +72,7 @@ class Batch(State):
 
 
 class Delivery(State):
-    """Where one person of one firing stands."""
+    """Where one person of one run stands."""
 
     PLANNED = "planned"
     SENT = "sent"
@@ -97,38 +97,38 @@ class Delivery(State):
         return self in (Delivery.UNREAD, Delivery.READ)
 
 
-FIRING_MOVES: dict[Firing, frozenset[Firing]] = {
-    Firing.DUE: frozenset(
+RUN_MOVES: dict[Run, frozenset[Run]] = {
+    Run.DUE: frozenset(
         {
-            Firing.PLANNED,
-            Firing.HELD,
-            Firing.REFUSED,
-            Firing.SKIPPED,
-            Firing.FAILED,
-            Firing.CANCELED,
+            Run.PLANNED,
+            Run.HELD,
+            Run.REFUSED,
+            Run.SKIPPED,
+            Run.FAILED,
+            Run.CANCELED,
         }
     ),
     # Until a person approves, or the quiet hours end.
-    Firing.HELD: frozenset({Firing.DUE, Firing.SKIPPED, Firing.CANCELED}),
+    Run.HELD: frozenset({Run.DUE, Run.SKIPPED, Run.CANCELED}),
     # Back to `due` when a rule changes before anything is called.
-    Firing.PLANNED: frozenset(
+    Run.PLANNED: frozenset(
         {
-            Firing.SENDING,
-            Firing.DUE,
-            Firing.SKIPPED,
-            Firing.FAILED,
-            Firing.CANCELED,
-            Firing.SETTLED,
+            Run.SENDING,
+            Run.DUE,
+            Run.SKIPPED,
+            Run.FAILED,
+            Run.CANCELED,
+            Run.SETTLED,
         }
     ),
-    Firing.SENDING: frozenset({Firing.SETTLED, Firing.CANCELED, Firing.RECALLED}),
+    Run.SENDING: frozenset({Run.SETTLED, Run.CANCELED, Run.RECALLED}),
     # Back to `sending` for a repair.
-    Firing.SETTLED: frozenset({Firing.SENDING, Firing.RECALLED}),
-    Firing.CANCELED: frozenset({Firing.RECALLED}),
-    Firing.SKIPPED: frozenset(),
-    Firing.REFUSED: frozenset(),
-    Firing.FAILED: frozenset(),
-    Firing.RECALLED: frozenset(),
+    Run.SETTLED: frozenset({Run.SENDING, Run.RECALLED}),
+    Run.CANCELED: frozenset({Run.RECALLED}),
+    Run.SKIPPED: frozenset(),
+    Run.REFUSED: frozenset(),
+    Run.FAILED: frozenset(),
+    Run.RECALLED: frozenset(),
 }
 
 BATCH_MOVES: dict[Batch, frozenset[Batch]] = {

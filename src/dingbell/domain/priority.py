@@ -34,7 +34,7 @@ class Rank(IntEnum):
 
 
 def rank(priority: str, people: int, most_people: int) -> Rank:
-    """The rank of a firing.
+    """The rank of a run.
 
     Args:
         priority: what its author said.

@@ -73,7 +73,7 @@ def attribute(elsewhere: Collection[str], *, lost: bool) -> Finding:
 
     Returns:
         `dropped` when another one was delivered, or when nothing was lost; `sent` when none of the
-        others can have been, so that the lost call has: without a task id it can be neither
+        others can have been, so that the in-doubt call has: without a task id it can be neither
         read-tracked nor recalled; `unknown` while another one may have been.
     """
     if not lost or any(Delivery(state).arrived for state in elsewhere):

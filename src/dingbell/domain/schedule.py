@@ -66,9 +66,9 @@ class Policies(BaseModel):
         on_ambiguous: when nobody knows whether a call arrived, `resend` the same bytes (DingTalk
             drops what it has seen that day) or `hold` for a person.
         priority: `urgent` waits for nobody; `bulk` lets everybody pass and leaves them a reserve.
-        preflight: where somebody is expected not to be reached, `warn` or `refuse` the firing.
+        preflight: where somebody is expected not to be reached, `warn` or `refuse` the run.
         spread: send it evenly over so long instead of as early as the pace allows.
-        finish_by: how long after its due instant the last call must be made; a firing that
+        finish_by: how long after its due instant the last call must be made; a run that
             cannot is refused, or with `preflight: warn` sent and reported.
         quiet_hours: when it must not ring; in place of the global ones. `false` is never quiet.
     """

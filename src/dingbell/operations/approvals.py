@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.causes import Cause, CauseKind
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.misfire import too_late
 from dingbell.errors import ConflictError, NotFoundError, Text
 from dingbell.operations import runs
@@ -19,14 +19,14 @@ from dingbell.store.connection import Connection, transaction
 from dingbell.store.ledger import holds
 from dingbell.store.ledger import runs as run_rows
 
-__all__ = ["APPROVAL_OVER", "approve_firing", "approve_schedule", "is_large", "needed"]
+__all__ = ["APPROVAL_OVER", "approve_run", "approve_schedule", "is_large", "needed"]
 
 # Above so many people, or for everyone, somebody has to say yes.
 APPROVAL_OVER = 1_000
 
 
 def is_large(audience: Audience, people: int) -> bool:
-    """Whether a firing reaches so many that somebody has to say yes."""
+    """Whether a run reaches so many that somebody has to say yes."""
     return audience.everyone or people > APPROVAL_OVER
 
 
@@ -39,29 +39,29 @@ async def needed(connection: Connection, audience: Audience, people: int, *, act
     return large and await accounts.count(connection) >= 2
 
 
-async def approve_firing(ops: Operations, firing_id: int) -> None:
-    """Let a held firing go now, whatever it is held for.
+async def approve_run(ops: Operations, run_id: int) -> None:
+    """Let a held run go now, whatever it is held for.
 
     Args:
         ops: where, and who asks.
-        firing_id: which.
+        run_id: which.
 
     Raises:
-        NotFoundError: there is no such firing.
+        NotFoundError: there is no such run.
         ConflictError: it is not held, or whoever asked for it approves it.
     """
     ops.may(Operation.RUNS_APPROVE)
     now = ops.clock.now()
     async with transaction(ops.pool) as connection:
-        found = await runs.find(connection, firing_id)
+        found = await runs.find(connection, run_id)
         if found.cause is not None and found.cause.kind is CauseKind.APPROVAL:
             _check_second(found.requested_by, ops.actor)
-        released = await holds.let_go(connection, [firing_id], now, by=ops.actor.name)
+        released = await holds.let_go(connection, [run_id], now, by=ops.actor.name)
         if not released:
             raise ConflictError(
                 Text(
-                    "firing {id} is {state}, not held", "触发 {id} 的状态是 {state}, 并未挂起"
-                ).format(id=firing_id, state=found.state)
+                    "run {id} is {state}, not held", "发送 {id} 的状态是 {state}, 并未挂起"
+                ).format(id=run_id, state=found.state)
             )
         await jobs.enqueue(connection, _plan_jobs(released))
 
@@ -100,7 +100,7 @@ async def _let_go(ops: Operations, connection: Connection, schedule: schedules.S
     await run_rows.move(
         connection,
         late,
-        Firing.SKIPPED,
+        Run.SKIPPED,
         now,
         cause=Cause(CauseKind.APPROVAL_LATE),
         actor=ops.actor.name,
@@ -112,7 +112,7 @@ async def _let_go(ops: Operations, connection: Connection, schedule: schedules.S
 
 
 def _plan_jobs(released: list[tuple[int, str | None]]) -> list[jobs.Job]:
-    return [wakeups.plan([firing_id], function, asked_for=True) for firing_id, function in released]
+    return [wakeups.plan([run_id], function, asked_for=True) for run_id, function in released]
 
 
 def _check_second(requested_by: str | None, actor: Actor) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 from math import ceil
 
-from dingbell.domain.budget import WARN_AT, Usage, end_of_month, look_plan, month_of
+from dingbell.domain.budget import WARN_AT, Usage, end_of_month, month_of, poll_plan
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, Text
 from dingbell.operations.actor import Operation
@@ -30,7 +30,7 @@ class Spender(View):
     """A schedule, or a kind of run, and what it takes of a month."""
 
     schedule: str
-    firings: int
+    runs: int
     calls: int
 
 
@@ -105,7 +105,7 @@ async def _org(
         by_schedule=tuple(
             Spender(
                 schedule=row["schedule"] or row["kind"] or "older",
-                firings=row["firings"],
+                runs=row["runs"],
                 calls=row["calls"],
             )
             for row in spenders
@@ -146,12 +146,12 @@ async def _coming(
     ahead = takewhile(lambda one: one < ends, spec.trigger().after(now))
     times = sum(1 for _, _ in zip(ahead, range(_MOST), strict=False))
     batches = await _batches(connection, schedule, spec, app)
-    per_batch = 3 + len(look_plan(usage))
-    return Spender(schedule=schedule.name, firings=times, calls=times * batches * per_batch)
+    per_batch = 3 + len(poll_plan(usage))
+    return Spender(schedule=schedule.name, runs=times, calls=times * batches * per_batch)
 
 
 async def _batches(connection: Connection, schedule: Schedule, spec: ScheduleSpec, app: App) -> int:
-    """How many batches a firing has: as many as the last one, else by the size of its audience."""
+    """How many batches a run has: as many as the last one, else by the size of its audience."""
     last = await runs.last_forecast(connection, schedule.id)
     if last is not None:
         return int(last["calls"])

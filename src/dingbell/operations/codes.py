@@ -41,7 +41,7 @@ _LOST_CALL = (
 def explain(code: str, state: str | None = None) -> tuple[str, str] | None:
     """What a code means for somebody in a state, in English and in Chinese; None if unknown.
 
-    A duplicate (143106) of somebody in state `sent` says that the lost call delivered.
+    A duplicate (143106) of somebody in state `sent` says that the in-doubt call delivered.
     """
     if state == Delivery.SENT and code == DUPLICATE:
         return _LOST_CALL

@@ -117,7 +117,7 @@ async def _nodes(ops: Operations) -> Check:
             "warn",
             Text(
                 "no node is alive: nothing fires until `dingbell serve` runs",
-                "没有运行中的节点: 运行 `dingbell serve` 后才会触发",
+                "没有运行中的节点: 运行 `dingbell serve` 后才会发送",
             ),
         )
     skewed = [one["name"] for one in found if abs(one["clock_offset"]) > _SKEW.total_seconds()]
@@ -154,7 +154,7 @@ async def _functions(ops: Operations) -> list[Check]:
         said.append(
             Text(
                 "not running, so that their schedules do not fire: {programs}",
-                "以下程序没有运行, 其日程不会触发: {programs}",
+                "以下程序没有运行, 其日程不会发送: {programs}",
             ).format(programs=", ".join(away))
         )
     if said:

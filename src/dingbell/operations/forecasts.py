@@ -16,7 +16,7 @@ from dingbell.clock import SHANGHAI, beijing_day
 from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft, body_hash
-from dingbell.domain.budget import look_plan, month_of
+from dingbell.domain.budget import month_of, poll_plan
 from dingbell.domain.forecast import DELIVERED, Outlook, Reason, expectation
 from dingbell.domain.message import Message
 from dingbell.domain.priority import rank
@@ -56,7 +56,7 @@ __all__ = [
 # A person whose message a function makes is forecast without its words.
 _UNKNOWN_WORDS = Message({"text": "…"})
 # Progress and result once; the looks for reading come after.
-_FIRST_LOOKS = 2
+_FIRST_POLLS = 2
 _MOST_INSTANTS = 1_500
 
 
@@ -162,7 +162,7 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
     month = month_of(ops.clock.now())
     limit = ops.allowance.monthly_calls
     usage = (await spending.usage(connection, [app.org], month, default_limit=limit))[app.org]
-    looks = 1 if question.coarse else _FIRST_LOOKS + len(look_plan(usage))
+    looks = 1 if question.coarse else _FIRST_POLLS + len(poll_plan(usage))
     return Outlook(
         calls=len(sent),
         looks=len(sent) * looks,
@@ -389,7 +389,7 @@ _SAID_ALREADY = Text(
 _SAID_LATER = Text(
     "the occurrence at {at} says the same words: DingTalk will drop it for everybody who gets this "
     "one (143106)",
-    "{at} 的触发内容相同: 钉钉会对已收到本次的人丢弃它 (143106)",
+    "{at} 的发送内容相同: 钉钉会对已收到本次的人丢弃它 (143106)",
 )
 _SAME_WORDS = Text(
     "says the same words as schedule {other!r} on {day}: DingTalk drops the second for everybody "

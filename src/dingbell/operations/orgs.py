@@ -22,7 +22,7 @@ class OrgSpec(BaseModel):
     Attributes:
         people_per_minute: its pace.
         monthly_calls: the calls of its edition: 5000, 200000, …
-        hold_bulk_at: from which part of them on firings of priority bulk are held, 0 to 1.
+        hold_bulk_at: from which part of them on runs of priority bulk are held, 0 to 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

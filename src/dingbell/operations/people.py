@@ -69,10 +69,10 @@ class PersonHistoryView(View):
     """One notice that a person was sent, or was to be sent.
 
     Attributes:
-        firing: the run.
+        run: the run.
     """
 
-    firing: int
+    run: int
     schedule: str | None
     kind: str
     due_at: Instant
@@ -95,7 +95,7 @@ class PersonHistoryPage(View):
 
 async def export(
     ops: Operations,
-    firing_id: int,
+    run_id: int,
     form: str,
     out: TextIO,
     people: People = EVERYBODY,
@@ -106,7 +106,7 @@ async def export(
 
     Args:
         ops: where, and who asks.
-        firing_id: the run.
+        run_id: the run.
         form: the form.
         out: where to.
         people: whom.
@@ -118,12 +118,12 @@ async def export(
     """
     ops.may(Operation.RUNS_SEE)
     wanted = people.filter()
-    await _find(ops, firing_id)
+    await _find(ops, run_id)
     count = 0
     writer = csv.writer(out)
     if form == "csv":
         writer.writerow(headers)
-    async with aclosing(_rows(ops, firing_id, wanted)) as rows:
+    async with aclosing(_rows(ops, run_id, wanted)) as rows:
         async for row in rows:
             told = row.to_json()
             if form == "csv":
@@ -136,7 +136,7 @@ async def export(
 
 async def export_workbook(
     ops: Operations,
-    firing_id: int,
+    run_id: int,
     out: IO[bytes],
     people: People = EVERYBODY,
     *,
@@ -153,14 +153,14 @@ async def export_workbook(
     from xlsxwriter import Workbook
 
     wanted = people.filter()
-    await _find(ops, firing_id)
+    await _find(ops, run_id)
 
     book = Workbook(out, {"constant_memory": True} | dict.fromkeys(_GUESSES, False))
-    sheet = book.add_worksheet(f"firing {firing_id}")
+    sheet = book.add_worksheet(f"run {run_id}")
     sheet.freeze_panes(1, 0)
     sheet.write_row(0, 0, headers, book.add_format({"bold": True}))
     count = 0
-    async with aclosing(_rows(ops, firing_id, wanted)) as rows:
+    async with aclosing(_rows(ops, run_id, wanted)) as rows:
         async for row in rows:
             count += 1
             told = row.to_json()
@@ -171,16 +171,16 @@ async def export_workbook(
     return count
 
 
-async def _find(ops: Operations, firing_id: int) -> None:
+async def _find(ops: Operations, run_id: int) -> None:
     async with acquire(ops.pool) as connection:
-        await runs.find(connection, firing_id)
+        await runs.find(connection, run_id)
 
 
 async def _rows(
-    ops: Operations, firing_id: int, wanted: deliveries.Filter
+    ops: Operations, run_id: int, wanted: deliveries.Filter
 ) -> AsyncGenerator[DeliveryView]:
     async with transaction(ops.pool) as connection:
-        async for row in deliveries.stream(connection, firing_id, wanted):
+        async for row in deliveries.stream(connection, run_id, wanted):
             yield delivery_view(row)
 
 
@@ -199,13 +199,13 @@ async def of_person(
     more, rows = len(rows) > limit, rows[:limit]
     return PersonHistoryPage(
         items=tuple(_history(dict(row)) for row in rows),
-        next=str(rows[-1]["firing"]) if more else None,
+        next=str(rows[-1]["run"]) if more else None,
     )
 
 
 def _history(row: Mapping[str, Any]) -> PersonHistoryView:
     names = [
-        "firing",
+        "run",
         "schedule",
         "kind",
         "due_at",
@@ -218,6 +218,6 @@ def _history(row: Mapping[str, Any]) -> PersonHistoryView:
     ]
     return PersonHistoryView(
         **{name: row[name] for name in names},
-        expected=expectation(row["foreseen"]).expected,
+        expected=expectation(row["predicted"]).expected,
         message=json.loads(row["body"]) if row["body"] else None,
     )

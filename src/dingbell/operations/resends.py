@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from dingbell.domain.lifecycle import Delivery, Firing
+from dingbell.domain.lifecycle import Delivery, Run
 from dingbell.errors import ConflictError, InputError, Text
 from dingbell.operations import runs
 from dingbell.operations.actor import Operation
@@ -30,54 +30,54 @@ class Resent(View):
     """Who is sent to once more.
 
     Attributes:
-        firing: the run.
+        run: the run.
         sent: whether they are; False where it was only asked who it would be.
     """
 
-    firing: int
+    run: int
     people: int
     userids: tuple[str, ...]
     sent: bool
 
 
 async def resend(
-    ops: Operations, firing_id: int, kinds: tuple[Kind, ...] = _DEFAULT, *, dry_run: bool = False
+    ops: Operations, run_id: int, kinds: tuple[Kind, ...] = _DEFAULT, *, dry_run: bool = False
 ) -> Resent:
-    """Queue the people of a firing once more, with the same bytes.
+    """Queue the people of a run once more, with the same bytes.
 
     Nobody is rung twice: who has the notice after all is dropped by DingTalk as a duplicate. What
     is `unknown` is covered by that on the day of its call only, and refused later.
 
     Args:
         ops: where, and who asks.
-        firing_id: which.
+        run_id: which.
         kinds: whom: dropped for pace, failed, unknown.
         dry_run: only say who it would be.
 
     Raises:
-        NotFoundError: there is no such firing.
+        NotFoundError: there is no such run.
         ConflictError: it is still being planned, was canceled or recalled, or there is nobody.
     """
     ops.may(Operation.RUNS_RESEND)
     now = ops.clock.now()
     async with transaction(ops.pool) as connection:
-        found = await runs.find(connection, firing_id)
-        if await run_rows.recall_asked(connection, firing_id):
+        found = await runs.find(connection, run_id)
+        if await run_rows.recall_asked(connection, run_id):
             raise ConflictError(
-                Text("firing {id} is being recalled", "触发 {id} 正在撤回").format(id=firing_id)
+                Text("run {id} is being recalled", "发送 {id} 正在撤回").format(id=run_id)
             )
-        if found.state not in (Firing.SENDING, Firing.SETTLED):
+        if found.state not in (Run.SENDING, Run.SETTLED):
             raise ConflictError(
                 Text(
-                    "firing {id} is {state}: only what was sent can be sent again",
-                    "触发 {id} 的状态是 {state}: 只有已发送的才能重发",
-                ).format(id=firing_id, state=found.state)
+                    "run {id} is {state}: only what was sent can be sent again",
+                    "发送 {id} 的状态是 {state}: 只有已发送的才能重发",
+                ).format(id=run_id, state=found.state)
             )
-        people = await _wanted(connection, firing_id, kinds, now)
+        people = await _wanted(connection, run_id, kinds, now)
         if not dry_run:
             await repair(connection, people, ops.pace, not_before=now, now=now)
     return Resent(
-        firing=firing_id,
+        run=run_id,
         people=len(people),
         userids=tuple(one.userid for one in people),
         sent=not dry_run,
@@ -85,57 +85,58 @@ async def resend(
 
 
 async def _wanted(
-    connection: Connection, firing_id: int, kinds: tuple[Kind, ...], now: datetime
+    connection: Connection, run_id: int, kinds: tuple[Kind, ...], now: datetime
 ) -> list[Broken]:
     people = [
         one
         for kind in dict.fromkeys(kinds)
-        for one in await resends.of_firing(connection, firing_id, kind)
+        for one in await resends.of_run(connection, run_id, kind)
     ]
     if not people:
         raise ConflictError(
             Text(
-                "firing {id} has nobody to send to again ({kinds}): see "
-                "`dingbell firings show {id}`",
-                "触发 {id} 没有需要重发的人 ({kinds}): 见 `dingbell firings show {id}`",
-            ).format(id=firing_id, kinds=", ".join(kinds))
+                "run {id} has nobody to send to again ({kinds}): see `dingbell runs show {id}`",
+                "发送 {id} 没有需要重发的人 ({kinds}): 见 `dingbell runs show {id}`",
+            ).format(id=run_id, kinds=", ".join(kinds))
         )
-    too_late = [one for one in people if one.lost_at and not may_resend(now, one.lost_at)]
+    too_late = [
+        one for one in people if one.in_doubt_since and not may_resend(now, one.in_doubt_since)
+    ]
     if too_late:
         raise ConflictError(
             Text(
                 "{count} people may have it since an earlier Beijing day: DingTalk would not "
-                "notice the repeat. Ask them, then `dingbell firings resolve {id} --as "
+                "notice the repeat. Ask them, then `dingbell runs resolve {id} --as "
                 "delivered|failed`",
                 "有 {count} 人可能在此前某天已收到: 钉钉不会识别重复。请询问后使用 "
-                "`dingbell firings resolve {id} --as delivered|failed`",
-            ).format(count=len(too_late), id=firing_id)
+                "`dingbell runs resolve {id} --as delivered|failed`",
+            ).format(count=len(too_late), id=run_id)
         )
     return people
 
 
 async def resolve(
-    ops: Operations, firing_id: int, *, delivered: bool, userids: tuple[str, ...] = ()
+    ops: Operations, run_id: int, *, delivered: bool, userids: tuple[str, ...] = ()
 ) -> int:
     """Say what became of people of whom nobody knows; return how many there were.
 
     Args:
         ops: where, and who asks.
-        firing_id: which.
+        run_id: which.
         delivered: whether they got it.
         userids: whom; everybody who is `unknown` when empty.
 
     Raises:
-        NotFoundError: there is no such firing.
+        NotFoundError: there is no such run.
         InputError: somebody named is not unknown, or nobody is.
     """
     ops.may(Operation.RUNS_RESOLVE)
     target = Delivery.SENT if delivered else Delivery.FAILED
     async with transaction(ops.pool) as connection:
-        await runs.find(connection, firing_id)
+        await runs.find(connection, run_id)
         moved = await deliveries.resolve(
             connection,
-            firing_id,
+            run_id,
             list(userids),
             target,
             code=RESOLVED,
@@ -144,8 +145,8 @@ async def resolve(
         missing = sorted(set(userids) - set(moved))
         if missing or not moved:
             raise InputError(
-                Text(
-                    "not unknown in firing {id}: {names}", "在触发 {id} 中并非未知: {names}"
-                ).format(id=firing_id, names=", ".join(missing[:10]) or "-")
+                Text("not unknown in run {id}: {names}", "在发送 {id} 中并非未知: {names}").format(
+                    id=run_id, names=", ".join(missing[:10]) or "-"
+                )
             )
     return len(moved)

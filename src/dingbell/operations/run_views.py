@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import computed_field
 
 from dingbell.domain.forecast import expectation
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.errors import Text
 from dingbell.operations import paging
 from dingbell.operations.views import Instant, View, Why, Words
@@ -70,7 +70,7 @@ class RunView(View):
     @property
     def final(self) -> bool:
         """Whether it has come to its end."""
-        return Firing(self.state).final
+        return Run(self.state).final
 
 
 class RunPage(View):
@@ -125,7 +125,7 @@ class RunReport(RunView):
     Attributes:
         next: the cursor of the next page of people.
         next_batch: that of the next page of batches.
-        surprises: the first of those who ended otherwise than expected.
+        mispredictions: the first of those who ended otherwise than expected.
         surprised: how many there are.
     """
 
@@ -133,7 +133,7 @@ class RunReport(RunView):
     next_batch: int | None
     deliveries: tuple[DeliveryView, ...]
     next: str | None
-    surprises: tuple[MispredictionView, ...]
+    mispredictions: tuple[MispredictionView, ...]
     surprised: int
 
 
@@ -171,7 +171,7 @@ def delivery_view(row: Mapping[str, Any]) -> DeliveryView:
     names = ["userid", "name", "state", "code", "task_id", "sent_at", "read_at", "attempt"]
     return DeliveryView(
         **{name: row[name] for name in names},
-        expected=expectation(row["foreseen"]).expected,
+        expected=expectation(row["predicted"]).expected,
         words=_words(row["words"]),
     )
 
@@ -180,7 +180,7 @@ def misprediction_view(row: Mapping[str, Any]) -> MispredictionView:
     """The view of a person of whom the forecast was wrong."""
     return MispredictionView(
         userid=row["userid"],
-        expected=expectation(row["foreseen"]).expected,
+        expected=expectation(row["predicted"]).expected,
         state=row["state"],
         code=row["code"],
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from dingbell.domain.causes import Cause, CauseKind, canceled
 from dingbell.domain.forecast import came_true
-from dingbell.domain.lifecycle import Delivery, Firing
+from dingbell.domain.lifecycle import Delivery, Run
 from dingbell.errors import ConflictError, InputError, NotFoundError, OutsideError, Text
 from dingbell.operations import paging
 from dingbell.operations.actor import Operation
@@ -101,7 +101,7 @@ async def listed(
         InputError: there is no such state, or the cursor is none.
     """
     ops.may(Operation.RUNS_SEE)
-    known = [one.value for one in Firing]
+    known = [one.value for one in Run]
     if state is not None and state not in known:
         raise InputError(_no_state(state, known))
     before = paging.after_id(after)
@@ -122,24 +122,24 @@ async def listed(
     )
 
 
-async def find(connection: Connection, firing_id: int) -> Summary:
+async def find(connection: Connection, run_id: int) -> Summary:
     """A run.
 
     Raises:
         NotFoundError: there is no such run.
     """
-    found = await summaries.find(connection, firing_id)
+    found = await summaries.find(connection, run_id)
     if found is None:
         raise NotFoundError(
             Text(
-                "there is no firing {id}: see `dingbell firings list`",
-                "没有触发 {id}: 见 `dingbell firings list`",
-            ).format(id=firing_id)
+                "there is no run {id}: see `dingbell runs list`",
+                "没有发送 {id}: 见 `dingbell runs list`",
+            ).format(id=run_id)
         )
     return found
 
 
-async def overview(ops: Operations, firing_id: int) -> RunView:
+async def overview(ops: Operations, run_id: int) -> RunView:
     """A run with its totals, without its people.
 
     Raises:
@@ -147,18 +147,18 @@ async def overview(ops: Operations, firing_id: int) -> RunView:
     """
     ops.may(Operation.RUNS_SEE)
     async with acquire(ops.pool) as connection:
-        return await _overview(connection, firing_id)
+        return await _overview(connection, run_id)
 
 
-async def _overview(connection: Connection, firing_id: int) -> RunView:
-    summary = await find(connection, firing_id)
-    totals = await deliveries.totals(connection, [firing_id])
-    return run_view(summary, totals[firing_id])
+async def _overview(connection: Connection, run_id: int) -> RunView:
+    summary = await find(connection, run_id)
+    totals = await deliveries.totals(connection, [run_id])
+    return run_view(summary, totals[run_id])
 
 
 async def show(
     ops: Operations,
-    firing_id: int,
+    run_id: int,
     people: People = EVERYBODY,
     *,
     limit: int = 100,
@@ -169,7 +169,7 @@ async def show(
 
     Args:
         ops: where, and who asks.
-        firing_id: which.
+        run_id: which.
         people: whom to tell of.
         limit: how many batches, and how many people.
         after: the cursor that the page of people before ended with.
@@ -185,41 +185,39 @@ async def show(
         acquire(ops.pool) as connection,
         connection.transaction(isolation="repeatable_read"),
     ):
-        summary = await find(connection, firing_id)
-        totals = await deliveries.totals(connection, [firing_id])
-        own = await batches.of_firing(connection, firing_id, after=after_batch, limit=limit + 1)
-        rows = await deliveries.of_firing(
-            connection, firing_id, wanted, limit=limit + 1, after=behind
-        )
-        surprises, surprised = await _surprises(connection, firing_id)
+        summary = await find(connection, run_id)
+        totals = await deliveries.totals(connection, [run_id])
+        own = await batches.of_run(connection, run_id, after=after_batch, limit=limit + 1)
+        rows = await deliveries.of_run(connection, run_id, wanted, limit=limit + 1, after=behind)
+        mispredictions, surprised = await _surprises(connection, run_id)
     return RunReport(
-        **run_fields(summary, totals[firing_id]),
+        **run_fields(summary, totals[run_id]),
         batches=tuple(batch_view(dict(row)) for row in own[:limit]),
         next_batch=own[limit - 1]["ordinal"] if len(own) > limit else None,
         deliveries=tuple(delivery_view(dict(row)) for row in rows[:limit]),
         next=cursor_behind(dict(rows[limit - 1])) if len(rows) > limit else None,
-        surprises=surprises,
+        mispredictions=mispredictions,
         surprised=surprised,
     )
 
 
 async def _surprises(
-    connection: Connection, firing_id: int
+    connection: Connection, run_id: int
 ) -> tuple[tuple[MispredictionView, ...], int]:
     """The first of those who ended otherwise than expected, and how many they are."""
     wrong = [
         row
-        for row in await deliveries.endings(connection, firing_id)
-        if came_true(row["foreseen"], row["state"]) is False
+        for row in await deliveries.endings(connection, run_id)
+        if came_true(row["predicted"], row["state"]) is False
     ]
     if not wrong:
         return (), 0
-    endings = [(row["foreseen"], row["state"]) for row in wrong]
-    rows = await deliveries.ended(connection, firing_id, endings, limit=_SURPRISES)
+    endings = [(row["predicted"], row["state"]) for row in wrong]
+    rows = await deliveries.ended(connection, run_id, endings, limit=_SURPRISES)
     return tuple(misprediction_view(dict(row)) for row in rows), sum(row["people"] for row in wrong)
 
 
-async def watch(ops: Operations, firing_id: int) -> AsyncIterator[RunView]:
+async def watch(ops: Operations, run_id: int) -> AsyncIterator[RunView]:
     """Follow a run: yield it whenever it changed, until it is final.
 
     Raises:
@@ -230,40 +228,40 @@ async def watch(ops: Operations, firing_id: int) -> AsyncIterator[RunView]:
     last: RunView | None = None
     while True:
         async with acquire(ops.pool) as connection:
-            found = await _overview(connection, firing_id)
-            over = found.final and not await batches.any_open(connection, firing_id)
+            found = await _overview(connection, run_id)
+            over = found.final and not await batches.any_open(connection, run_id)
         if found != last:
             yield found
-        if found.state == Firing.DUE:
-            await _check_attended(ops, firing_id)
+        if found.state == Run.DUE:
+            await _check_attended(ops, run_id)
         if over:
             return
         last = found
         await ops.clock.sleep(_LOOK_EVERY)
 
 
-async def _check_attended(ops: Operations, firing_id: int) -> None:
+async def _check_attended(ops: Operations, run_id: int) -> None:
     """See that a run which waits for an author's function has somebody to call it."""
     async with acquire(ops.pool) as connection:
-        function = await nodes.unattended(connection, firing_id)
+        function = await nodes.unattended(connection, run_id)
     if function is not None:
         raise OutsideError(
             Text(
-                "firing {id} waits for a program that is not running: {function} makes its "
+                "run {id} waits for a program that is not running: {function} makes its "
                 "message. It goes on when the program is there again",
-                "触发 {id} 在等待未运行的程序: 其消息由 {function} 生成; 程序恢复运行后会继续",
-            ).format(id=firing_id, function=function)
+                "发送 {id} 在等待未运行的程序: 其消息由 {function} 生成; 程序恢复运行后会继续",
+            ).format(id=run_id, function=function)
         )
 
 
-async def troubles(ops: Operations, firing_id: int) -> dict[str, int]:
+async def troubles(ops: Operations, run_id: int) -> dict[str, int]:
     """Codes of calls that did not work and will be made again, and of how many batches."""
     ops.may(Operation.RUNS_SEE)
     async with acquire(ops.pool) as connection:
-        return await batches.waiting_codes(connection, firing_id)
+        return await batches.waiting_codes(connection, run_id)
 
 
-async def cancel(ops: Operations, firing_id: int) -> RunView:
+async def cancel(ops: Operations, run_id: int) -> RunView:
     """Cancel what has not been claimed yet; what is claimed counts as sent.
 
     Raises:
@@ -272,11 +270,11 @@ async def cancel(ops: Operations, firing_id: int) -> RunView:
     """
     ops.may(Operation.RUNS_CANCEL)
     async with transaction(ops.pool) as connection:
-        summary = await find(connection, firing_id)
+        summary = await find(connection, run_id)
         moved = await runs.move(
             connection,
-            [firing_id],
-            Firing.CANCELED,
+            [run_id],
+            Run.CANCELED,
             ops.clock.now(),
             cause=canceled(ops.actor.account),
             actor=ops.actor.name,
@@ -284,12 +282,12 @@ async def cancel(ops: Operations, firing_id: int) -> RunView:
         if not moved:
             raise ConflictError(
                 Text(
-                    "firing {id} is {state}: there is nothing left to cancel",
-                    "触发 {id} 已是 {state}: 没有可取消的内容",
-                ).format(id=firing_id, state=summary.state)
+                    "run {id} is {state}: there is nothing left to cancel",
+                    "发送 {id} 已是 {state}: 没有可取消的内容",
+                ).format(id=run_id, state=summary.state)
             )
-        await batches.cancel_queued(connection, [firing_id], actor=ops.actor.name)
-        return await _overview(connection, firing_id)
+        await batches.cancel_queued(connection, [run_id], actor=ops.actor.name)
+        return await _overview(connection, run_id)
 
 
 async def cancel_all(ops: Operations) -> tuple[int, ...]:
@@ -298,16 +296,16 @@ async def cancel_all(ops: Operations) -> tuple[int, ...]:
     async with acquire(ops.pool) as connection:
         waiting = await runs.cancelable(connection)
     stopped = []
-    for firing_id in waiting:
+    for run_id in waiting:
         try:
-            await cancel(ops, firing_id)
+            await cancel(ops, run_id)
         except ConflictError:
             continue  # it has come to its end meanwhile
-        stopped.append(firing_id)
+        stopped.append(run_id)
     return tuple(stopped)
 
 
-async def recall(ops: Operations, firing_id: int) -> None:
+async def recall(ops: Operations, run_id: int) -> None:
     """Have every batch of a run taken off the phones; the engine does it.
 
     Raises:
@@ -317,39 +315,39 @@ async def recall(ops: Operations, firing_id: int) -> None:
     ops.may(Operation.RUNS_RECALL)
     now = ops.clock.now()
     async with transaction(ops.pool) as connection:
-        summary = await find(connection, firing_id)
-        if not await batches.sent_since(connection, firing_id, now - RECALL_WINDOW):
+        summary = await find(connection, run_id)
+        if not await batches.sent_since(connection, run_id, now - RECALL_WINDOW):
             raise ConflictError(
                 Text(
-                    "firing {id} ({state}) has nothing to recall: DingTalk recalls what was sent "
+                    "run {id} ({state}) has nothing to recall: DingTalk recalls what was sent "
                     "in the last 24 hours",
-                    "触发 {id} ({state}) 没有可撤回的内容: 钉钉只能撤回 24 小时内发送的通知",
-                ).format(id=firing_id, state=summary.state)
+                    "发送 {id} ({state}) 没有可撤回的内容: 钉钉只能撤回 24 小时内发送的通知",
+                ).format(id=run_id, state=summary.state)
             )
         await runs.move(
             connection,
-            [firing_id],
-            Firing.CANCELED,
+            [run_id],
+            Run.CANCELED,
             now,
             cause=Cause(CauseKind.RECALLED, {"by": ops.actor.account}),
             actor=ops.actor.name,
         )
-        await batches.cancel_queued(connection, [firing_id], actor=ops.actor.name)
-        await batches.clear_recall_codes(connection, firing_id)
-        await runs.ask_recall(connection, firing_id, now)
-        await jobs.enqueue(connection, [wakeups.recall(firing_id)])
+        await batches.cancel_queued(connection, [run_id], actor=ops.actor.name)
+        await batches.clear_recall_codes(connection, run_id)
+        await runs.ask_recall(connection, run_id, now)
+        await jobs.enqueue(connection, [wakeups.recall(run_id)])
 
 
-async def recalled(ops: Operations, firing_id: int) -> bool:
+async def recalled(ops: Operations, run_id: int) -> bool:
     """Whether a recall has been carried out: every batch is recalled or says why not."""
     ops.may(Operation.RUNS_SEE)
     async with acquire(ops.pool) as connection:
-        return not await runs.recall_pending(connection, firing_id)
+        return not await runs.recall_pending(connection, run_id)
 
 
-async def not_recalled(ops: Operations, firing_id: int) -> tuple[BatchView, ...]:
+async def not_recalled(ops: Operations, run_id: int) -> tuple[BatchView, ...]:
     """The batches that could not be recalled."""
     ops.may(Operation.RUNS_SEE)
     async with acquire(ops.pool) as connection:
-        rows = await batches.of_firing(connection, firing_id)
+        rows = await batches.of_run(connection, run_id)
     return tuple(batch_view(dict(row)) for row in rows if row["recall_code"])

@@ -171,7 +171,7 @@ async def preview_people(
     outlook = await forecasts.of_schedule(ops, name, spec, progress=progress)
     if outlook is None:
         raise InputError(
-            Text("schedule {name!r} never fires again", "日程 {name!r} 不会再触发").format(
+            Text("schedule {name!r} never fires again", "日程 {name!r} 不会再发送").format(
                 name=name
             )
         )
@@ -309,7 +309,7 @@ def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
         raise InputError(
             Text(
                 "schedule {name!r} would never fire: its instant has passed",
-                "日程 {name!r} 永远不会触发: 时刻已过",
+                "日程 {name!r} 永远不会发送: 时刻已过",
             ).format(name=name),
             where="when",
         )
@@ -368,7 +368,7 @@ async def resume(ops: Operations, name: str) -> None:
 
 
 async def delete(ops: Operations, name: str) -> None:
-    """Remove a schedule; its firings stay in the ledger."""
+    """Remove a schedule; its runs stay in the ledger."""
     ops.may(Operation.SCHEDULES_DELETE)
     async with transaction(ops.pool) as connection:
         schedule = await _named(connection, name, lock=True)
@@ -413,9 +413,9 @@ async def outlook_of_run(ops: Operations, name: str) -> RunOutlook:
 
 
 async def run(ops: Operations, name: str, *, request_id: str | None = None, people: int = 0) -> int:
-    """Fire a schedule now, beside its own instants; return the firing's id.
+    """Fire a schedule now, beside its own instants; return the run's id.
 
-    The same request id fires once, and a repeat is answered with the first firing's id.
+    The same request id fires once, and a repeat is answered with the first run's id.
 
     What waits for an approval, the schedule or the run, is held until it comes.
 
@@ -440,7 +440,7 @@ async def run(ops: Operations, name: str, *, request_id: str | None = None, peop
         needed = await approvals.needed(connection, spec.to, people, actor=ops.actor)
         gated = Gated(Kind.RUN, spec, now, approved=schedule.approved and not needed)
         fate = decide(gated, now, Rules(await rules.quiet_hours(connection)))
-        new = runs.NewFiring(
+        new = runs.NewRun(
             schedule_id=schedule.id,
             schedule=schedule.name,
             revision=schedule.revision,
@@ -461,9 +461,9 @@ async def run(ops: Operations, name: str, *, request_id: str | None = None, peop
             made = await _made(connection, schedule, request_id)
             if made is not None:
                 return made
-        firing_id = created[0][0]
-        await jobs.enqueue(connection, wakeups_of(firing_id, schedule.function, fate))
-    return firing_id
+        run_id = created[0][0]
+        await jobs.enqueue(connection, wakeups_of(run_id, schedule.function, fate))
+    return run_id
 
 
 async def _made(connection: Connection, schedule: Schedule, request_id: str) -> int | None:

@@ -51,7 +51,7 @@ class Order:
                 identifier(given)
 
     def spec(self) -> Manual:
-        """What the firing keeps."""
+        """What the run keeps."""
         policies = {name: getattr(self.policies, name) for name in Policies.model_fields}
         return Manual(to=self.audience, message=self.message, **policies)
 
@@ -84,9 +84,9 @@ def needs_yes(order: Order, found: Outlook) -> bool:
 
 
 async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
-    """Send now; return the firing's id.
+    """Send now; return the run's id.
 
-    The same request id sends once, and a repeat is answered with the first firing's id.
+    The same request id sends once, and a repeat is answered with the first run's id.
 
     Args:
         ops: where, and who asks.
@@ -102,7 +102,7 @@ async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
     async with transaction(ops.pool) as connection:
         app = await apps.find(ops, connection, order.app)
         fate = await _fate(connection, order, people, ops.actor, now)
-        new = runs.NewFiring(
+        new = runs.NewRun(
             schedule_id=None,
             schedule=None,
             revision=0,
@@ -123,13 +123,13 @@ async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
             made = await runs.identified(connection, None, Kind.SEND, order.request_id)
             if made is not None:
                 return made
-        firing_id = created[0][0]
-        await jobs.enqueue(connection, wakeups_of(firing_id, None, fate))
-    return firing_id
+        run_id = created[0][0]
+        await jobs.enqueue(connection, wakeups_of(run_id, None, fate))
+    return run_id
 
 
 async def requested(ops: Operations, request_id: str) -> int | None:
-    """The firing that a request id has made; None where it is new."""
+    """The run that a request id has made; None where it is new."""
     ops.may(Operation.RUNS_SEND)
     async with acquire(ops.pool) as connection:
         return await runs.identified(connection, None, Kind.SEND, request_id)
@@ -150,9 +150,9 @@ async def _fate(
     return decide(gated, now, Rules(await rules.quiet_hours(connection)))
 
 
-def wakeups_of(firing_id: int, function: str | None, fate: Decision) -> list[jobs.Job]:
+def wakeups_of(run_id: int, function: str | None, fate: Decision) -> list[jobs.Job]:
     """What a new run that a person asked for needs: to be planned, or to be let go one day."""
     if isinstance(fate, Proceed):
-        return [wakeups.plan([firing_id], function, asked_for=True)]
+        return [wakeups.plan([run_id], function, asked_for=True)]
     until = fate.until if isinstance(fate, Hold) else None
-    return [wakeups.release([firing_id], until)] if until else []
+    return [wakeups.release([run_id], until)] if until else []

@@ -38,29 +38,29 @@ class StatusBarReport(View):
     """What became of a change of status bars.
 
     Attributes:
-        firing: the run.
+        run: the run.
     """
 
-    firing: int
+    run: int
     changed: int
     failed: int
     batches: tuple[ChangedBatch, ...]
 
 
 async def update(
-    ops: Operations, firing_id: int, value: str, background: str | None = None
+    ops: Operations, run_id: int, value: str, background: str | None = None
 ) -> StatusBarReport:
-    """Change the status bar of every batch of a firing; a repeat is harmless.
+    """Change the status bar of every batch of a run; a repeat is harmless.
 
     Args:
         ops: where, and who asks.
-        firing_id: of OA notices that were sent with a status bar.
+        run_id: of OA notices that were sent with a status bar.
         value: the text.
         background: the colour, `0xAARRGGBB`.
 
     Raises:
         InputError: the colour is none.
-        NotFoundError: there is no such firing.
+        NotFoundError: there is no such run.
         ConflictError: nothing of it can be changed.
     """
     ops.may(Operation.RUNS_STATUS_BAR)
@@ -71,7 +71,7 @@ async def update(
                 "{color!r} 不是颜色: 请写 0xAARRGGBB, 例如 0xFF78C06E",
             ).format(color=background)
         )
-    app_id, org, tasks = await _tasks(ops, firing_id)
+    app_id, org, tasks = await _tasks(ops, run_id)
     client = await ops.clients.of(app_id)
     told = [
         ChangedBatch(
@@ -82,25 +82,25 @@ async def update(
         for ordinal, task_id in tasks
     ]
     async with transaction(ops.pool) as connection:
-        spent = [(org, spending.STATUS_BAR, firing_id)] * len(told)
+        spent = [(org, spending.STATUS_BAR, run_id)] * len(told)
         await spending.add(connection, spent, ops.clock.now())
     failed = sum(one.code is not None for one in told)
     return StatusBarReport(
-        firing=firing_id,
+        run=run_id,
         changed=len(told) - failed,
         failed=failed,
         batches=tuple(told),
     )
 
 
-async def _tasks(ops: Operations, firing_id: int) -> tuple[int, str, list[tuple[int, int]]]:
-    """The app and org of a firing, and (ordinal, task id) of what may still be changed."""
+async def _tasks(ops: Operations, run_id: int) -> tuple[int, str, list[tuple[int, int]]]:
+    """The app and org of a run, and (ordinal, task id) of what may still be changed."""
     now = ops.clock.now()
     async with acquire(ops.pool) as connection:
-        await runs.find(connection, firing_id)
+        await runs.find(connection, run_id)
         rows = [
             row
-            for row in await batches.of_firing(connection, firing_id)
+            for row in await batches.of_run(connection, run_id)
             if row["state"] in (Batch.ACCEPTED, Batch.SETTLED)
             and row["sent_at"]
             and now - row["sent_at"] < WINDOW
@@ -108,9 +108,9 @@ async def _tasks(ops: Operations, firing_id: int) -> tuple[int, str, list[tuple[
         if not rows:
             raise ConflictError(
                 Text(
-                    "firing {id} has no notice of the last 7 days whose status bar could change",
-                    "触发 {id} 没有 7 天内可更新状态栏的通知",
-                ).format(id=firing_id)
+                    "run {id} has no notice of the last 7 days whose status bar could change",
+                    "发送 {id} 没有 7 天内可更新状态栏的通知",
+                ).format(id=run_id)
             )
         tasks = await calls.tasks(connection, [row["id"] for row in rows])
         app_id, org = await batches.sender_of(connection, rows[0]["id"])

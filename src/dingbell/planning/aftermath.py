@@ -25,8 +25,8 @@ async def known_of(connection: Connection, batch: Called, *, again: bool) -> Kno
         again: whether it may be sent again; its run is locked then, so that it stays on its way.
     """
     return Known(
-        times_lost=await calls.times_lost(connection, batch.id),
-        on_its_way=not again or await runs.on_its_way(connection, batch.firing_id),
+        times_in_doubt=await calls.times_in_doubt(connection, batch.id),
+        on_its_way=not again or await runs.on_its_way(connection, batch.run_id),
     )
 
 
@@ -42,13 +42,13 @@ async def carry_out(
         case GiveUp(state):
             return await _give_up(connection, batch, state, code)
         case SendLater(slot_at):
-            ours = await _requeue(connection, batch, slot_at, code, lost_at=None)
+            ours = await _requeue(connection, batch, slot_at, code, in_doubt_since=None)
             if ours:
                 log(Event.BATCH_GIVEN_BACK, batch=batch.id, code=code)
         case InDoubt(slot_at):
-            ours = await _requeue(connection, batch, slot_at, code, lost_at=batch.sent_at)
+            ours = await _requeue(connection, batch, slot_at, code, in_doubt_since=batch.sent_at)
             if ours:
-                log(Event.BATCH_LOST, level=logging.WARNING, batch=batch.id, code=code)
+                log(Event.BATCH_IN_DOUBT, level=logging.WARNING, batch=batch.id, code=code)
     return ours
 
 
@@ -58,7 +58,7 @@ async def _requeue(
     slot_at: datetime,
     code: str | None,
     *,
-    lost_at: datetime | None,
+    in_doubt_since: datetime | None,
 ) -> bool:
     cut = await waves.cut(connection, [(slot_at, batch.rank)])
     ours = await batches.requeue(
@@ -68,7 +68,7 @@ async def _requeue(
         slot_at=slot_at,
         wave=cut.numbers[0],
         code=code,
-        lost_at=lost_at,
+        in_doubt_since=in_doubt_since,
     )
     if ours:
         await jobs.enqueue(connection, cut.jobs)
@@ -81,5 +81,5 @@ async def _give_up(connection: Connection, batch: Called, state: Batch, code: st
     )
     if ours:
         await deliveries.move_batches(connection, [batch.id], Delivery(state.value), code)
-        await jobs.enqueue(connection, [wakeups.settle([batch.firing_id])])
+        await jobs.enqueue(connection, [wakeups.settle([batch.run_id])])
     return ours

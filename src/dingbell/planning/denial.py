@@ -68,7 +68,7 @@ async def take_out(
         return list(queued)
     empty = set(await deliveries.without_people(connection, sorted(hit)))
     await batches.move(connection, sorted(empty), Batch.CANCELED, usual=Batch.QUEUED)
-    ended = sorted({batch.firing_id for batch in queued if batch.id in empty})
+    ended = sorted({batch.run_id for batch in queued if batch.id in empty})
     if ended:
         await jobs.enqueue(connection, [wakeups.settle(ended)])
     return [batch for batch in queued if batch.id not in empty]

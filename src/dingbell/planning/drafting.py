@@ -38,7 +38,7 @@ _PEOPLE_AT_ONCE = 1_000
 _BODIES_AT_ONCE = 50
 # A body takes a few microseconds; those that take long give the loop back after so many seconds.
 _RENDERED_AT_ONCE = 0.002
-# What is wrong is told apart in so many ways a firing: each makes a batch.
+# What is wrong is told apart in so many ways a run: each makes a batch.
 _MOST_WORDS = 20
 # Sends to everyone an app may make on one day (41045; FAQ page, read 2026-08).
 _TO_ALL_A_DAY = 3

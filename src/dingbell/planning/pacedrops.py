@@ -31,7 +31,7 @@ async def queue_again(
     """Queue those again whom DingTalk dropped because too many were sent to in a minute.
 
     Args:
-        connection: in the transaction that has written their receipts, so that their firing does
+        connection: in the transaction that has written their receipts, so that their run does
             not settle before.
         batch_ids: whose results came in.
         codes: what the results say of anybody; nothing is read where none of them is about pace.
@@ -41,6 +41,6 @@ async def queue_again(
     if PACE_CODES.isdisjoint(codes):
         return
     people = await resends.dropped_for_pace(connection, batch_ids, most_generations=_MOST_REPAIRS)
-    repaired = await repair(connection, people, default, not_before=now + _WINDOW, now=now)
-    if repaired:
-        log(Event.BATCH_REPAIRED, level=logging.WARNING, people=repaired)
+    resent = await repair(connection, people, default, not_before=now + _WINDOW, now=now)
+    if resent:
+        log(Event.BATCH_RESENT, level=logging.WARNING, people=resent)

@@ -1,4 +1,4 @@
-"""Repair: people whom a notice has not reached → batches with the same bytes, in the same firing.
+"""Repair: people whom a notice has not reached → batches with the same bytes, in the same run.
 
 Nothing is rendered again: what goes out a second time is byte for byte what went out first, so that
 DingTalk drops it (143106) for anybody who has it after all.
@@ -13,7 +13,7 @@ from itertools import groupby
 
 from dingbell.clients import CALL_TIMEOUT
 from dingbell.domain.after_call import arrives_that_day
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.priority import Rank
 from dingbell.domain.slots import Pace
 from dingbell.planning import reservation, waves
@@ -25,9 +25,9 @@ from dingbell.store.ledger.resends import Broken
 __all__ = ["may_resend", "repair"]
 
 
-def may_resend(slot_at: datetime, lost_at: datetime) -> bool:
-    """Whether a resend at a slot certainly arrives on the day the lost call was sent."""
-    return arrives_that_day(slot_at, lost_at, arrives_within=CALL_TIMEOUT)
+def may_resend(slot_at: datetime, in_doubt_since: datetime) -> bool:
+    """Whether a resend at a slot certainly arrives on the day the in-doubt call was sent."""
+    return arrives_that_day(slot_at, in_doubt_since, arrives_within=CALL_TIMEOUT)
 
 
 async def repair(
@@ -55,8 +55,8 @@ async def repair(
     app_ids = sorted({one.app_id for one in people})
     paces = await reservation.paces_of(connection, app_ids, default, lock=True)
     # Canceled or recalled while this waited for the lock: nothing more goes out.
-    open_ = await resends.still_open(connection, sorted({one.firing_id for one in people}))
-    people = [one for one in people if one.firing_id in open_]
+    open_ = await resends.still_open(connection, sorted({one.run_id for one in people}))
+    people = [one for one in people if one.run_id in open_]
     if not people:
         return 0
     groups = [_Group.of(part) for part in _by_batch(people)]
@@ -68,8 +68,8 @@ async def repair(
         slot for (slot,) in await reservation.reserve_slots(connection, wanted, paces, now=now)
     ]
     await _book(connection, groups, slots)
-    firing_ids = sorted({one.firing_id for one in people})
-    await runs.move(connection, firing_ids, Firing.SENDING, now, usual=Firing.SETTLED)
+    run_ids = sorted({one.run_id for one in people})
+    await runs.move(connection, run_ids, Run.SENDING, now, usual=Run.SETTLED)
     return len(people)
 
 
@@ -91,7 +91,7 @@ class _Group:
 
     def batch(self, ordinal: int, slot_at: datetime, wave: int) -> batches.NewBatch:
         return batches.NewBatch(
-            firing_id=self.first.firing_id,
+            run_id=self.first.run_id,
             ordinal=ordinal,
             app_id=self.first.app_id,
             org=self.first.org,
@@ -102,9 +102,9 @@ class _Group:
             slot_at=slot_at,
             wave=wave,
             rank=self.rank,
-            repairs=self.first.batch_id,
+            resend_of=self.first.batch_id,
             generation=self.first.generation + 1,
-            lost_at=self.first.lost_at,
+            in_doubt_since=self.first.in_doubt_since,
         )
 
 
@@ -116,23 +116,23 @@ def _by_batch(people: Sequence[Broken]) -> Iterable[list[Broken]]:
 
 def _doubt(one: Broken) -> tuple[int, bool]:
     """What people share who are sent to together: their batch, and whether they may have it."""
-    return one.batch_id, one.lost_at is not None
+    return one.batch_id, one.in_doubt_since is not None
 
 
 async def _book(
     connection: Connection, groups: Sequence[_Group], slots: Sequence[datetime]
 ) -> None:
     ordinals = await resends.next_ordinals(
-        connection, sorted({group.first.firing_id for group in groups})
+        connection, sorted({group.first.run_id for group in groups})
     )
     cut = await waves.cut(
         connection, [(slot, group.rank) for group, slot in zip(groups, slots, strict=True)]
     )
     new = []
     for group, slot, wave in zip(groups, slots, cut.numbers, strict=True):
-        firing_id = group.first.firing_id
-        new.append(group.batch(ordinals[firing_id], slot, wave))
-        ordinals[firing_id] += 1
+        run_id = group.first.run_id
+        new.append(group.batch(ordinals[run_id], slot, wave))
+        ordinals[run_id] += 1
     ids = await batches.insert(connection, new)
     await resends.hand_over(
         connection,

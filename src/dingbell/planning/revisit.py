@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from dingbell.domain.causes import CauseKind
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.planning import wakeups
 from dingbell.store import jobs
 from dingbell.store.connection import Connection
@@ -27,13 +27,13 @@ async def revisit(connection: Connection, now: datetime) -> int:
     Returns:
         How many runs are looked at again.
     """
-    planned = await runs.in_state(connection, Firing.PLANNED)
-    again = await runs.unprepare(connection, planned, now)
+    planned = await runs.in_state(connection, Run.PLANNED)
+    again = await runs.withdraw_batches(connection, planned, now)
     held = await holds.held_for(connection, CauseKind.QUIET_HOURS)
     released = await holds.let_go(connection, held, now)
     await jobs.enqueue(
         connection,
         [wakeups.plan([one.id], one.function) for one in again]
-        + [wakeups.plan([firing_id], function) for firing_id, function in released],
+        + [wakeups.plan([run_id], function) for run_id, function in released],
     )
     return len(again) + len(released)

@@ -26,7 +26,7 @@ def shortened(
     """
     if _fits(message, variables, people):
         return people
-    words = f"… 共 {len(people)} 人 (all: dingbell firings show {run_id} --state unread)"
+    words = f"… 共 {len(people)} 人 (all: dingbell runs show {run_id} --state unread)"
     # Whatever a template shows of each, it shows this.
     rest = {"userid": words, "name": words}
     fitting = _most(lambda count: _fits(message, variables, [*people[:count], rest]), len(people))

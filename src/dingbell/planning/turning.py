@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dingbell.domain.causes import Cause
 from dingbell.domain.gates import Hold, Refuse, TurnedAway
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.planning import wakeups
 from dingbell.store import jobs
 from dingbell.store.connection import Connection
@@ -35,7 +35,7 @@ async def turn_away(
             if held and decision.until is not None:
                 await jobs.enqueue(connection, [wakeups.release(held, decision.until)])
         else:
-            target = Firing.REFUSED if isinstance(decision, Refuse) else Firing.SKIPPED
+            target = Run.REFUSED if isinstance(decision, Refuse) else Run.SKIPPED
             ended += await runs.move(connection, ids, target, now, cause=decision.cause)
     if ended:
         await batches.cancel_queued(connection, sorted(ended))

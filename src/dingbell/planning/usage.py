@@ -1,4 +1,4 @@
-"""Meter: what orgs have spent of their month, as known a moment ago."""
+"""MonthlyUsage: what orgs have spent of their month, as known a moment ago."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dingbell.domain.budget import Allowance, Usage, month_of
 from dingbell.store import spending
 from dingbell.store.connection import Connection
 
-__all__ = ["Meter"]
+__all__ = ["MonthlyUsage"]
 
 # Summing up a month is worth it twice a minute, not at every look.
 _FRESH_SECONDS = 30.0
 _UNLIMITED = Usage(0, None)
 
 
-class Meter:
+class MonthlyUsage:
     """Reads usage, and remembers it for a moment."""
 
     def __init__(self, clock: Clock, allowance: Allowance) -> None:

@@ -41,29 +41,29 @@ _ASKED_FOR = 1
 
 
 def plan_of(function: str | None) -> str:
-    """The name under which firings wait for the planner; those of a function, where it is known."""
+    """The name under which runs wait for the planner; those of a function, where it is known."""
     return f"{PLAN}:{function}" if function else PLAN
 
 
 def plan(
-    firing_ids: Sequence[int],
+    run_ids: Sequence[int],
     function: str | None,
     *,
     alone: bool = False,
     asked_for: bool = False,
 ) -> Job:
-    """Wake the planner for some firings of one function, or of none.
+    """Wake the planner for some runs of one function, or of none.
 
     Args:
-        firing_ids: which.
+        run_ids: which.
         function: the author's function that makes their messages.
-        alone: a firing that is planned by itself, because its planning has ended badly before.
+        alone: a run that is planned by itself, because its planning has ended badly before.
         asked_for: a person waits for it.
     """
     return Job(
         plan_of(function),
-        list(firing_ids),
-        dedupe=f"{PLAN}:{firing_ids[0]}:{'alone' if alone else len(firing_ids)}",
+        list(run_ids),
+        dedupe=f"{PLAN}:{run_ids[0]}:{'alone' if alone else len(run_ids)}",
         priority=_ASKED_FOR if asked_for else 0,
     )
 
@@ -82,9 +82,9 @@ def send(wave: int, slot_at: datetime | None = None, rank: Rank = Rank.NORMAL) -
     )
 
 
-def release(firing_ids: Sequence[int], at: datetime) -> Job:
-    """Let held firings go at an instant."""
-    return Job(RELEASE, list(firing_ids), at=at)
+def release(run_ids: Sequence[int], at: datetime) -> Job:
+    """Let held runs go at an instant."""
+    return Job(RELEASE, list(run_ids), at=at)
 
 
 def poll(batch_ids: Sequence[int], at: datetime) -> Job:
@@ -92,11 +92,11 @@ def poll(batch_ids: Sequence[int], at: datetime) -> Job:
     return Job(POLL, list(batch_ids), at=at)
 
 
-def settle(firing_ids: Sequence[int]) -> Job:
-    """Wake the settler for firings of which a batch has become final."""
-    return Job(SETTLE, list(firing_ids))
+def settle(run_ids: Sequence[int]) -> Job:
+    """Wake the settler for runs of which a batch has become final."""
+    return Job(SETTLE, list(run_ids))
 
 
-def recall(firing_id: int) -> Job:
-    """Have a firing recalled: a person waits for it."""
-    return Job(RECALL, firing_id, dedupe=f"{RECALL}:{firing_id}", priority=_ASKED_FOR)
+def recall(run_id: int) -> Job:
+    """Have a run recalled: a person waits for it."""
+    return Job(RECALL, run_id, dedupe=f"{RECALL}:{run_id}", priority=_ASKED_FOR)

@@ -10,7 +10,7 @@ import asyncpg
 
 from dingbell.store.connection import Connection
 
-__all__ = ["App", "NewApp", "all_apps", "named", "pause", "put", "put_org", "reserve_looks"]
+__all__ = ["App", "NewApp", "all_apps", "named", "pause", "put", "put_org", "reserve_polls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ async def pause(
     )
 
 
-async def reserve_looks(
+async def reserve_polls(
     connection: Connection,
     counts: Sequence[tuple[int, int]],
     *,
@@ -233,12 +233,12 @@ async def reserve_looks(
             select * from unnest($1::bigint[], $2::int[]) as w (app_id, looks)
         ), locked as (
             select a.id, w.looks,
-                   greatest($3, least(a.next_look_at, $3::timestamptz + interval '10 min'))
+                   greatest($3, least(a.next_poll_at, $3::timestamptz + interval '10 min'))
                        as first,
                    1 / (coalesce(a.calls_per_second, $5) * $4::float8) as step
             from apps a join wanted w on w.app_id = a.id order by a.id for update of a
         )
-        update apps a set next_look_at = l.first + make_interval(secs => l.looks * l.step)
+        update apps a set next_poll_at = l.first + make_interval(secs => l.looks * l.step)
         from locked l where a.id = l.id
         returning a.id, l.first, l.step
         """,

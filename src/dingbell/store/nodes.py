@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dingbell.domain.lifecycle import Batch, Firing
+from dingbell.domain.lifecycle import Batch, Run
 from dingbell.store.connection import Connection
 
 __all__ = ["LEASE", "alive", "dead", "delete", "listed", "prune", "register", "renew"]
@@ -87,16 +87,16 @@ async def listed(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def unattended(connection: Connection, firing_id: int) -> str | None:
-    """The function that a due firing waits for, where no node that is alive has it."""
+async def unattended(connection: Connection, run_id: int) -> str | None:
+    """The function that a due run waits for, where no node that is alive has it."""
     function: str | None = await connection.fetchval(
         f"""
-        select f.function from firings f
-        where f.id = $1 and f.state = {Firing.DUE:sql} and f.function is not null and not exists (
+        select f.function from runs f
+        where f.id = $1 and f.state = {Run.DUE:sql} and f.function is not null and not exists (
             select from nodes n
             where n.lease_until > clock_timestamp() and f.function = any(n.functions))
         """,
-        firing_id,
+        run_id,
     )
     return function
 

@@ -236,7 +236,7 @@ async def approve(connection: Connection, schedule_id: int) -> None:
 
 
 async def delete(connection: Connection, schedule_id: int) -> None:
-    """Remove a schedule; its firings stay."""
+    """Remove a schedule; its runs stay."""
     await connection.execute("delete from schedules where id = $1", schedule_id)
     await _notify(connection)
 

@@ -1,4 +1,4 @@
-"""Table `spending`: calls that count against an org's month, by endpoint and firing."""
+"""Table `spending`: calls that count against an org's month, by endpoint and run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dingbell.store.connection import Connection
 
 __all__ = ["Spent", "add", "by_endpoint", "by_schedule", "fold", "usage"]
 
-# (org, endpoint, firing id; 0 where it was for none).
+# (org, endpoint, run id; 0 where it was for none).
 Spent = tuple[str, str, int]
 
 SEND = "asyncsend_v2"
@@ -30,17 +30,17 @@ async def add(connection: Connection, spent: Sequence[Spent], now: datetime) -> 
     counted = sorted(Counter(spent).items())
     await connection.execute(
         """
-        insert into spending as s (org, month, endpoint, firing_id, calls)
-        select c.org, $5, c.endpoint, c.firing_id, c.calls
+        insert into spending as s (org, month, endpoint, run_id, calls)
+        select c.org, $5, c.endpoint, c.run_id, c.calls
         from unnest($1::text[], $2::text[], $3::bigint[], $4::int[])
-             as c (org, endpoint, firing_id, calls)
+             as c (org, endpoint, run_id, calls)
         order by 1, 3, 4
-        on conflict (org, month, endpoint, firing_id)
+        on conflict (org, month, endpoint, run_id)
         do update set calls = s.calls + excluded.calls
         """,
         [org for (org, _, _), _ in counted],
         [endpoint for (_, endpoint, _), _ in counted],
-        [firing_id for (_, _, firing_id), _ in counted],
+        [run_id for (_, _, run_id), _ in counted],
         [calls for _, calls in counted],
         month_of(now),
     )
@@ -99,12 +99,12 @@ async def by_endpoint(connection: Connection, org: str, month: date) -> dict[str
 async def by_schedule(
     connection: Connection, org: str, month: date, limit: int
 ) -> list[asyncpg.Record]:
-    """What cost most: (schedule, kind, firings, calls); `schedule` is null for manual sends."""
+    """What cost most: (schedule, kind, runs, calls); `schedule` is null for manual sends."""
     return await connection.fetch(
         """
         select f.schedule, case when f.schedule is null then f.kind end as kind,
-               count(distinct s.firing_id)::int as firings, sum(s.calls)::int as calls
-        from spending s left join firings f on f.id = s.firing_id
+               count(distinct s.run_id)::int as runs, sum(s.calls)::int as calls
+        from spending s left join runs f on f.id = s.run_id
         where s.org = $1 and s.month = $2
         group by 1, 2 order by calls desc limit $3
         """,
@@ -115,16 +115,16 @@ async def by_schedule(
 
 
 async def fold(connection: Connection, before: date) -> None:
-    """Forget which firing spent what in months before one; the sums stay."""
+    """Forget which run spent what in months before one; the sums stay."""
     await connection.execute(
         """
         with old as (
-            delete from spending where month < $1 and firing_id <> 0
+            delete from spending where month < $1 and run_id <> 0
             returning org, month, endpoint, calls
         )
-        insert into spending as s (org, month, endpoint, firing_id, calls)
+        insert into spending as s (org, month, endpoint, run_id, calls)
         select org, month, endpoint, 0, sum(calls)::int from old group by 1, 2, 3
-        on conflict (org, month, endpoint, firing_id)
+        on conflict (org, month, endpoint, run_id)
         do update set calls = s.calls + excluded.calls
         """,
         before,

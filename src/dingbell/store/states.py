@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dingbell.domain.lifecycle import Batch, Delivery, Firing, State
+from dingbell.domain.lifecycle import Batch, Delivery, Run, State
 
 __all__ = [
     "BATCH_OPEN",
@@ -25,10 +25,10 @@ def any_of(states: Iterable[State]) -> str:
     return f"({', '.join(f'{state:sql}' for state in states)})"
 
 
-RUN_OPEN = any_of(state for state in Firing if not state.final)
-RUN_UNDER_WAY = any_of((Firing.PLANNED, Firing.SENDING))
+RUN_OPEN = any_of(state for state in Run if not state.final)
+RUN_UNDER_WAY = any_of((Run.PLANNED, Run.SENDING))
 # What has been sent, at least in part, and may be sent to again.
-RUN_SENT = any_of((Firing.SENDING, Firing.SETTLED))
+RUN_SENT = any_of((Run.SENDING, Run.SETTLED))
 BATCH_OPEN = any_of(state for state in Batch if not state.final)
 BATCH_UNSENT = any_of((Batch.QUEUED, Batch.SENDING))
 BATCH_POLLED = any_of((Batch.ACCEPTED, Batch.SETTLED))

@@ -18,10 +18,10 @@ from dingbell.domain.causes import Cause
 from dingbell.domain.lifecycle import (
     BATCH_MOVES,
     DELIVERY_MOVES,
-    FIRING_MOVES,
+    RUN_MOVES,
     Batch,
     Delivery,
-    Firing,
+    Run,
     State,
     origins,
 )
@@ -72,9 +72,9 @@ class Machine(Generic[_S]):
 
 
 RUNS = Machine(
-    table="firings",
+    table="runs",
     noun="run",
-    moves=FIRING_MOVES,
+    moves=RUN_MOVES,
     key="id",
     run="t.id",
     batch="null::bigint",
@@ -87,7 +87,7 @@ BATCHES = Machine(
     noun="batch",
     moves=BATCH_MOVES,
     key="id",
-    run="t.firing_id",
+    run="t.run_id",
     batch="t.id",
     people="t.size",
     # A claim concerns its node only: what came of it is told.
@@ -99,7 +99,7 @@ DELIVERIES = Machine(
     noun="delivery",
     moves=DELIVERY_MOVES,
     key="batch_id",
-    run="t.firing_id",
+    run="t.run_id",
     batch="t.batch_id",
     people="t.people",
     # Everybody of a batch that was accepted.
@@ -107,27 +107,27 @@ DELIVERIES = Machine(
     one_by_one=False,
 )
 # The same rows, named by run and userid instead of by batch.
-PEOPLE = replace(DELIVERIES, key="firing_id")
+PEOPLE = replace(DELIVERIES, key="run_id")
 
 # When a run entered a state; the final ones share `settled_at`.
 _STAMPS = {
-    Firing.DUE: "touched_at",
-    Firing.HELD: "touched_at",
-    Firing.PLANNED: "planned_at",
-    Firing.SENDING: "started_at",
+    Run.DUE: "touched_at",
+    Run.HELD: "touched_at",
+    Run.PLANNED: "planned_at",
+    Run.SENDING: "started_at",
 }
 # What is logged about runs, and how loudly.
 _RUN_EVENTS = {
-    Firing.DUE: (Event.FIRING_RELEASED, logging.INFO),
-    Firing.HELD: (Event.FIRING_HELD, logging.INFO),
-    Firing.PLANNED: (Event.FIRING_PLANNED, logging.DEBUG),
-    Firing.SENDING: (Event.FIRING_STARTED, logging.DEBUG),
-    Firing.SETTLED: (Event.FIRING_SETTLED, logging.INFO),
-    Firing.SKIPPED: (Event.FIRING_SKIPPED, logging.INFO),
-    Firing.REFUSED: (Event.FIRING_REFUSED, logging.WARNING),
-    Firing.FAILED: (Event.FIRING_FAILED, logging.ERROR),
-    Firing.CANCELED: (Event.FIRING_CANCELED, logging.INFO),
-    Firing.RECALLED: (Event.FIRING_RECALLED, logging.INFO),
+    Run.DUE: (Event.RUN_RELEASED, logging.INFO),
+    Run.HELD: (Event.RUN_HELD, logging.INFO),
+    Run.PLANNED: (Event.RUN_PLANNED, logging.DEBUG),
+    Run.SENDING: (Event.RUN_STARTED, logging.DEBUG),
+    Run.SETTLED: (Event.RUN_SETTLED, logging.INFO),
+    Run.SKIPPED: (Event.RUN_SKIPPED, logging.INFO),
+    Run.REFUSED: (Event.RUN_REFUSED, logging.WARNING),
+    Run.FAILED: (Event.RUN_FAILED, logging.ERROR),
+    Run.CANCELED: (Event.RUN_CANCELED, logging.INFO),
+    Run.RECALLED: (Event.RUN_RECALLED, logging.INFO),
 }
 _BATCH_EVENTS = {
     Batch.FAILED: (Event.BATCH_FAILED, logging.ERROR),
@@ -202,7 +202,7 @@ def _stamp(machine: Machine[_S], target: _S) -> str:
     """When a run entered its state, which needs no more tries; final states share a column."""
     if machine.noun != "run":
         return ""
-    column = _STAMPS.get(Firing(target.value), "settled_at")
+    column = _STAMPS.get(Run(target.value), "settled_at")
     return f"{column} = g.now, tries = 0"
 
 
@@ -351,7 +351,7 @@ def announce(
     def say() -> None:
         for row in moved:
             log(event, level=level, **{machine.noun: row["id"]}, **_why(cause))
-        if machine.noun == "run" and Firing(target).final:
+        if machine.noun == "run" and Run(target).final:
             count_runs(target.value, len(moved))
 
     after_commit(say)
@@ -372,14 +372,14 @@ def noted_new(name: str) -> str:
         )"""
 
 
-def entered(created: Sequence[tuple[int, Firing, Cause | None]]) -> None:
+def entered(created: Sequence[tuple[int, Run, Cause | None]]) -> None:
     """Have new runs logged, and those that ended at once counted, when the transaction commits."""
 
     def say() -> None:
         for run_id, state, cause in created:
             event, level = _RUN_EVENTS[state]
-            if state is Firing.DUE:
-                event, level = Event.FIRING_CREATED, logging.DEBUG
+            if state is Run.DUE:
+                event, level = Event.RUN_CREATED, logging.DEBUG
             log(event, level=level, run=run_id, **_why(cause))
             if state.final:
                 count_runs(state.value, 1)

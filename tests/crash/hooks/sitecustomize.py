@@ -101,13 +101,13 @@ def _poison(words: str, hung: Path) -> None:
 
     draft = planner.draft
 
-    async def drafted(context: Any, firing: Any, **options: Any) -> Any:
-        if words in str(firing.spec):
+    async def drafted(context: Any, run: Any, **options: Any) -> Any:
+        if words in str(run.spec):
             with hung.open("a") as file:
                 file.write(f"{os.getpid()}\n")
             while True:
                 pass
-        return await draft(context, firing, **options)
+        return await draft(context, run, **options)
 
     planner.draft = drafted
 

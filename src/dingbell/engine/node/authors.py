@@ -24,9 +24,9 @@ from dingbell.errors import InputError, Text
 
 __all__ = ["AuthorError", "Authors", "in_words", "takes_due"]
 
-# A call that takes longer fails its firing.
+# A call that takes longer fails its run.
 _LONGEST = timedelta(minutes=10)
-# Firings of one schedule that wait for its function; more come faster than they can be made.
+# Runs of one schedule that wait for its function; more come faster than they can be made.
 _LONGEST_LINE = 10
 # Of a traceback the last frames are kept, and of what is then left the last lines.
 _FRAMES = 6

@@ -1,4 +1,4 @@
-"""Traffic: whether this node has sends to make, so that looks can let them pass."""
+"""BackPressure: whether this node has sends to make, so that looks can let them pass."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Traffic"]
+__all__ = ["BackPressure"]
 
 # However busy sends are, looks go on after so long.
 _PATIENCE = 10.0
 
 
-class Traffic:
+class BackPressure:
     """Counts the batches that are being claimed and called."""
 
     def __init__(self) -> None:

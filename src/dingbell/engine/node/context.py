@@ -1,4 +1,4 @@
-"""What every room of the engine needs."""
+"""What every stage of the engine needs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dingbell.clock import Clock
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.engine.node.authors import Authors
-from dingbell.engine.node.back_pressure import Traffic
-from dingbell.engine.node.health import Trouble
+from dingbell.engine.node.back_pressure import BackPressure
+from dingbell.engine.node.health import Health
 from dingbell.engine.node.lease import Lease
 from dingbell.planning.denial import DenyList
 from dingbell.store.connection import Pool
 from dingbell.telemetry import Metrics
 
-__all__ = ["LOOK_BEFORE", "LOOK_SHARE", "Context", "MessageFunction"]
+__all__ = ["POLL_BEFORE", "POLL_SHARE", "Context", "MessageFunction"]
 
 # A Python function that makes a message when its schedule is prepared: it takes nothing or `due`,
 # and may be a coroutine.
@@ -28,14 +28,14 @@ MessageFunction = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The surroundings of the rooms of one node.
+    """The surroundings of the stages of one node.
 
     Attributes:
         pace: what an app or org may send that has no pace of its own.
         functions: what this process has registered for its own Python schedules, by the key in
             column `function`.
-        trouble: why the rooms cannot do their work.
-        traffic: whether sends are under way.
+        trouble: why the stages cannot do their work.
+        back_pressure: whether sends are under way.
         deny: who is never sent to.
         authors: calls those functions.
         looks: when results are looked at after they are complete, counted from the call, while
@@ -50,15 +50,15 @@ class Context:
     pace: Pace
     metrics: Metrics
     looks: tuple[timedelta, ...]
-    trouble: Trouble
+    trouble: Health
     allowance: Allowance = Allowance()
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
-    traffic: Traffic = field(default_factory=Traffic)
+    back_pressure: BackPressure = field(default_factory=BackPressure)
     deny: DenyList = field(default_factory=DenyList)
     authors: Authors = field(default_factory=Authors)
 
 
 # The fresh look comes so long before a follow-up: time enough for its turn, and to be true still.
-LOOK_BEFORE = timedelta(seconds=30)
+POLL_BEFORE = timedelta(seconds=30)
 # Looks take this part of an app's calls per second; each is at most one call per API and task.
-LOOK_SHARE = 0.9
+POLL_SHARE = 0.9

@@ -1,4 +1,4 @@
-"""Trouble: why this node cannot do its work right now, as its rooms were told by the database."""
+"""Health: why this node cannot do its work right now, as its stages were told by the database."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dingbell.clock import Clock
 from dingbell.errors import DatabaseUnavailable
 from dingbell.telemetry import Event, log
 
-__all__ = ["Trouble"]
+__all__ = ["Health"]
 
 # What failed is tried again within this time: no more failures mean that the trouble is over.
 _FRESH = 15.0
 
 
-class Trouble:
+class Health:
     """Tells failures apart, and remembers the last one of the database for a while."""
 
     def __init__(self, clock: Clock) -> None:
@@ -22,19 +22,19 @@ class Trouble:
         self._said = ""
         self._noted_at = float("-inf")
 
-    def report(self, error: Exception, room: str) -> None:
-        """Say in the log what failed: the database, or what nobody has foreseen.
+    def report(self, error: Exception, stage: str) -> None:
+        """Say in the log what failed: the database, or what nobody has predicted.
 
         Args:
             error: what was raised.
-            room: whose work it was.
+            stage: whose work it was.
         """
         if isinstance(error, DatabaseUnavailable):
             self._said = str(error).partition("\n")[0][:300]
             self._noted_at = self._clock.monotonic()
-            log(Event.DATABASE_LOST, level=logging.WARNING, room=room, error=repr(error)[:200])
+            log(Event.DATABASE_LOST, level=logging.WARNING, stage=stage, error=repr(error)[:200])
         else:
-            log(Event.JOB_FAILED, level=logging.CRITICAL, room=room, error=repr(error)[:300])
+            log(Event.JOB_FAILED, level=logging.CRITICAL, stage=stage, error=repr(error)[:300])
 
     @property
     def current(self) -> str | None:

@@ -131,4 +131,4 @@ def _report(error: Exception) -> None:
     if isinstance(error, DingBellError):
         log(Event.LEASE_LOST, level=logging.WARNING, error=type(error).__name__)
     else:
-        log(Event.JOB_FAILED, level=logging.CRITICAL, room="lease", error=repr(error))
+        log(Event.JOB_FAILED, level=logging.CRITICAL, stage="lease", error=repr(error))

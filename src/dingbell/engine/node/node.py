@@ -1,4 +1,4 @@
-"""A node: enters its lease, runs the rooms, and drains on the way out."""
+"""A node: enters its lease, runs the stages, and drains on the way out."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Literal
 
 from dingbell.clients import Clients
 from dingbell.clock import Clock
-from dingbell.domain.budget import READ_LOOKS, Allowance
+from dingbell.domain.budget import READ_POLLS, Allowance
 from dingbell.domain.slots import Pace
 from dingbell.engine.node.context import Context, MessageFunction
-from dingbell.engine.node.health import Trouble
+from dingbell.engine.node.health import Health
 from dingbell.engine.node.lease import Lease
 from dingbell.engine.node.periodic import every
 from dingbell.engine.node.queue import Handler, Worker
 from dingbell.engine.path.planner.planner import Planner
 from dingbell.engine.path.sender.outcomes import Outcomes
 from dingbell.engine.path.sender.sender import Sender
-from dingbell.engine.path.settler.settler import Reporter
+from dingbell.engine.path.settler.settler import Settler
 from dingbell.engine.path.ticker import Ticker
 from dingbell.engine.path.tracker import Tracker
 from dingbell.engine.upkeep.archivist import FIRST_FORGETTING, FORGET_EVERY, Archivist
 from dingbell.engine.upkeep.recaller import Recaller
-from dingbell.engine.upkeep.releaser import Holder
+from dingbell.engine.upkeep.releaser import Releaser
 from dingbell.engine.upkeep.sentinel import WATCH_EVERY, Sentinel
 from dingbell.engine.upkeep.sweeper import SWEEP_EVERY, Sweeper
 from dingbell.errors import DingBellError
@@ -38,7 +38,7 @@ from dingbell.telemetry import Event, Metrics, log, observe
 
 __all__ = ["ROLES", "Node", "Role"]
 
-# What a node does: a scheduler makes firings, a worker plans, sends and looks. Every node watches
+# What a node does: a scheduler makes runs, a worker plans, sends and looks. Every node watches
 # over what others leave behind.
 Role = Literal["scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("scheduler", "worker")
@@ -46,7 +46,7 @@ _DRAIN_SECONDS = 9.0
 # A wave sleeps from a second before its slots to the last of them: those of many apps overlap.
 _WAVES_AT_ONCE = 200
 _JOBS_AT_ONCE = 8
-# Seconds after which a room that ended with an error begins again.
+# Seconds after which a stage that ended with an error begins again.
 _AGAIN = 0.5
 
 
@@ -87,8 +87,8 @@ class Node:
             lease=self.lease,
             pace=pace,
             metrics=metrics,
-            looks=READ_LOOKS if looks is None else looks,
-            trouble=Trouble(clock),
+            looks=READ_POLLS if looks is None else looks,
+            trouble=Health(clock),
             functions=functions or {},
             allowance=allowance,
         )
@@ -113,9 +113,9 @@ class Node:
         rest: dict[str, Handler] = {
             wakeups.PLAN: planner.plan,
             wakeups.POLL: self._tracker.track,
-            wakeups.SETTLE: Reporter(context).report,
+            wakeups.SETTLE: Settler(context).report,
             wakeups.RECALL: Recaller(context).recall,
-            wakeups.RELEASE: Holder(context).release,
+            wakeups.RELEASE: Releaser(context).release,
         }
         rest |= {wakeups.plan_of(one): planner.plan_apart for one in context.functions}
         return (
@@ -141,7 +141,7 @@ class Node:
         return self._trouble.current
 
     async def start(self) -> None:
-        """Enter the node and start its rooms; return when it fires schedules."""
+        """Enter the node and start its stages; return when it fires schedules."""
         observe(self._metrics)
         await self.lease.acquire()
         runs = [self.lease.keep(), self._outcomes.run(), *self._upkeep()]
@@ -191,14 +191,14 @@ class Node:
         self,
         seconds: float,
         work: Callable[[], Awaitable[object]],
-        room: str,
+        stage: str,
         *,
         first: float | None = None,
     ) -> Coroutine[None, None, None]:
-        """Work of a room for ever; what it raises is told under the room's name."""
+        """Work of a stage for ever; what it raises is told under the stage's name."""
 
         def report(error: Exception) -> None:
-            self._trouble.report(error, room)
+            self._trouble.report(error, stage)
 
         return every(seconds, work, clock=self._clock, report=report, first=first)
 
@@ -219,6 +219,6 @@ class Node:
 
 
 def _report_death(task: asyncio.Task[None]) -> None:
-    """A room that ends with an error is a bug: say so loudly."""
+    """A stage that ends with an error is a bug: say so loudly."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log(Event.JOB_FAILED, level=logging.CRITICAL, room=str(task.get_name()), error=repr(error))
+        log(Event.JOB_FAILED, level=logging.CRITICAL, stage=str(task.get_name()), error=repr(error))

@@ -20,7 +20,7 @@ from pgqueuer.models import Job
 from pgqueuer.types import Channel
 
 from dingbell.clock import Clock
-from dingbell.engine.node.health import Trouble
+from dingbell.engine.node.health import Health
 from dingbell.errors import DatabaseUnavailable
 from dingbell.store import jobs
 from dingbell.store.connection import connect, translated
@@ -96,7 +96,7 @@ class Worker:
         dsn: str,
         clock: Clock,
         handlers: Mapping[str, Handler],
-        trouble: Trouble,
+        trouble: Health,
         *,
         at_once: int,
     ) -> None:

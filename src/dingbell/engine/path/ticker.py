@@ -1,7 +1,7 @@
-"""Ticker: schedules whose time to prepare has come → firings, each exactly once.
+"""Ticker: schedules whose time to prepare has come → runs, each exactly once.
 
 Sleeps until the next schedule has to be prepared and is woken when one changes. Many due schedules
-are taken in one transaction: firings inserted, schedules moved on, plan jobs enqueued.
+are taken in one transaction: runs inserted, schedules moved on, plan jobs enqueued.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dingbell.domain.gates import (
     decide,
     state_of,
 )
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.misfire import Verdict, review
 from dingbell.domain.run import Kind, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
@@ -35,7 +35,7 @@ from dingbell.telemetry import Event, log
 
 __all__ = ["Ticker"]
 
-# Schedules of one transaction, firings of one statement, and of one plan job.
+# Schedules of one transaction, runs of one statement, and of one plan job.
 _CHUNK = 400
 # So many specifications are read before others have a turn.
 _READ_AT_ONCE = 20
@@ -45,7 +45,7 @@ _SHORTEST_SLEEP = 0.005
 
 
 class Ticker:
-    """Makes firings of due schedules."""
+    """Makes runs of due schedules."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -72,7 +72,7 @@ class Ticker:
             change.cancel()
 
     async def tick(self) -> int:
-        """Make the firings that have come due; return how many schedules were taken."""
+        """Make the runs that have come due; return how many schedules were taken."""
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
             due = await schedules.claim_due(
@@ -81,7 +81,7 @@ class Ticker:
             if not due:
                 return 0
             standing = Rules(await rules.quiet_hours(connection))
-            made: list[runs.NewFiring] = []
+            made: list[runs.NewRun] = []
             steps: list[tuple[int, datetime | None, datetime | None]] = []
             for place, schedule in enumerate(due):
                 if place % _READ_AT_ONCE == 0:
@@ -89,7 +89,7 @@ class Ticker:
                 try:
                     step, occurrences = _occurrences(schedule, now, standing)
                 except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
-                    await _set_aside(connection, schedule, error)
+                    await _quarantine(connection, schedule, error)
                     continue
                 steps.append(step)
                 made += occurrences
@@ -100,32 +100,35 @@ class Ticker:
                 await self._create(connection, made[start : start + _CHUNK], now)
         return len(due)
 
-    async def _create(
-        self, connection: Connection, made: list[runs.NewFiring], now: datetime
-    ) -> None:
+    async def _create(self, connection: Connection, made: list[runs.NewRun], now: datetime) -> None:
         created = await runs.create(connection, made, now)
         to_plan: dict[str | None, list[int]] = {}
         held: list[tuple[int, datetime]] = []
-        for firing_id, firing in created:
-            if firing.state is Firing.DUE:
-                to_plan.setdefault(firing.function, []).append(firing_id)
-            elif firing.held_until is not None:
-                held.append((firing_id, firing.held_until))
+        for run_id, run in created:
+            if run.state is Run.DUE:
+                to_plan.setdefault(run.function, []).append(run_id)
+            elif run.held_until is not None:
+                held.append((run_id, run.held_until))
         await jobs.enqueue(
             connection,
             [wakeups.plan(ids, function) for function, ids in to_plan.items()]
-            + [wakeups.release([firing_id], until) for firing_id, until in held],
+            + [wakeups.release([run_id], until) for run_id, until in held],
         )
 
 
-async def _set_aside(connection: Connection, schedule: schedules.Due, error: Exception) -> None:
-    log(Event.SCHEDULE_BROKEN, level=logging.ERROR, schedule=schedule.name, error=repr(error)[:200])
+async def _quarantine(connection: Connection, schedule: schedules.Due, error: Exception) -> None:
+    log(
+        Event.SCHEDULE_QUARANTINED,
+        level=logging.ERROR,
+        schedule=schedule.name,
+        error=repr(error)[:200],
+    )
     await schedules.mark_problem(connection, schedule.id, f"trigger: {error}")
 
 
 def _occurrences(
     schedule: schedules.Due, now: datetime, rules: Rules
-) -> tuple[tuple[int, datetime | None, datetime | None], list[runs.NewFiring]]:
+) -> tuple[tuple[int, datetime | None, datetime | None], list[runs.NewRun]]:
     """What a schedule has to fire now, and where it moves on to."""
     spec = ScheduleSpec.model_validate(schedule.spec)
     found = review(
@@ -136,9 +139,7 @@ def _occurrences(
         policy=spec.misfire.model_copy(update={"grace": spec.grace()}),
     )
     kept = Occurrence.of(spec)
-    made = [
-        _firing(schedule, kept, v, _fate(schedule, kept, v, now, rules)) for v in found.verdicts
-    ]
+    made = [_run(schedule, kept, v, _fate(schedule, kept, v, now, rules)) for v in found.verdicts]
     wake = found.following - spec.lead if found.following else None
     return (schedule.id, found.following, wake), made
 
@@ -153,10 +154,10 @@ def _fate(
     return decide(gated, min(now, verdict.due), rules)
 
 
-def _firing(
+def _run(
     schedule: schedules.Due, spec: Occurrence, verdict: Verdict, fate: Decision
-) -> runs.NewFiring:
-    return runs.NewFiring(
+) -> runs.NewRun:
+    return runs.NewRun(
         schedule_id=schedule.id,
         schedule=schedule.name,
         revision=schedule.revision,
@@ -175,6 +176,6 @@ def _firing(
     )
 
 
-def _place(firing: runs.NewFiring) -> tuple[int, str]:
-    """Where a firing stands among those that are planned."""
-    return floor(firing.due_at.timestamp()), firing.org
+def _place(run: runs.NewRun) -> tuple[int, str]:
+    """Where a run stands among those that are planned."""
+    return floor(run.due_at.timestamp()), run.org

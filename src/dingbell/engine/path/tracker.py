@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from dingbell.clock import beijing_day
 from dingbell.dingtalk import Client, SendResult, errors
-from dingbell.domain.budget import look_plan
+from dingbell.domain.budget import poll_plan
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.receipts import (
     DUPLICATE,
@@ -27,11 +27,11 @@ from dingbell.domain.receipts import (
     judge,
     merge,
 )
-from dingbell.engine.node.context import LOOK_SHARE, Context
+from dingbell.engine.node.context import POLL_SHARE, Context
 from dingbell.errors import DatabaseUnavailable, DingBellError
 from dingbell.planning import wakeups
 from dingbell.planning.pacedrops import queue_again
-from dingbell.planning.usage import Meter
+from dingbell.planning.usage import MonthlyUsage
 from dingbell.store import apps, jobs, spending
 from dingbell.store.connection import Connection, transaction
 from dingbell.store.ledger import batches, calls, deliveries, forecasts, polling
@@ -50,7 +50,7 @@ _EARLY = timedelta(milliseconds=500)
 
 
 @dataclass(slots=True)
-class _Look:
+class _Poll:
     """What one look at a batch found.
 
     Attributes:
@@ -70,7 +70,7 @@ class _Look:
 
     def spend(self, endpoint: str) -> None:
         """Count a call that is about to be made."""
-        self.spent.append((self.batch.org, endpoint, self.batch.firing_id))
+        self.spent.append((self.batch.org, endpoint, self.batch.run_id))
 
     def polled(self) -> Polled:
         """What it found, as far as the judgement depends on it."""
@@ -96,7 +96,7 @@ class _Judged:
     def receipts(self) -> Iterator[deliveries.Receipt]:
         """What is written of its people."""
         for userid, finding in self.judgement.receipts.items():
-            yield deliveries.Receipt(self.batch.firing_id, userid, finding.state, finding.code)
+            yield deliveries.Receipt(self.batch.run_id, userid, finding.state, finding.code)
 
 
 class Tracker:
@@ -104,7 +104,7 @@ class Tracker:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._meter = Meter(context.clock, context.allowance)
+        self._usage_of = MonthlyUsage(context.clock, context.allowance)
         self._asked: dict[int, None] = {}
         self._gathering: asyncio.Task[None] | None = None
         self._rounds: set[asyncio.Task[None]] = set()
@@ -123,10 +123,10 @@ class Tracker:
     async def _gather(self) -> None:
         """Begin rounds of what has been asked for, when sends leave room for looks."""
         await self._context.clock.sleep(_LINGER)
-        await self._context.traffic.quiet()
+        await self._context.back_pressure.quiet()
         asked, self._asked = list(self._asked), {}
         for start in range(0, len(asked), _AT_ONCE):
-            task = asyncio.create_task(self._look_at_all(asked[start : start + _AT_ONCE]))
+            task = asyncio.create_task(self._poll_all(asked[start : start + _AT_ONCE]))
             self._rounds.add(task)
             task.add_done_callback(self._rounds.discard)
 
@@ -137,7 +137,7 @@ class Tracker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look_at_all(self, batch_ids: Sequence[int]) -> None:
+    async def _poll_all(self, batch_ids: Sequence[int]) -> None:
         try:
             await self._in_turn(batch_ids)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
@@ -148,7 +148,7 @@ class Tracker:
         context = self._context
         now = context.clock.now()
         async with transaction(context.pool) as connection:
-            taken = await polling.begin_look(
+            taken = await polling.begin_poll(
                 connection,
                 batch_ids,
                 node_id=context.lease.node_id,
@@ -156,11 +156,11 @@ class Tracker:
                 lease_until=now + _LEASE,
             )
             counts = Counter(batch.app_id for batch in taken)
-            lanes = await apps.reserve_looks(
+            lanes = await apps.reserve_polls(
                 connection,
                 sorted(counts.items()),
                 not_before=now,
-                share=LOOK_SHARE,
+                share=POLL_SHARE,
                 default_calls_per_second=context.pace.calls_per_second,
             )
             turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
@@ -172,8 +172,8 @@ class Tracker:
             )
             await self._write_each(looks)
 
-    async def _look(self, batch: Tracked, tasks: list[int], at: datetime) -> _Look:
-        look = _Look(batch)
+    async def _look(self, batch: Tracked, tasks: list[int], at: datetime) -> _Poll:
+        look = _Poll(batch)
         await self._context.clock.sleep_until(at)
         try:
             client = await self._context.clients.of(batch.app_id)
@@ -190,7 +190,7 @@ class Tracker:
             _log_failed(batch, type(error).__name__)
         return look
 
-    async def _ask(self, client: Client, tasks: list[int], look: _Look) -> None:
+    async def _ask(self, client: Client, tasks: list[int], look: _Poll) -> None:
         if look.batch.state == Batch.ACCEPTED:
             for task_id in tasks:
                 look.spend(spending.PROGRESS)
@@ -204,7 +204,7 @@ class Tracker:
                 results.append(_findings(await client.result(task_id)))
             look.findings = merge(results)
 
-    async def _write_each(self, looks: list[_Look]) -> None:
+    async def _write_each(self, looks: list[_Poll]) -> None:
         """Write looks together; where that fails, one by one, without what cannot be written."""
         try:
             await self._write(looks)
@@ -219,9 +219,9 @@ class Tracker:
                 self._context.trouble.report(error, "tracker")
             else:
                 _log_failed(looks[0].batch, repr(error))
-                await self._write_each([_Look(looks[0].batch, spent=looks[0].spent)])
+                await self._write_each([_Poll(looks[0].batch, spent=looks[0].spent)])
 
-    async def _write(self, looks: list[_Look]) -> None:
+    async def _write(self, looks: list[_Poll]) -> None:
         """Judge looks and write what they change, in one transaction.
 
         1. Read what is known of the batches, and attribute duplicates.
@@ -239,7 +239,7 @@ class Tracker:
                 Batch.SETTLED,
                 usual=Batch.ACCEPTED,
             )
-            await polling.set_looks(
+            await polling.set_polls(
                 connection, [(one.batch.id, one.judgement.next_at) for one in judged]
             )
             receipts = [receipt for one in judged for receipt in one.receipts()]
@@ -256,13 +256,13 @@ class Tracker:
             )
 
     async def _judge(
-        self, connection: Connection, looks: list[_Look], now: datetime
+        self, connection: Connection, looks: list[_Poll], now: datetime
     ) -> list[_Judged]:
         """Read what is known of the batches, and judge each look."""
         known = await deliveries.states(connection, [look.batch.id for look in looks])
-        usage = await self._meter.usage(connection, {look.batch.org for look in looks})
+        usage = await self._usage_of.usage(connection, {look.batch.org for look in looks})
         follow_ups = await polling.follow_ups(
-            connection, sorted({look.batch.firing_id for look in looks})
+            connection, sorted({look.batch.run_id for look in looks})
         )
         judged = []
         for look in looks:
@@ -272,16 +272,16 @@ class Tracker:
             plan = [
                 *(
                     batch.sent_at + rest
-                    for rest in look_plan(usage[batch.org], self._context.looks)
+                    for rest in poll_plan(usage[batch.org], self._context.looks)
                 ),
-                *follow_ups.get(batch.firing_id, ()),
+                *follow_ups.get(batch.run_id, ()),
             ]
             judged.append(_Judged(batch, judge(look.polled(), people, plan, now)))
         return judged
 
 
 def _log_failed(batch: Tracked, error: str) -> None:
-    log(Event.LOOK_FAILED, level=logging.WARNING, batch=batch.id, error=error[:200])
+    log(Event.POLL_FAILED, level=logging.WARNING, batch=batch.id, error=error[:200])
 
 
 def _turns(
@@ -309,10 +309,10 @@ def _together(
         yield part
 
 
-async def _attribute(connection: Connection, look: _Look) -> None:
-    """Find out what duplicates mean; only a batch with a lost call leaves a doubt."""
+async def _attribute(connection: Connection, look: _Poll) -> None:
+    """Find out what duplicates mean; only a batch with an in-doubt call leaves a doubt."""
     duplicates = [userid for userid, finding in look.findings.items() if finding.code == DUPLICATE]
-    if not duplicates or look.batch.lost_at is None:
+    if not duplicates or look.batch.in_doubt_since is None:
         return
     day = beijing_day(look.batch.sent_at)
     elsewhere = await deliveries.same_words(connection, look.batch.id, duplicates, day_start=day)
@@ -322,14 +322,14 @@ async def _attribute(connection: Connection, look: _Look) -> None:
 
 async def _learn(
     connection: Connection,
-    looks: list[_Look],
+    looks: list[_Poll],
     receipts: list[deliveries.Receipt],
     now: datetime,
 ) -> None:
     """Remember whom DingTalk calls invalid, for the next forecast."""
-    apps_of = {look.batch.firing_id: look.batch.app_id for look in looks}
+    apps_of = {look.batch.run_id: look.batch.app_id for look in looks}
     invalid = [
-        (apps_of[receipt.firing_id], receipt.firing_id, receipt.userid)
+        (apps_of[receipt.run_id], receipt.run_id, receipt.userid)
         for receipt in receipts
         if receipt.state is Delivery.INVALID
     ]
@@ -348,9 +348,9 @@ def _findings(result: SendResult) -> dict[str, Finding]:
 
 
 def _jobs(judged: Sequence[_Judged]) -> list[jobs.Job]:
-    """The reports of firings of which batches settled, and one job for the looks of each second."""
-    firing_ids = sorted({one.batch.firing_id for one in judged if one.judgement.settles})
-    report = [wakeups.settle(firing_ids)] if firing_ids else []
+    """The reports of runs of which batches settled, and one job for the looks of each second."""
+    run_ids = sorted({one.batch.run_id for one in judged if one.judgement.settles})
+    report = [wakeups.settle(run_ids)] if run_ids else []
     again: dict[int, list[tuple[datetime, int]]] = {}
     for one in judged:
         at = one.judgement.next_at

@@ -1,4 +1,4 @@
-"""Archivist: once a day, the people of old firings → forgotten; their totals stay."""
+"""Archivist: once a day, the people of old runs → forgotten; their totals stay."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Archivist:
         self._keep = keep
 
     async def forget(self) -> int:
-        """Forget all that is old enough, in small steps; return how many firings."""
+        """Forget all that is old enough, in small steps; return how many runs."""
         total = 0
         while count := await self._step():
             total += count
             await self._context.clock.sleep(_PAUSE)
         if total:
-            log(Event.FIRING_FORGOTTEN, firings=total)
+            log(Event.RUN_FORGOTTEN, runs=total)
         return total
 
     async def _step(self) -> int:

@@ -1,4 +1,4 @@
-"""Teller: alerts → a webhook, and a notice to their owner, as the rule `alerts` says."""
+"""Notifier: alerts → a webhook, and a notice to their owner, as the rule `alerts` says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from dingbell.domain.alerting import Alerting
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.message import Message
 from dingbell.domain.run import AlertNotice, Kind
 from dingbell.engine.node.context import Context
@@ -20,7 +20,7 @@ from dingbell.store.ledger import alerts, runs
 from dingbell.store.ledger.alerts import Alert
 from dingbell.telemetry import Event, log
 
-__all__ = ["Teller"]
+__all__ = ["Notifier"]
 
 _AT_ONCE = 20
 # Where a node dies while it notifies, others try after this.
@@ -28,7 +28,7 @@ _TAKEN_FOR = timedelta(minutes=5)
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
-class Teller:
+class Notifier:
     """Tells of alerts, each once; what could not be told is tried again at the next look."""
 
     def __init__(self, context: Context) -> None:
@@ -68,7 +68,7 @@ class Teller:
                 trouble = f"HTTP {answer.status}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             trouble = type(error).__name__
-        log(Event.ALERT_NOT_TOLD, level=logging.WARNING, alert=alert.id, error=trouble)
+        log(Event.ALERT_NOT_DELIVERED, level=logging.WARNING, alert=alert.id, error=trouble)
         return False
 
     async def _notify(self, rule: Alerting, told: list[Alert]) -> None:
@@ -82,7 +82,7 @@ class Teller:
             if sender is None:
                 return
             made = [
-                runs.NewFiring(
+                runs.NewRun(
                     schedule_id=None,
                     schedule=None,
                     revision=0,
@@ -97,7 +97,7 @@ class Teller:
                         priority="urgent",
                     ),
                     due_at=now,
-                    state=Firing.DUE,
+                    state=Run.DUE,
                 )
                 for alert in told
             ]

@@ -1,4 +1,4 @@
-"""Recaller: firings a person wants back → every batch taken off the phones, inside 24 h."""
+"""Recaller: runs a person wants back → every batch taken off the phones, inside 24 h."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import asyncpg
 
 from dingbell.dingtalk import errors
-from dingbell.domain.lifecycle import Batch, Delivery, Firing
+from dingbell.domain.lifecycle import Batch, Delivery, Run
 from dingbell.engine.node.context import Context
 from dingbell.planning import wakeups
 from dingbell.store import jobs, spending
@@ -23,28 +23,28 @@ _RETRY = 1.0
 
 
 class Recaller:
-    """Recalls firings."""
+    """Recalls runs."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def recall(self, firing_id: int) -> None:
-        """Recall every batch of a firing that DingTalk took; a repeat recalls what is left."""
+    async def recall(self, run_id: int) -> None:
+        """Recall every batch of a run that DingTalk took; a repeat recalls what is left."""
         for _ in range(_ROUNDS):
             async with acquire(self._context.pool) as connection:
-                rows = await batches.of_firing(connection, firing_id)
-                summary = await summaries.find(connection, firing_id)
+                rows = await batches.of_run(connection, run_id)
+                summary = await summaries.find(connection, run_id)
             if summary is None:
                 return
             for row in rows:
                 if row["state"] in (Batch.ACCEPTED, Batch.SETTLED) and row["recall_code"] is None:
-                    await self._recall(firing_id, summary.app, row["id"])
-            if await self._finish(firing_id):
+                    await self._recall(run_id, summary.app, row["id"])
+            if await self._finish(run_id):
                 return
             await self._context.clock.sleep(_RETRY)
-        await self._finish(firing_id, surely=True)
+        await self._finish(run_id, surely=True)
 
-    async def _recall(self, firing_id: int, app: str | None, batch_id: int) -> None:
+    async def _recall(self, run_id: int, app: str | None, batch_id: int) -> None:
         async with acquire(self._context.pool) as connection:
             app_id, org = await batches.sender_of(connection, batch_id)
             tasks = (await calls.tasks(connection, [batch_id])).get(batch_id, [])
@@ -55,7 +55,7 @@ class Recaller:
             for attempt in range(_ROUNDS):
                 try:
                     await client.recall(task_id)
-                    spent.append((org, spending.RECALL, firing_id))
+                    spent.append((org, spending.RECALL, run_id))
                 except (errors.RetryLater, errors.NotSent, errors.Ambiguous) as error:
                     failure = error.code
                     await self._context.clock.sleep(_RETRY * min(attempt + 1, 5))
@@ -64,7 +64,7 @@ class Recaller:
                     log(
                         Event.RECALL_FAILED,
                         level=logging.ERROR,
-                        firing=firing_id,
+                        run=run_id,
                         app=app,
                         batch=batch_id,
                         code=error.code,
@@ -84,23 +84,23 @@ class Recaller:
             await batches.move(connection, [batch_id], Batch.RECALLED)
             await deliveries.move_batches(connection, [batch_id], Delivery.RECALLED)
 
-    async def _finish(self, firing_id: int, *, surely: bool = False) -> bool:
-        """A firing is recalled when one of its batches was; what could not be says so itself.
+    async def _finish(self, run_id: int, *, surely: bool = False) -> bool:
+        """A run is recalled when one of its batches was; what could not be says so itself.
 
         Returns:
             False where something is still on its way, or was queued meanwhile.
         """
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
-            await runs.recall_asked(connection, firing_id)
-            rows = await batches.of_firing(connection, firing_id)
+            await runs.recall_asked(connection, run_id)
+            rows = await batches.of_run(connection, run_id)
             if not surely and any(_is_left(row) for row in rows):
                 return False
             if any(row["state"] == Batch.RECALLED for row in rows):
-                await runs.move(connection, [firing_id], Firing.RECALLED, now)
+                await runs.move(connection, [run_id], Run.RECALLED, now)
             else:
-                await jobs.enqueue(connection, [wakeups.settle([firing_id])])
-            await runs.ask_recall(connection, firing_id, None)
+                await jobs.enqueue(connection, [wakeups.settle([run_id])])
+            await runs.ask_recall(connection, run_id, None)
         return True
 
 

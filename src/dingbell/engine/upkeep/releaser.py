@@ -1,4 +1,4 @@
-"""Holder: held firings whose time has come → through the gates again, and due."""
+"""Releaser: held runs whose time has come → through the gates again, and due."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from dingbell.planning.turning import turn_away
 from dingbell.store import jobs, rules
 from dingbell.store.connection import transaction
 from dingbell.store.ledger import holds
-from dingbell.store.ledger.runs import FiringRow
+from dingbell.store.ledger.runs import RunRow
 
-__all__ = ["Holder"]
+__all__ = ["Releaser"]
 
 
-class Holder:
-    """Lets held firings go."""
+class Releaser:
+    """Lets held runs go."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def release(self, firing_ids: Sequence[int]) -> None:
+    async def release(self, run_ids: Sequence[int]) -> None:
         """Let those go whose hold has ended; a repeat finds none."""
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
-            ended = await holds.ended(connection, firing_ids, now)
+            ended = await holds.ended(connection, run_ids, now)
             standing = Rules(await rules.quiet_hours(connection))
             away = _superseded(ended)
             for one in ended:
@@ -50,7 +50,7 @@ class Holder:
             )
 
 
-def _superseded(ended: Sequence[FiringRow]) -> dict[int, TurnedAway]:
+def _superseded(ended: Sequence[RunRow]) -> dict[int, TurnedAway]:
     """Of the occurrences of a schedule that quiet hours held, those its `catch_up` leaves out."""
     away: dict[int, TurnedAway] = {}
     held = [

@@ -13,8 +13,8 @@ from datetime import timedelta
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.domain.budget import WARN_AT
 from dingbell.engine.node.context import Context
-from dingbell.engine.upkeep.notifier import Teller
-from dingbell.planning.usage import Meter
+from dingbell.engine.upkeep.notifier import Notifier
+from dingbell.planning.usage import MonthlyUsage
 from dingbell.store import apps, duty
 from dingbell.store.connection import Connection, transaction
 from dingbell.store.duty import Duty
@@ -39,14 +39,14 @@ class Sentinel:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._meter = Meter(context.clock, context.allowance)
-        self._teller = Teller(context)
+        self._usage_of = MonthlyUsage(context.clock, context.allowance)
+        self._notifier = Notifier(context)
         self._skew = self._wall_over_monotonic()
 
     async def watch(self) -> None:
         """Look once, and notify about what was found."""
         await self.look()
-        await self._teller.tell()
+        await self._notifier.tell()
 
     async def look(self) -> None:
         """Look once; whatever is found is raised, whatever is over is ended."""
@@ -67,7 +67,7 @@ class Sentinel:
                 await self._raise(connection, alarms)
                 await alerts.end(connection, kind, [alarm.subject for alarm in alarms], now)
             await alerts.end_seen_before(connection, AlarmKind.CLOCK_JUMPED, now - _JUMP_STANDS)
-            await alerts.end_of_final_firings(connection, AlarmKind.FINISH_LATE, now)
+            await alerts.end_of_final_runs(connection, AlarmKind.FINISH_LATE, now)
 
     async def _raise(self, connection: Connection, alarms: Iterable[Alarm]) -> None:
         now = self._context.clock.now()
@@ -85,7 +85,7 @@ class Sentinel:
 
     async def _low_budgets(self, connection: Connection) -> list[Alarm]:
         orgs = sorted({app.org for app in await apps.all_apps(connection)})
-        usage = await self._meter.usage(connection, orgs)
+        usage = await self._usage_of.usage(connection, orgs)
         return [
             Alarm(AlarmKind.BUDGET_LOW, Noun.ORG, org, {"used": spent.used, "limit": spent.limit})
             for org, spent in usage.items()

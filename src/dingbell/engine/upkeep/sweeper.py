@@ -25,7 +25,7 @@ SWEEP_EVERY = 5.0  # seconds
 _SEND_LATE = timedelta(seconds=5)
 # No call takes so long, whatever became of its answer.
 _CALL_LATE = timedelta(minutes=5)
-_LOOK_LATE = timedelta(seconds=20)
+_POLL_LATE = timedelta(seconds=20)
 _SETTLE_LATE = timedelta(seconds=15)
 _RECALL_LATE = timedelta(seconds=15)
 _RELEASE_LATE = timedelta(seconds=5)
@@ -54,7 +54,7 @@ class Sweeper:
                 return
             woken = await self._wake(connection)
             if self._context.lease.judges and await nodes.leases_can_be_judged(connection):
-                woken += await self._bury(connection)
+                woken += await self._reap(connection)
         if woken:
             log(Event.ROWS_WOKEN, level=logging.WARNING, rows=woken)
 
@@ -62,7 +62,7 @@ class Sweeper:
         now = self._context.clock.now()
         return overdue.Late(
             slots=now - _SEND_LATE,
-            looks=now - _LOOK_LATE,
+            looks=now - _POLL_LATE,
             ends=now - _SETTLE_LATE,
             recalls=now - _RECALL_LATE,
             holds=now - _RELEASE_LATE,
@@ -82,7 +82,7 @@ class Sweeper:
     async def _wake(self, connection: Connection) -> int:
         now, late = self._context.clock.now(), self._late()
         waves = await claims.late_waves(connection, late.slots)
-        looks = await polling.late_looks(connection, late.looks)
+        looks = await polling.late_polls(connection, late.looks)
         settling = await runs.settling_lost(connection, late.ends)
         recalls = await runs.recalls_lost(connection, late.recalls)
         held = await holds.overdue(connection, late.holds)
@@ -100,23 +100,23 @@ class Sweeper:
         return woken + await self._replan(connection)
 
     async def _replan(self, connection: Connection) -> int:
-        """Have lost firings planned again, each by a job of its own."""
+        """Have lost runs planned again, each by a job of its own."""
         now = self._context.clock.now()
         lost = await runs.planning_lost(
             connection, now=now, functions=list(self._context.functions)
         )
         await jobs.enqueue(
             connection,
-            [wakeups.plan([firing_id], function, alone=True) for firing_id, function in lost],
+            [wakeups.plan([run_id], function, alone=True) for run_id, function in lost],
         )
         return len(lost)
 
-    async def _bury(self, connection: Connection) -> int:
+    async def _reap(self, connection: Connection) -> int:
         """Take over what dead nodes were sending: nobody knows what of it arrived."""
         dead = await nodes.dead(connection)
         now = self._context.clock.now()
         orphans = await claims.orphans(connection, dead, before=self._late().calls)
-        await calls.lose(connection, [batch.id for batch in orphans], arrives_within=CALL_TIMEOUT)
+        await calls.doubt(connection, [batch.id for batch in orphans], arrives_within=CALL_TIMEOUT)
         for batch in orphans:
             await recover(connection, batch, now, code="node_died")
         looked = await polling.take_over(connection, dead, now)

@@ -15,7 +15,7 @@ __all__ = [
     "Alert",
     "end",
     "end_of",
-    "end_of_final_firings",
+    "end_of_final_runs",
     "end_seen_before",
     "give_back",
     "listed",
@@ -101,13 +101,13 @@ async def end_seen_before(connection: Connection, kind: AlarmKind, before: datet
     )
 
 
-async def end_of_final_firings(connection: Connection, kind: AlarmKind, now: datetime) -> None:
+async def end_of_final_runs(connection: Connection, kind: AlarmKind, now: datetime) -> None:
     """End the alerts of a kind about runs that have come to their end."""
     await connection.execute(
         f"""
         update alerts a set ended_at = $2
         where kind = $1 and ended_at is null and not exists (
-            select from firings f where a.noun = 'run' and a.subject = f.id::text
+            select from runs f where a.noun = 'run' and a.subject = f.id::text
             and f.state in {RUN_OPEN})
         """,
         kind.value,

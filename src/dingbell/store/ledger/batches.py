@@ -1,4 +1,4 @@
-"""Table `batches`: up to 100 people of one firing who share one body, and their slot."""
+"""Table `batches`: up to 100 people of one run who share one body, and their slot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["NewBatch", "accept", "insert", "move"]
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A batch to be; unique by (firing, ordinal).
+    """A batch to be; unique by (run, ordinal).
 
     Attributes:
         size: how many people it reaches.
@@ -31,12 +31,12 @@ class NewBatch:
         state: `queued`, or where it ends without a call: `failed` or `canceled`.
         code: why, for those.
         words: what exactly is wrong with it, where the code alone does not say.
-        repairs: the batch whose people it is sent to once more.
-        generation: how many repairs came before it, and itself.
-        lost_at: when a call that may have reached these people with this body was lost.
+        resend_of: the batch whose people it is sent to once more.
+        generation: how many resend_of came before it, and itself.
+        in_doubt_since: when a call that may have reached these people with this body was lost.
     """
 
-    firing_id: int
+    run_id: int
     ordinal: int
     app_id: int
     org: str
@@ -49,9 +49,9 @@ class NewBatch:
     rank: Rank = Rank.NORMAL
     state: Batch = Batch.QUEUED
     code: str | None = None
-    repairs: int | None = None
+    resend_of: int | None = None
     generation: int = 0
-    lost_at: datetime | None = None
+    in_doubt_since: datetime | None = None
     words: Text | None = None
 
 
@@ -59,16 +59,16 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
     """Insert queued batches; return their ids in the order given."""
     rows = await connection.fetch(
         """
-        insert into batches (firing_id, ordinal, app_id, org, body, body_hash, size, target,
-                             slot_at, wave, rank, state, code, repairs, generation, lost_at,
-                             words)
+        insert into batches (run_id, ordinal, app_id, org, body, body_hash, size, target,
+                             slot_at, wave, rank, state, code, resend_of, generation,
+                             in_doubt_since, words)
         select * from unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::bytea[],
                              $6::bytea[], $7::int[], $8::jsonb[], $9::timestamptz[], $10::bigint[],
                              $11::smallint[], $12::text[], $13::text[], $14::bigint[],
                              $15::smallint[], $16::timestamptz[], $17::jsonb[])
-        returning id, firing_id, ordinal
+        returning id, run_id, ordinal
         """,
-        [b.firing_id for b in batches],
+        [b.run_id for b in batches],
         [b.ordinal for b in batches],
         [b.app_id for b in batches],
         [b.org for b in batches],
@@ -81,13 +81,13 @@ async def insert(connection: Connection, batches: Sequence[NewBatch]) -> list[in
         [int(b.rank) for b in batches],
         [b.state.value for b in batches],
         [b.code for b in batches],
-        [b.repairs for b in batches],
+        [b.resend_of for b in batches],
         [b.generation for b in batches],
-        [b.lost_at for b in batches],
+        [b.in_doubt_since for b in batches],
         [{"en": b.words, "zh": b.words.zh} if b.words else None for b in batches],
     )
-    ids = {(row["firing_id"], row["ordinal"]): row["id"] for row in rows}
-    return [ids[batch.firing_id, batch.ordinal] for batch in batches]
+    ids = {(row["run_id"], row["ordinal"]): row["id"] for row in rows}
+    return [ids[batch.run_id, batch.ordinal] for batch in batches]
 
 
 async def move(
@@ -106,7 +106,7 @@ async def move(
         target,
         Given.of(ids, code=("text", code)),
         changes="owner = null, code = coalesce(g.code, t.code), "
-        f"next_look_at = {'t.next_look_at' if keeps else 'null'}",
+        f"next_poll_at = {'t.next_poll_at' if keeps else 'null'}",
         usual=usual,
     )
     return [row["id"] for row in rows]
@@ -131,7 +131,7 @@ async def accept(
         Given.of((batch_id for batch_id, *_ in answers), columns),
         usual=Batch.SENDING,
         changes="owner = null, task_id = g.task_id, code = null, sent_at = g.sent_at, "
-        "next_look_at = g.look",
+        "next_poll_at = g.look",
     )
     return [row["id"] for row in rows]
 
@@ -144,7 +144,7 @@ async def requeue(
     slot_at: datetime,
     wave: int,
     code: str | None,
-    lost_at: datetime | None,
+    in_doubt_since: datetime | None,
 ) -> bool:
     """Give a claimed batch back, to be sent at a later slot; False when it is not ours any more."""
     rows = await move_rows(
@@ -157,11 +157,11 @@ async def requeue(
             slot_at=("timestamptz", slot_at),
             wave=("bigint", wave),
             code=("text", code),
-            lost_at=("timestamptz", lost_at),
+            in_doubt_since=("timestamptz", in_doubt_since),
         ),
         only="t.attempt = g.attempt",
         changes="owner = null, slot_at = g.slot_at, wave = g.wave, code = g.code, "
-        "lost_at = coalesce(t.lost_at, g.lost_at)",
+        "in_doubt_since = coalesce(t.in_doubt_since, g.in_doubt_since)",
     )
     return bool(rows)
 
@@ -191,24 +191,24 @@ async def expire(connection: Connection, batch_ids: Sequence[int]) -> None:
 
 
 async def cancel_queued(
-    connection: Connection, firing_ids: Sequence[int], *, actor: str | None = None
+    connection: Connection, run_ids: Sequence[int], *, actor: str | None = None
 ) -> None:
     """Cancel what has not been claimed yet, with its people.
 
-    What waits to be sent again after a lost call may have rung already: that is `unknown`.
+    What waits to be sent again after an in-doubt call may have rung already: that is `unknown`.
     """
     rows = await connection.fetch(
         f"""
-        select id, lost_at is not null as lost from batches
-        where firing_id = any($1::bigint[]) and state = {Batch.QUEUED:sql} order by id for update
+        select id, in_doubt_since is not null as lost from batches
+        where run_id = any($1::bigint[]) and state = {Batch.QUEUED:sql} order by id for update
         """,
-        list(firing_ids),
+        list(run_ids),
     )
     for target, people, lost in (
         (Batch.CANCELED, Delivery.CANCELED, False),
         (Batch.UNKNOWN, Delivery.UNKNOWN, True),
     ):
-        ids = [row["id"] for row in rows if row["lost"] is lost]
+        ids = [row["id"] for row in rows if row["in_doubt"] is lost]
         if ids:
             await move_rows(
                 connection,
@@ -216,68 +216,68 @@ async def cancel_queued(
                 target,
                 Given.of(ids),
                 source=[Batch.QUEUED],
-                changes="next_look_at = null",
+                changes="next_poll_at = null",
                 actor=actor,
             )
             await deliveries.move_batches(connection, ids, people)
 
 
-async def of_firing(
+async def of_run(
     connection: Connection,
-    firing_id: int,
+    run_id: int,
     *,
     states: Collection[Batch] | None = None,
     after: int | None = None,
     limit: int | None = None,
 ) -> list[asyncpg.Record]:
-    """Batches of a firing, by ordinal: those in some states, behind an ordinal, so many."""
+    """Batches of a run, by ordinal: those in some states, behind an ordinal, so many."""
     return await connection.fetch(
         """
         select id, ordinal, state, task_id, slot_at, sent_at, size, attempt, code, recall_code,
                target, words
         from batches
-        where firing_id = $1 and ($2::text[] is null or state = any($2))
+        where run_id = $1 and ($2::text[] is null or state = any($2))
           and ($3::int is null or ordinal > $3)
         order by ordinal limit $4
         """,
-        firing_id,
+        run_id,
         None if states is None else [state.value for state in states],
         after,
         limit,
     )
 
 
-async def any_open(connection: Connection, firing_id: int) -> bool:
-    """Whether some batch of a firing is not final."""
+async def any_open(connection: Connection, run_id: int) -> bool:
+    """Whether some batch of a run is not final."""
     found: bool = await connection.fetchval(
-        f"select exists (select from batches where firing_id = $1 and state in {BATCH_OPEN})",
-        firing_id,
+        f"select exists (select from batches where run_id = $1 and state in {BATCH_OPEN})",
+        run_id,
     )
     return found
 
 
-async def waiting_codes(connection: Connection, firing_id: int) -> dict[str, int]:
+async def waiting_codes(connection: Connection, run_id: int) -> dict[str, int]:
     """Codes of calls that did not work and will be made again, and of how many batches."""
     rows = await connection.fetch(
         f"""
         select code, count(*)::int as batches from batches
-        where firing_id = $1 and state = {Batch.QUEUED:sql} and code <> ''
+        where run_id = $1 and state = {Batch.QUEUED:sql} and code <> ''
         group by code order by code
         """,
-        firing_id,
+        run_id,
     )
     return {row["code"]: row["batches"] for row in rows}
 
 
-async def sent_since(connection: Connection, firing_id: int, since: datetime) -> bool:
-    """Whether a batch of a firing that DingTalk may have taken was sent after an instant."""
+async def sent_since(connection: Connection, run_id: int, since: datetime) -> bool:
+    """Whether a batch of a run that DingTalk may have taken was sent after an instant."""
     states = (Batch.ACCEPTED, Batch.SETTLED, Batch.SENDING)
     found: bool = await connection.fetchval(
         """
         select exists (select from batches
-                       where firing_id = $1 and state = any($2::text[]) and sent_at > $3)
+                       where run_id = $1 and state = any($2::text[]) and sent_at > $3)
         """,
-        firing_id,
+        run_id,
         [state.value for state in states],
         since,
     )
@@ -311,9 +311,9 @@ async def note_recall(connection: Connection, batch_id: int, code: str) -> None:
     await connection.execute("update batches set recall_code = $2 where id = $1", batch_id, code)
 
 
-async def clear_recall_codes(connection: Connection, firing_id: int) -> None:
+async def clear_recall_codes(connection: Connection, run_id: int) -> None:
     """Forget why an earlier recall failed, so that it is tried again."""
     await connection.execute(
-        "update batches set recall_code = null where firing_id = $1 and recall_code is not null",
-        firing_id,
+        "update batches set recall_code = null where run_id = $1 and recall_code is not null",
+        run_id,
     )

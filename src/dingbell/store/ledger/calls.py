@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from dingbell.store.connection import Connection
 
-__all__ = ["Answer", "complete", "lose", "tasks", "times_lost"]
+__all__ = ["Answer", "complete", "doubt", "tasks", "times_in_doubt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ async def complete(connection: Connection, answers: Sequence[Answer]) -> None:
     )
 
 
-async def lose(
+async def doubt(
     connection: Connection, batch_ids: Sequence[int], *, arrives_within: timedelta
 ) -> None:
     """Give up the open calls of batches; they may have arrived until their time was out."""
     await connection.execute(
         """
-        update calls set outcome = 'lost', answered_at = sent_at + $2
+        update calls set outcome = 'in_doubt', answered_at = sent_at + $2
         where batch_id = any($1::bigint[]) and outcome is null
         """,
         list(batch_ids),
@@ -66,9 +66,9 @@ async def tasks(connection: Connection, batch_ids: Sequence[int]) -> dict[int, l
     return {row["batch_id"]: row["tasks"] for row in rows}
 
 
-async def times_lost(connection: Connection, batch_id: int) -> int:
+async def times_in_doubt(connection: Connection, batch_id: int) -> int:
     """How many calls of a batch nobody knows the outcome of."""
     count: int = await connection.fetchval(
-        "select count(*) from calls where batch_id = $1 and outcome = 'lost'", batch_id
+        "select count(*) from calls where batch_id = $1 and outcome = 'in_doubt'", batch_id
     )
     return count

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from dingbell.domain.after_call import Called
-from dingbell.domain.lifecycle import Batch, Delivery, Firing
+from dingbell.domain.lifecycle import Batch, Delivery, Run
 from dingbell.domain.priority import Rank
 from dingbell.domain.run import Kind
 from dingbell.store.connection import Connection
@@ -35,14 +35,14 @@ class Queued:
     """A batch that waits for its slot."""
 
     id: int
-    firing_id: int
+    run_id: int
     app_id: int
     org: str
     size: int
     slot_at: datetime
     wave: int
     body_hash: bytes
-    lost_at: datetime | None
+    in_doubt_since: datetime | None
     rank: Rank
 
 
@@ -51,12 +51,12 @@ class Candidate:
     """A batch that might be claimed, and what has to be known of it first.
 
     Attributes:
-        batch: waits for its slot; its firing is being sent, or would begin with it.
-        begins: its firing is still `planned`, and locked now.
-        due_at: of its firing.
+        batch: waits for its slot; its run is being sent, or would begin with it.
+        begins: its run is still `planned`, and locked now.
+        due_at: of its run.
         blocked: an earlier occurrence of the same schedule is still being sent.
-        perishable: its firing is of no use after a while.
-        lost_near: its app has had a lost call lately.
+        perishable: its run is of no use after a while.
+        doubt_near: its app has had an in-doubt call lately.
     """
 
     batch: Queued
@@ -64,7 +64,7 @@ class Candidate:
     due_at: datetime
     blocked: bool
     perishable: bool
-    lost_near: bool
+    doubt_near: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Claimed:
     """A batch this node may send now, with the attempt it was claimed for."""
 
     id: int
-    firing_id: int
+    run_id: int
     app_id: int
     org: str
     size: int
@@ -83,7 +83,7 @@ class Claimed:
     target: dict[str, Any] | None
     userids: Sequence[str]
     on_ambiguous: str
-    lost_at: datetime | None
+    in_doubt_since: datetime | None
     rank: Rank
     call_id: int
 
@@ -125,21 +125,22 @@ async def next_waves(connection: Connection, count: int) -> list[int]:
 
 
 _QUEUED = (
-    "b.id, b.firing_id, b.app_id, b.org, b.size, b.slot_at, b.wave, b.body_hash, b.lost_at, b.rank"
+    "b.id, b.run_id, b.app_id, b.org, b.size, b.slot_at, b.wave, b.body_hash, b.in_doubt_since, "
+    "b.rank"
 )
 
 
 def _queued(row: asyncpg.Record) -> Queued:
     return Queued(
         id=row["id"],
-        firing_id=row["firing_id"],
+        run_id=row["run_id"],
         app_id=row["app_id"],
         org=row["org"],
         size=row["size"],
         slot_at=row["slot_at"],
         wave=row["wave"],
         body_hash=row["body_hash"],
-        lost_at=row["lost_at"],
+        in_doubt_since=row["in_doubt_since"],
         rank=Rank(row["rank"]),
     )
 
@@ -155,42 +156,42 @@ async def of_wave(connection: Connection, wave: int) -> list[Queued]:
 
 
 async def candidates(
-    connection: Connection, ids: Sequence[int], *, lost_since: datetime
+    connection: Connection, ids: Sequence[int], *, doubt_since: datetime
 ) -> list[Candidate]:
-    """Those of the batches that wait, by slot; locks the firings among theirs that are planned.
+    """Those of the batches that wait, by slot; locks the runs among theirs that are planned.
 
     Earlier occurrences are looked up one by one, by index: as a join it was now and then done over
     everything that is prepared, for each batch (0.7 s), while the tables' statistics were young.
-    That `lost_at` is not null is said for PostgreSQL, which else takes a third of all for lost.
+    That `in_doubt_since` is not null is said for PostgreSQL, which else expects a third of all.
     """
     rows = await connection.fetch(
         f"""
         with beginning as (
             select id, schedule_id, kind, due_at, expires_after is not null as perishable
-            from firings
-            where id = any(array(select firing_id from batches where id = any($1::bigint[])))
-              and state = {Firing.PLANNED:sql}
+            from runs
+            where id = any(array(select run_id from batches where id = any($1::bigint[])))
+              and state = {Run.PLANNED:sql}
             order by id for update
         )
         select g.id is not null as begins, f.due_at,
                g.kind is not distinct from {Kind.OCCURRENCE:sql} and exists (
-                   select from firings o
+                   select from runs o
                    where o.schedule_id = g.schedule_id and o.due_at < g.due_at
                      and o.kind = {Kind.OCCURRENCE:sql} and o.state in {RUN_UNDER_WAY}
                      and (select true from batches b
-                          where b.firing_id = o.id and b.repairs is null
+                          where b.run_id = o.id and b.resend_of is null
                             and b.state in {BATCH_UNSENT} limit 1)) as blocked,
                coalesce(g.perishable, false) as perishable,
-               exists (select from batches l where l.app_id = b.app_id and l.lost_at > $2
-                       and l.lost_at is not null) as lost_near,
+               exists (select from batches l where l.app_id = b.app_id and l.in_doubt_since > $2
+                       and l.in_doubt_since is not null) as doubt_near,
                {_QUEUED}
-        from batches b join firings f on f.id = b.firing_id left join beginning g on g.id = f.id
+        from batches b join runs f on f.id = b.run_id left join beginning g on g.id = f.id
         where b.id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql}
-          and (g.id is not null or f.state = {Firing.SENDING:sql})
+          and (g.id is not null or f.state = {Run.SENDING:sql})
         order by b.slot_at, b.id
         """,
         list(ids),
-        lost_since,
+        doubt_since,
     )
     return [
         Candidate(
@@ -199,18 +200,18 @@ async def candidates(
             due_at=row["due_at"],
             blocked=row["blocked"],
             perishable=row["perishable"],
-            lost_near=row["lost_near"],
+            doubt_near=row["doubt_near"],
         )
         for row in rows
     ]
 
 
-async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
-    """The batches of a firing that wait, by slot."""
+async def queued_of(connection: Connection, run_id: int) -> list[Queued]:
+    """The batches of a run that wait, by slot."""
     rows = await connection.fetch(
-        f"select {_QUEUED} from batches b where firing_id = $1 and state = {Batch.QUEUED:sql} "
+        f"select {_QUEUED} from batches b where run_id = $1 and state = {Batch.QUEUED:sql} "
         "order by slot_at, id",
-        firing_id,
+        run_id,
     )
     return [_queued(row) for row in rows]
 
@@ -218,15 +219,15 @@ async def queued_of(connection: Connection, firing_id: int) -> list[Queued]:
 async def late(
     connection: Connection, app_ids: Sequence[int], *, before: datetime, most: int
 ) -> list[Queued]:
-    """Lock batches of apps whose slot passed, of firings that are being sent; the earliest first.
+    """Lock batches of apps whose slot passed, of runs that are being sent; the earliest first.
 
-    A firing that has not begun is judged once more before its slots are touched.
+    A run that has not begun is judged once more before its slots are touched.
     """
     rows = await connection.fetch(
         f"""
-        select {_QUEUED} from batches b join firings f on f.id = b.firing_id
+        select {_QUEUED} from batches b join runs f on f.id = b.run_id
         where b.app_id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql} and b.slot_at < $2
-          and f.state = {Firing.SENDING:sql}
+          and f.state = {Run.SENDING:sql}
         order by b.slot_at, b.id limit $3 for update of b skip locked
         """,
         list(app_ids),
@@ -285,8 +286,8 @@ async def occupied(
 
 _BEGUN = moving(
     RUNS,
-    Firing.SENDING,
-    source=[Firing.PLANNED],
+    Run.SENDING,
+    source=[Run.PLANNED],
     given="(select id, $3::timestamptz as now from unnest($4::bigint[]) as u (id)) as g",
     name="begun",
 )
@@ -294,12 +295,11 @@ _TAKEN = moving(
     BATCHES,
     Batch.SENDING,
     source=[Batch.QUEUED],
-    given="unnest($1::bigint[]) as g (id), firings f",
-    only=f"f.id = t.firing_id "
-    f"and (f.state = {Firing.SENDING:sql} or f.id in (select id from begun))",
+    given="unnest($1::bigint[]) as g (id), runs f",
+    only=f"f.id = t.run_id and (f.state = {Run.SENDING:sql} or f.id in (select id from begun))",
     changes="owner = $2, attempt = t.attempt + 1, sent_at = greatest(t.slot_at, $3)",
-    returning="t.firing_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body, "
-    "t.target, t.lost_at, t.rank, f.on_ambiguous",
+    returning="t.run_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body, "
+    "t.target, t.in_doubt_since, t.rank, f.on_ambiguous",
     name="taken",
 )
 _CLAIM = f"""
@@ -307,8 +307,9 @@ _CLAIM = f"""
         insert into calls (batch_id, app_id, org, size, attempt, node_id, sent_at)
         select id, app_id, org, size, attempt, $2, sent_at from taken returning id, batch_id
     )
-    select t.id, t.firing_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body,
-           t.target, coalesce(d.userids, '{{}}') as userids, t.on_ambiguous, t.lost_at, t.rank,
+    select t.id, t.run_id, t.app_id, t.org, t.size, t.attempt, t.slot_at, t.sent_at, t.body,
+           t.target, coalesce(d.userids, '{{}}') as userids, t.on_ambiguous, t.in_doubt_since,
+           t.rank,
            i.id as call_id
     from taken t join intended i on i.batch_id = t.id
     left join lateral (
@@ -323,7 +324,7 @@ _CLAIM = f"""
 def _claimed(row: asyncpg.Record) -> Claimed:
     return Claimed(
         id=row["id"],
-        firing_id=row["firing_id"],
+        run_id=row["run_id"],
         app_id=row["app_id"],
         org=row["org"],
         size=row["size"],
@@ -334,7 +335,7 @@ def _claimed(row: asyncpg.Record) -> Claimed:
         target=row["target"],
         userids=row["userids"],
         on_ambiguous=row["on_ambiguous"],
-        lost_at=row["lost_at"],
+        in_doubt_since=row["in_doubt_since"],
         rank=Rank(row["rank"]),
         call_id=row["call_id"],
     )
@@ -348,7 +349,7 @@ async def claim(
     node_id: int,
     now: datetime,
 ) -> list[Claimed]:
-    """Take queued batches for this node, begin their firings, and write the intent of each call."""
+    """Take queued batches for this node, begin their runs, and write the intent of each call."""
     rows = await connection.fetch(_CLAIM, list(ids), node_id, now, list(begins))
     return [_claimed(row) for row in rows]
 
@@ -375,9 +376,9 @@ async def orphans(
     """Lock batches that dead nodes were sending, and those that were sent too long ago."""
     rows = await connection.fetch(
         f"""
-        select b.id, b.firing_id, b.attempt, b.sent_at, b.target, b.rank,
+        select b.id, b.run_id, b.attempt, b.sent_at, b.target, b.rank,
                f.on_ambiguous
-        from batches b join firings f on f.id = b.firing_id
+        from batches b join runs f on f.id = b.run_id
         where b.state = {Batch.SENDING:sql} and (b.owner = any($1::bigint[])
               or not exists (select from nodes n where n.id = b.owner) or b.sent_at < $2)
           and b.owner is not null
@@ -389,7 +390,7 @@ async def orphans(
     return [
         Called(
             id=row["id"],
-            firing_id=row["firing_id"],
+            run_id=row["run_id"],
             attempt=row["attempt"],
             sent_at=row["sent_at"],
             coarse=row["target"] is not None,
@@ -410,23 +411,23 @@ async def late_waves(connection: Connection, before: datetime) -> list[int]:
     return [row["wave"] for row in rows]
 
 
-async def lost_elsewhere(
+async def in_doubt_elsewhere(
     connection: Connection, batches: Sequence[Queued], since: datetime
 ) -> set[int]:
-    """Those batches of which another firing has an unresolved lost call with the same body."""
+    """Those batches of which another run has an unresolved in-doubt call with the same body."""
     rows = await connection.fetch(
         f"""
         select w.id from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
-             as w (id, firing_id, app_id, body_hash)
+             as w (id, run_id, app_id, body_hash)
         where exists (
             select from batches b join deliveries mine on mine.batch_id = w.id
             join deliveries other on other.batch_id = b.id and other.userid = mine.userid
-            where b.app_id = w.app_id and b.body_hash = w.body_hash and b.lost_at > $5
-              and b.firing_id <> w.firing_id and b.state in {BATCH_OPEN}
+            where b.app_id = w.app_id and b.body_hash = w.body_hash and b.in_doubt_since > $5
+              and b.run_id <> w.run_id and b.state in {BATCH_OPEN}
               and b.id < w.id)
         """,
         [batch.id for batch in batches],
-        [batch.firing_id for batch in batches],
+        [batch.run_id for batch in batches],
         [batch.app_id for batch in batches],
         [batch.body_hash for batch in batches],
         since,

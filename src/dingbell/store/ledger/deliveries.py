@@ -1,4 +1,4 @@
-"""Table `deliveries`: one person in one firing, always in a named state."""
+"""Table `deliveries`: one person in one run, always in a named state."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["Filter", "Receipt", "copy", "move_batches", "receive", "totals"]
 class Receipt:
     """What became of one person of one batch."""
 
-    firing_id: int
+    run_id: int
     userid: str
     state: Delivery
     code: str | None = None
 
 
-# (firing id, userid, batch id, people, state, why it is not expected to arrive).
+# (run id, userid, batch id, people, state, why it is not expected to arrive).
 New = tuple[int, str, int, int, str, str | None]
 
 
@@ -36,7 +36,7 @@ async def copy(connection: Connection, rows: Iterable[New]) -> None:
     """Write new deliveries, row by row as they come."""
     await connection.copy_records_to_table(
         "deliveries",
-        columns=["firing_id", "userid", "batch_id", "people", "state", "foreseen"],
+        columns=["run_id", "userid", "batch_id", "people", "state", "predicted"],
         records=rows,
     )
 
@@ -120,19 +120,19 @@ async def without_people(connection: Connection, batch_ids: Sequence[int]) -> li
 
 async def resolve(
     connection: Connection,
-    firing_id: int,
+    run_id: int,
     userids: Sequence[str],
     target: Delivery,
     *,
     code: str,
     actor: str | None = None,
 ) -> list[str]:
-    """Move people of a firing out of `unknown`; all of them when none are named."""
+    """Move people of a run out of `unknown`; all of them when none are named."""
     rows = await move(
         connection,
         PEOPLE,
         target,
-        Given.of([firing_id], userids=("text[]", list(userids)), code=("text", code)),
+        Given.of([run_id], userids=("text[]", list(userids)), code=("text", code)),
         source=[Delivery.UNKNOWN],
         only="(cardinality(g.userids) = 0 or t.userid = any(g.userids))",
         changes="code = g.code",
@@ -162,7 +162,7 @@ async def _receive(
         PEOPLE,
         state,
         Given.of(
-            (receipt.firing_id for receipt in receipts),
+            (receipt.run_id for receipt in receipts),
             {
                 "userid": ("text", [receipt.userid for receipt in receipts]),
                 "code": ("text", [receipt.code for receipt in receipts]),
@@ -180,14 +180,14 @@ async def _receive(
 
 
 async def _note_lost_call(connection: Connection, receipts: Sequence[Receipt]) -> None:
-    """Note of people who are `sent` already that a lost call reached them: there is no receipt."""
+    """Note of people who are `sent` that a call in doubt reached them: there is no receipt."""
     await connection.execute(
         f"""
         update deliveries d set code = r.code
-        from unnest($1::bigint[], $2::text[], $3::text[]) as r (firing_id, userid, code)
-        where d.firing_id = r.firing_id and d.userid = r.userid and d.state = {Delivery.SENT:sql}
+        from unnest($1::bigint[], $2::text[], $3::text[]) as r (run_id, userid, code)
+        where d.run_id = r.run_id and d.userid = r.userid and d.state = {Delivery.SENT:sql}
         """,
-        [receipt.firing_id for receipt in receipts],
+        [receipt.run_id for receipt in receipts],
         [receipt.userid for receipt in receipts],
         [receipt.code for receipt in receipts],
     )
@@ -212,7 +212,7 @@ async def same_words(
 
     Returns:
         userid → states of that person in other batches that were called today. Somebody whom only
-        a lost call can have reached (`sent` with a code) counts as reached.
+        an in-doubt call can have reached (`sent` with a code) counts as reached.
     """
     rows = await connection.fetch(
         f"""
@@ -236,35 +236,35 @@ async def same_words(
     return found
 
 
-async def unread(connection: Connection, firing_id: int) -> list[dict[str, Any]]:
-    """Who has a notice of a firing and has not read it: userid, name, manager."""
+async def unread(connection: Connection, run_id: int) -> list[dict[str, Any]]:
+    """Who has a notice of a run and has not read it: userid, name, manager."""
     rows = await connection.fetch(
         f"""
         select d.userid, coalesce(p.name, d.userid) as name, p.attributes ->> 'manager' as manager
-        from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
+        from deliveries d join batches b on b.id = d.batch_id and b.run_id = d.run_id
         left join people p on p.org = b.org and p.userid = d.userid
-        where d.firing_id = $1 and d.state = {Delivery.UNREAD:sql} order by d.userid
+        where d.run_id = $1 and d.state = {Delivery.UNREAD:sql} order by d.userid
         """,
-        firing_id,
+        run_id,
     )
     return [dict(row) for row in rows]
 
 
-async def totals(connection: Connection, firing_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """How many people of each firing are in which state."""
+async def totals(connection: Connection, run_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """How many people of each run are in which state."""
     rows = await connection.fetch(
         """
-        select f.id as firing_id, t.state, t.people
+        select f.id as run_id, t.state, t.people
         from unnest($1::bigint[]) as f (id) cross join lateral (
             select state, sum(people)::int as people from deliveries
-            where firing_id = f.id group by state) as t
+            where run_id = f.id group by state) as t
         order by f.id, t.state
         """,
-        list(firing_ids),
+        list(run_ids),
     )
-    found: dict[int, dict[str, int]] = {firing_id: {} for firing_id in firing_ids}
+    found: dict[int, dict[str, int]] = {run_id: {} for run_id in run_ids}
     for row in rows:
-        found[row["firing_id"]][row["state"]] = row["people"]
+        found[row["run_id"]][row["state"]] = row["people"]
     return found
 
 
@@ -285,16 +285,16 @@ class Filter:
 _LEDGER = """
     with recursive below (org, dept_id) as (
         select b.org, t.dept_id from unnest($3::bigint[]) as t (dept_id), (
-            select distinct org from batches where firing_id = $1) as b
+            select distinct org from batches where run_id = $1) as b
         union
         select d.org, d.dept_id from departments d
         join below b on d.org = b.org and d.parent_id = b.dept_id
     )
     select d.userid, d.state, d.code, b.task_id, d.sent_at, d.read_at, d.people, p.name,
-           d.foreseen, b.attempt, b.words, b.ordinal
-    from deliveries d join batches b on b.id = d.batch_id and b.firing_id = d.firing_id
+           d.predicted, b.attempt, b.words, b.ordinal
+    from deliveries d join batches b on b.id = d.batch_id and b.run_id = d.run_id
     left join people p on p.org = b.org and p.userid = d.userid
-    where d.firing_id = $1 and ($2::text is null or d.state = $2)
+    where d.run_id = $1 and ($2::text is null or d.state = $2)
       and (cardinality($3::bigint[]) = 0 or exists (
           select from memberships m join below on below.org = m.org and below.dept_id = m.dept_id
           where m.org = b.org and m.userid = d.userid))
@@ -313,12 +313,12 @@ async def of_person(
     """What one person was sent, the newest first: of runs before another one."""
     return await connection.fetch(
         """
-        select f.id as firing, f.schedule, f.kind, f.due_at, d.state, d.code, d.foreseen,
+        select f.id as run, f.schedule, f.kind, f.due_at, d.state, d.code, d.predicted,
                b.task_id, d.sent_at, d.read_at, b.attempt, convert_from(b.body, 'UTF8') as body
-        from deliveries d join batches b on b.id = d.batch_id join firings f on f.id = d.firing_id
+        from deliveries d join batches b on b.id = d.batch_id join runs f on f.id = d.run_id
         where d.userid = $1 and ($3::text is null or b.org = $3)
-          and ($4::bigint is null or d.firing_id < $4)
-        order by d.firing_id desc limit $2
+          and ($4::bigint is null or d.run_id < $4)
+        order by d.run_id desc limit $2
         """,
         userid,
         limit,
@@ -327,49 +327,49 @@ async def of_person(
     )
 
 
-async def endings(connection: Connection, firing_id: int) -> list[asyncpg.Record]:
-    """How many people who might not have ended as foreseen ended how: (foreseen, state, people)."""
+async def endings(connection: Connection, run_id: int) -> list[asyncpg.Record]:
+    """How many people who may not have ended as predicted ended how: (predicted, state, people)."""
     return await connection.fetch(
         f"""
-        select foreseen, state, count(*)::int as people from deliveries
-        where firing_id = $1 and (foreseen is not null or state not in {DELIVERY_REACHED})
-        group by foreseen, state
+        select predicted, state, count(*)::int as people from deliveries
+        where run_id = $1 and (predicted is not null or state not in {DELIVERY_REACHED})
+        group by predicted, state
         """,
-        firing_id,
+        run_id,
     )
 
 
 async def ended(
     connection: Connection,
-    firing_id: int,
+    run_id: int,
     endings: Sequence[tuple[str | None, str]],
     *,
     limit: int,
 ) -> list[asyncpg.Record]:
-    """(userid, state, code, foreseen) of people with one of these endings, by userid."""
+    """(userid, state, code, predicted) of people with one of these endings, by userid."""
     return await connection.fetch(
         """
-        select userid, state, code, foreseen from deliveries d
-        where firing_id = $1 and exists (
-            select from unnest($2::text[], $3::text[]) as e (foreseen, state)
-            where e.foreseen is not distinct from d.foreseen and e.state = d.state)
+        select userid, state, code, predicted from deliveries d
+        where run_id = $1 and exists (
+            select from unnest($2::text[], $3::text[]) as e (predicted, state)
+            where e.predicted is not distinct from d.predicted and e.state = d.state)
         order by userid limit $4
         """,
-        firing_id,
-        [foreseen for foreseen, _ in endings],
+        run_id,
+        [predicted for predicted, _ in endings],
         [state for _, state in endings],
         limit,
     )
 
 
-def _arguments(firing_id: int, wanted: Filter) -> tuple[Any, ...]:
+def _arguments(run_id: int, wanted: Filter) -> tuple[Any, ...]:
     state = wanted.state.value if wanted.state else None
-    return firing_id, state, list(wanted.departments)
+    return run_id, state, list(wanted.departments)
 
 
-async def of_firing(
+async def of_run(
     connection: Connection,
-    firing_id: int,
+    run_id: int,
     wanted: Filter,
     *,
     limit: int,
@@ -379,7 +379,7 @@ async def of_firing(
     ordinal, userid = after or (-1, "")
     return await connection.fetch(
         f"{_LEDGER} and (b.ordinal, d.userid) > ($4, $5) {_IN_ORDER} limit $6",
-        *_arguments(firing_id, wanted),
+        *_arguments(run_id, wanted),
         ordinal,
         userid,
         limit,
@@ -387,9 +387,9 @@ async def of_firing(
 
 
 async def stream(
-    connection: Connection, firing_id: int, wanted: Filter
+    connection: Connection, run_id: int, wanted: Filter
 ) -> AsyncIterator[dict[str, Any]]:
     """The ledger of a run, row by row, inside a transaction."""
-    arguments = _arguments(firing_id, wanted)
+    arguments = _arguments(run_id, wanted)
     async for row in connection.cursor(f"{_LEDGER} {_IN_ORDER}", *arguments, prefetch=1000):
         yield dict(row)

@@ -15,39 +15,39 @@ from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.store.connection import Connection
 from dingbell.store.states import DELIVERY_ARRIVED, DELIVERY_HAD, any_of
 
-__all__ = ["Foreseen", "learn_outsiders", "mark", "of_firings", "of_people"]
+__all__ = ["Predicted", "learn_outsiders", "mark", "of_people", "of_runs"]
 
-# (firing id, userid, reason).
-Foreseen = tuple[int, str, str]
+# (run id, userid, reason).
+Predicted = tuple[int, str, str]
 
 _MANY = 5_000  # people
 _PLANNED = f"""
-    select d.firing_id, d.userid, b.app_id, b.org, b.body_hash, b.slot_at, b.id as batch_id
+    select d.run_id, d.userid, b.app_id, b.org, b.body_hash, b.slot_at, b.id as batch_id
     from batches b join deliveries d on d.batch_id = b.id
-    where b.firing_id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql} and b.target is null
+    where b.run_id = any($1::bigint[]) and b.state = {Batch.QUEUED:sql} and b.target is null
 """
 _ASKED = """
-    select 0::bigint as firing_id, a.userid, $3::bigint as app_id, $4::text as org, a.body_hash,
+    select 0::bigint as run_id, a.userid, $3::bigint as app_id, $4::text as org, a.body_hash,
            $5::timestamptz as slot_at, 9223372036854775807 as batch_id
     from unnest($1::text[], $2::bytea[]) as a (userid, body_hash)
 """
 _TABLE = """
 create temp table wanted (
-    firing_id bigint, userid text, app_id bigint, org text, body_hash bytea, slot_at timestamptz,
+    run_id bigint, userid text, app_id bigint, org text, body_hash bytea, slot_at timestamptz,
     batch_id bigint
 ) on commit drop
 """
 _QUESTION = """
 with {wanted}
 words as materialized (
-    select distinct firing_id, app_id, body_hash, date_trunc('day', slot_at, 'Asia/Shanghai') as day
+    select distinct run_id, app_id, body_hash, date_trunc('day', slot_at, 'Asia/Shanghai') as day
     from wanted
 ),
-said as materialized (  -- the same words by another firing that day, sent or about to be
-    select w.firing_id, d.userid, o.body_hash, o.sent_at, o.slot_at, o.id
+said as materialized (  -- the same words by another run that day, sent or about to be
+    select w.run_id, d.userid, o.body_hash, o.sent_at, o.slot_at, o.id
     from words w
     join batches o on o.app_id = w.app_id and o.body_hash = w.body_hash
-         and o.firing_id <> w.firing_id
+         and o.run_id <> w.run_id
          and coalesce(o.sent_at, o.slot_at) >= w.day
          and coalesce(o.sent_at, o.slot_at) < w.day + interval '1 day'
          and (o.sent_at is not null or o.state = {queued})
@@ -55,8 +55,8 @@ said as materialized (  -- the same words by another firing that day, sent or ab
          and d.state in {told}
 ),
 repeated as materialized (
-    select distinct w.firing_id, w.userid
-    from wanted w join said s on s.firing_id = w.firing_id and s.userid = w.userid
+    select distinct w.run_id, w.userid
+    from wanted w join said s on s.run_id = w.run_id and s.userid = w.userid
          and s.body_hash = w.body_hash
          and (s.sent_at is not null or (s.slot_at, s.id) < (w.slot_at, w.batch_id))
 ),
@@ -82,7 +82,7 @@ outside as (  -- refused at the last notice although the directory had them
             and k.sent_at > o.seen_at)
 ),
 judged as (
-    select w.firing_id, w.userid, case
+    select w.run_id, w.userid, case
         when read.org is not null and p.userid is null then 'unknown_person'
         when p.left_at is not null then 'left'
         when not p.active then 'inactive'
@@ -95,11 +95,11 @@ judged as (
     left join directory_syncs read on read.org = w.org
     left join people p on p.org = w.org and p.userid = w.userid
     left join outside out on out.app_id = w.app_id and out.userid = w.userid
-    left join repeated again on again.firing_id = w.firing_id and again.userid = w.userid
+    left join repeated again on again.run_id = w.run_id and again.userid = w.userid
     left join capped full_ on full_.app_id = w.app_id and full_.userid = w.userid
 )
-select firing_id, userid, reason from judged where reason is not null
-order by firing_id, userid
+select run_id, userid, reason from judged where reason is not null
+order by run_id, userid
 """
 
 
@@ -147,19 +147,19 @@ async def _ask(
     return rows
 
 
-async def of_firings(
-    connection: Connection, firing_ids: Sequence[int], *, people: int, daily_cap: int
-) -> list[Foreseen]:
-    """Who of planned firings is not expected to be reached, before their batches are sent.
+async def of_runs(
+    connection: Connection, run_ids: Sequence[int], *, people: int, daily_cap: int
+) -> list[Predicted]:
+    """Who of planned runs is not expected to be reached, before their batches are sent.
 
     Args:
         connection: in the transaction that has planned them.
-        firing_ids: which.
+        run_ids: which.
         people: about how many people they go to.
         daily_cap: how many notices a person may get from an app on one day.
     """
-    rows = await _ask(connection, _PLANNED, list(firing_ids), people=people, daily_cap=daily_cap)
-    return [(row["firing_id"], row["userid"], row["reason"]) for row in rows]
+    rows = await _ask(connection, _PLANNED, list(run_ids), people=people, daily_cap=daily_cap)
+    return [(row["run_id"], row["userid"], row["reason"]) for row in rows]
 
 
 async def of_people(
@@ -197,17 +197,17 @@ async def of_people(
     return {row["userid"]: row["reason"] for row in rows}
 
 
-async def mark(connection: Connection, foreseen: Sequence[Foreseen]) -> None:
-    """Keep with each delivery what is foreseen of it."""
+async def mark(connection: Connection, predicted: Sequence[Predicted]) -> None:
+    """Keep with each delivery what is predicted of it."""
     await connection.execute(
         """
-        update deliveries d set foreseen = f.reason
-        from unnest($1::bigint[], $2::text[], $3::text[]) as f (firing_id, userid, reason)
-        where d.firing_id = f.firing_id and d.userid = f.userid
+        update deliveries d set predicted = f.reason
+        from unnest($1::bigint[], $2::text[], $3::text[]) as f (run_id, userid, reason)
+        where d.run_id = f.run_id and d.userid = f.userid
         """,
-        [firing_id for firing_id, _, _ in foreseen],
-        [userid for _, userid, _ in foreseen],
-        [reason for _, _, reason in foreseen],
+        [run_id for run_id, _, _ in predicted],
+        [userid for _, userid, _ in predicted],
+        [reason for _, _, reason in predicted],
     )
 
 
@@ -218,21 +218,21 @@ async def learn_outsiders(
 
     Args:
         connection: to write.
-        invalid: (app id, firing id, userid).
+        invalid: (app id, run id, userid).
         now: the present instant.
     """
     await connection.execute(
         """
         insert into outsiders (app_id, userid, seen_at)
         select distinct i.app_id, i.userid, $4::timestamptz
-        from unnest($1::bigint[], $2::bigint[], $3::text[]) as i (app_id, firing_id, userid)
-        join deliveries d on d.firing_id = i.firing_id and d.userid = i.userid
-             and coalesce(d.foreseen, 'out_of_range') = 'out_of_range'
+        from unnest($1::bigint[], $2::bigint[], $3::text[]) as i (app_id, run_id, userid)
+        join deliveries d on d.run_id = i.run_id and d.userid = i.userid
+             and coalesce(d.predicted, 'out_of_range') = 'out_of_range'
         order by 1, 2
         on conflict (app_id, userid) do update set seen_at = excluded.seen_at
         """,
         [app_id for app_id, _, _ in invalid],
-        [firing_id for _, firing_id, _ in invalid],
+        [run_id for _, run_id, _ in invalid],
         [userid for _, _, userid in invalid],
         now,
     )

@@ -1,4 +1,4 @@
-"""Table `firings`, those in state `held`: until when, why, and how they are let go."""
+"""Table `runs`, those in state `held`: until when, why, and how they are let go."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dingbell.domain.causes import Cause, CauseKind
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.run import Kind
 from dingbell.store.connection import Connection
 from dingbell.store.ledger import runs
-from dingbell.store.ledger.runs import FiringRow
+from dingbell.store.ledger.runs import RunRow
 from dingbell.store.transitions import RUNS, Given, move
 
 __all__ = ["LOCAL", "hold", "let_go", "overdue", "waiting_for"]
 
 # Who lets something go on the command line of the machine itself.
 LOCAL = "local"
-# (firing id, function): what a plan job needs to know.
+# (run id, function): what a plan job needs to know.
 Released = tuple[int, str | None]
 
 
 async def hold(
     connection: Connection,
-    firing_ids: Sequence[int],
+    run_ids: Sequence[int],
     *,
     until: datetime | None,
     cause: Cause,
     now: datetime,
 ) -> list[int]:
-    """Hold firings until an instant, or with None until a person lets them go.
+    """Hold runs until an instant, or with None until a person lets them go.
 
     One that is held already is held on, for what holds it now.
     """
     held = await connection.fetch(
         f"""
-        update firings set held_until = $2, cause = $3, cause_params = $4
-        where id = any($1::bigint[]) and state = {Firing.HELD:sql} returning id
+        update runs set held_until = $2, cause = $3, cause_params = $4
+        where id = any($1::bigint[]) and state = {Run.HELD:sql} returning id
         """,
-        list(firing_ids),
+        list(run_ids),
         until,
         cause.kind.value,
         dict(cause.params),
@@ -46,9 +46,9 @@ async def hold(
     rows = await move(
         connection,
         RUNS,
-        Firing.HELD,
-        Given.of(firing_ids, now=("timestamptz", now), until=("timestamptz", until)),
-        usual=Firing.DUE,
+        Run.HELD,
+        Given.of(run_ids, now=("timestamptz", now), until=("timestamptz", until)),
+        usual=Run.DUE,
         changes="held_until = g.until, cause = g.cause_kind, cause_params = g.cause_params",
         cause=cause,
     )
@@ -56,13 +56,13 @@ async def hold(
 
 
 async def let_go(
-    connection: Connection, firing_ids: Sequence[int], now: datetime, *, by: str | None = None
+    connection: Connection, run_ids: Sequence[int], now: datetime, *, by: str | None = None
 ) -> list[Released]:
-    """Make held firings due again.
+    """Make held runs due again.
 
     Args:
         connection: in a transaction.
-        firing_ids: which; those that are not held are left as they are.
+        run_ids: which; those that are not held are left as they are.
         now: the present instant.
         by: who lets them go, whatever holds them; None where their time has come.
     """
@@ -77,9 +77,9 @@ async def let_go(
     rows = await move(
         connection,
         RUNS,
-        Firing.DUE,
-        Given.of(firing_ids, now=("timestamptz", now)),
-        source=[Firing.HELD],
+        Run.DUE,
+        Given.of(run_ids, now=("timestamptz", now)),
+        source=[Run.HELD],
         changes=f"held_until = null, cause = null, cause_params = null{approved}",
         returning="t.function",
         actor=by,
@@ -88,48 +88,46 @@ async def let_go(
 
 
 async def overdue(connection: Connection, before: datetime) -> list[int]:
-    """Firings whose hold ended a while ago and that nobody has let go."""
+    """Runs whose hold ended a while ago and that nobody has let go."""
     rows = await connection.fetch(
-        f"select id from firings where state = {Firing.HELD:sql} and held_until < $1 "
+        f"select id from runs where state = {Run.HELD:sql} and held_until < $1 "
         "order by id limit 500",
         before,
     )
     return [row["id"] for row in rows]
 
 
-async def ended(
-    connection: Connection, firing_ids: Sequence[int], now: datetime
-) -> list[FiringRow]:
-    """Lock those of some held firings whose hold has ended, and what ended with them.
+async def ended(connection: Connection, run_ids: Sequence[int], now: datetime) -> list[RunRow]:
+    """Lock those of some held runs whose hold has ended, and what ended with them.
 
     Occurrences of one schedule that quiet hours held end together, whichever of them is asked for.
     """
     rows = await connection.fetch(
         f"""
-        select distinct h.id from firings f join firings h
+        select distinct h.id from runs f join runs h
           on h.id = f.id or (
              h.schedule_id = f.schedule_id and h.kind = {Kind.OCCURRENCE:sql}
-             and h.state = {Firing.HELD:sql} and h.cause = $3 and f.cause = $3)
-        where f.id = any($1::bigint[]) and f.state = {Firing.HELD:sql} and f.held_until <= $2
+             and h.state = {Run.HELD:sql} and h.cause = $3 and f.cause = $3)
+        where f.id = any($1::bigint[]) and f.state = {Run.HELD:sql} and f.held_until <= $2
           and h.held_until <= $2
         """,
-        list(firing_ids),
+        list(run_ids),
         now,
         CauseKind.QUIET_HOURS.value,
     )
-    return await runs.lock(connection, [row["id"] for row in rows], Firing.HELD)
+    return await runs.lock(connection, [row["id"] for row in rows], Run.HELD)
 
 
 async def held_for(connection: Connection, kind: CauseKind) -> list[int]:
     """Every run that is held for one kind of cause."""
     rows = await connection.fetch(
-        f"select id from firings where state = {Firing.HELD:sql} and cause = $1 order by id",
+        f"select id from runs where state = {Run.HELD:sql} and cause = $1 order by id",
         kind.value,
     )
     return [row["id"] for row in rows]
 
 
-async def waiting_for(connection: Connection, schedule_id: int, kind: CauseKind) -> list[FiringRow]:
+async def waiting_for(connection: Connection, schedule_id: int, kind: CauseKind) -> list[RunRow]:
     """Lock the occurrences of a schedule that are held for one kind of cause."""
     held = await runs.held_of(connection, schedule_id)
     return [one for one in held if one.cause is not None and one.cause.kind is kind]

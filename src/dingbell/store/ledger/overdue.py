@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dingbell.domain.lifecycle import Batch, Firing
+from dingbell.domain.lifecycle import Batch, Run
 from dingbell.store.connection import Connection
 from dingbell.store.states import RUN_UNDER_WAY
 
@@ -19,10 +19,10 @@ class Late:
     Attributes:
         slots: of queued batches.
         looks: of batches that are to be looked at.
-        ends: of firings that should have come to their end; those still on their way count too.
+        ends: of runs that should have come to their end; those still on their way count too.
         recalls: of recalls that were asked for.
-        holds: of firings that should have been let go.
-        plans: when firings that are due were touched last.
+        holds: of runs that should have been let go.
+        plans: when runs that are due were touched last.
         calls: of batches that are being sent.
     """
 
@@ -40,12 +40,12 @@ async def anything(connection: Connection, late: Late) -> bool:
     found: bool = await connection.fetchval(
         f"""
         select exists (select from batches where state = {Batch.QUEUED:sql} and slot_at < $1)
-            or exists (select from batches where next_look_at < $2)
-            or exists (select from firings where state in {RUN_UNDER_WAY}
+            or exists (select from batches where next_poll_at < $2)
+            or exists (select from runs where state in {RUN_UNDER_WAY}
                        and coalesce(started_at, planned_at) < $3)
-            or exists (select from firings where recall_asked_at < $4)
-            or exists (select from firings where state = {Firing.HELD:sql} and held_until < $5)
-            or exists (select from firings where state = {Firing.DUE:sql} and touched_at < $6)
+            or exists (select from runs where recall_asked_at < $4)
+            or exists (select from runs where state = {Run.HELD:sql} and held_until < $5)
+            or exists (select from runs where state = {Run.DUE:sql} and touched_at < $6)
             or exists (select from nodes where lease_until < clock_timestamp())
             or exists (select from batches b where owner is not null
                        and ((state = {Batch.SENDING:sql} and sent_at < $7)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dingbell.domain.lifecycle import Delivery, Firing
+from dingbell.domain.lifecycle import Delivery, Run
 from dingbell.store.connection import Connection
 from dingbell.store.states import BATCH_POLLED
 
-__all__ = ["Tracked", "begin_look", "late_looks", "set_looks"]
+__all__ = ["Tracked", "begin_poll", "late_polls", "set_polls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +19,27 @@ class Tracked:
     """A batch whose results are to be asked for."""
 
     id: int
-    firing_id: int
+    run_id: int
     app_id: int
     org: str
     size: int
     state: str
     looks: int
     sent_at: datetime
-    lost_at: datetime | None
+    in_doubt_since: datetime | None
     generation: int
     target: dict[str, Any] | None
 
 
-async def late_looks(connection: Connection, before: datetime) -> list[int]:
+async def late_polls(connection: Connection, before: datetime) -> list[int]:
     """Batches whose look is overdue."""
     rows = await connection.fetch(
-        "select id from batches where next_look_at < $1 order by next_look_at limit 200", before
+        "select id from batches where next_poll_at < $1 order by next_poll_at limit 200", before
     )
     return [row["id"] for row in rows]
 
 
-async def begin_look(
+async def begin_poll(
     connection: Connection,
     ids: Sequence[int],
     *,
@@ -50,9 +50,9 @@ async def begin_look(
     """Take the batches whose look has come, for a node: until the lease ends, or the node dies."""
     rows = await connection.fetch(
         f"""
-        update batches set next_look_at = $3, looks = looks + 1, owner = $4
-        where id = any($1::bigint[]) and state in {BATCH_POLLED} and next_look_at <= $2
-        returning id, firing_id, app_id, org, size, state, looks, sent_at, lost_at, generation,
+        update batches set next_poll_at = $3, looks = looks + 1, owner = $4
+        where id = any($1::bigint[]) and state in {BATCH_POLLED} and next_poll_at <= $2
+        returning id, run_id, app_id, org, size, state, looks, sent_at, in_doubt_since, generation,
                   target
         """,
         list(ids),
@@ -67,7 +67,7 @@ async def prolong(connection: Connection, leases: Sequence[tuple[int, datetime]]
     """Keep batches for the node that is about to look at them, until an instant each."""
     await connection.execute(
         f"""
-        update batches b set next_look_at = l.until
+        update batches b set next_poll_at = l.until
         from unnest($1::bigint[], $2::timestamptz[]) as l (id, until)
         where b.id = l.id and b.state in {BATCH_POLLED}
         """,
@@ -80,7 +80,7 @@ async def take_over(connection: Connection, dead: Sequence[int], now: datetime) 
     """Have what dead nodes were looking at looked at again, now."""
     rows = await connection.fetch(
         f"""
-        update batches set next_look_at = $2, owner = null
+        update batches set next_poll_at = $2, owner = null
         where state in {BATCH_POLLED} and (owner = any($1::bigint[])
               or (owner is not null and not exists (select from nodes n where n.id = owner)))
         returning id
@@ -91,11 +91,11 @@ async def take_over(connection: Connection, dead: Sequence[int], now: datetime) 
     return [row["id"] for row in rows]
 
 
-async def set_looks(connection: Connection, looks: Sequence[tuple[int, datetime | None]]) -> None:
+async def set_polls(connection: Connection, looks: Sequence[tuple[int, datetime | None]]) -> None:
     """Say when batches are looked at next, by whoever that will be; None is never again."""
     await connection.execute(
         f"""
-        update batches b set next_look_at = l.at, owner = null
+        update batches b set next_poll_at = l.at, owner = null
         from unnest($1::bigint[], $2::timestamptz[]) as l (id, at)
         where b.id = l.id and b.state in {BATCH_POLLED}
         """,
@@ -104,57 +104,55 @@ async def set_looks(connection: Connection, looks: Sequence[tuple[int, datetime 
     )
 
 
-async def last_call(connection: Connection, firing_id: int) -> datetime | None:
-    """When the last accepted call of a firing was made."""
+async def last_call(connection: Connection, run_id: int) -> datetime | None:
+    """When the last accepted call of a run was made."""
     sent_at: datetime | None = await connection.fetchval(
         f"""
         select max(sent_at) from batches
-        where firing_id = $1 and state in {BATCH_POLLED}
+        where run_id = $1 and state in {BATCH_POLLED}
         """,
-        firing_id,
+        run_id,
     )
     return sent_at
 
 
-async def unread_batches(connection: Connection, firing_id: int) -> int:
-    """How many batches of a firing have people who have not read."""
+async def unread_batches(connection: Connection, run_id: int) -> int:
+    """How many batches of a run have people who have not read."""
     count: int = await connection.fetchval(
         f"""
-        select count(*) from batches b where firing_id = $1 and target is null and exists (
+        select count(*) from batches b where run_id = $1 and target is null and exists (
             select from deliveries d where d.batch_id = b.id and d.state = {Delivery.UNREAD:sql})
         """,
-        firing_id,
+        run_id,
     )
     return count
 
 
-async def look_again(connection: Connection, firing_id: int, at: datetime) -> list[int]:
-    """Have the batches of a firing looked at not later than an instant, unless all have read."""
+async def poll_again(connection: Connection, run_id: int, at: datetime) -> list[int]:
+    """Have the batches of a run looked at not later than an instant, unless all have read."""
     rows = await connection.fetch(
         f"""
-        update batches b set next_look_at = least(next_look_at, $2)
-        where firing_id = $1 and state in {BATCH_POLLED} and target is null
+        update batches b set next_poll_at = least(next_poll_at, $2)
+        where run_id = $1 and state in {BATCH_POLLED} and target is null
           and exists (
               select from deliveries d
               where d.batch_id = b.id and d.state = {Delivery.UNREAD:sql})
         returning id
         """,
-        firing_id,
+        run_id,
         at,
     )
     return [row["id"] for row in rows]
 
 
-async def follow_ups(
-    connection: Connection, firing_ids: Sequence[int]
-) -> dict[int, list[datetime]]:
-    """When the batches of firings are to be looked at once more, before they are followed up on."""
+async def follow_ups(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[datetime]]:
+    """When the batches of runs are to be looked at once more, before they are followed up on."""
     rows = await connection.fetch(
         f"""
         select parent_id, array_agg(held_until - poll_lead) as instants
-        from firings
-        where parent_id = any($1::bigint[]) and state = {Firing.HELD:sql} group by parent_id
+        from runs
+        where parent_id = any($1::bigint[]) and state = {Run.HELD:sql} group by parent_id
         """,
-        list(firing_ids),
+        list(run_ids),
     )
     return {row["parent_id"]: row["instants"] for row in rows}

@@ -17,7 +17,7 @@ __all__ = [
     "dropped_for_pace",
     "hand_over",
     "next_ordinals",
-    "of_firing",
+    "of_run",
     "still_open",
 ]
 
@@ -27,11 +27,11 @@ class Broken:
     """Somebody whom a notice has not reached, or may not have reached.
 
     Attributes:
-        lost_at: when the call that may have reached them was made; None where none can have.
+        in_doubt_since: when the call that may have reached them was made; None where none can have.
         generation: how often this body was queued again already.
     """
 
-    firing_id: int
+    run_id: int
     userid: str
     batch_id: int
     app_id: int
@@ -41,15 +41,15 @@ class Broken:
     rank: int
     generation: int
     sent_at: datetime | None
-    lost_at: datetime | None
+    in_doubt_since: datetime | None
 
 
 _SELECT = f"""
-    select d.firing_id, d.userid, d.batch_id, b.app_id, b.org, b.body, b.body_hash, b.rank,
+    select d.run_id, d.userid, d.batch_id, b.app_id, b.org, b.body, b.body_hash, b.rank,
            b.generation, b.sent_at, case when d.state = {Delivery.UNKNOWN:sql} then b.sent_at
-                                         else b.lost_at end as lost_at
+                                         else b.in_doubt_since end as in_doubt_since
     from batches b join deliveries d on d.batch_id = b.id
-    join firings f on f.id = b.firing_id
+    join runs f on f.id = b.run_id
     where b.target is null and length(b.body) > 0 and f.state in {RUN_SENT}
       and f.recall_asked_at is null
 """
@@ -79,44 +79,44 @@ _KINDS = {
 }
 
 
-async def of_firing(connection: Connection, firing_id: int, kind: str) -> list[Broken]:
-    """Lock the people of a firing to whom something of one kind happened.
+async def of_run(connection: Connection, run_id: int, kind: str) -> list[Broken]:
+    """Lock the people of a run to whom something of one kind happened.
 
     Args:
         connection: in a transaction.
-        firing_id: the firing.
+        run_id: the run.
         kind: `pace`, `failed` or `unknown`.
     """
     rows = await connection.fetch(
-        f"{_SELECT} and f.id = $1 and {_KINDS[kind]} {_LOCK}", firing_id, list(PACE_CODES)
+        f"{_SELECT} and f.id = $1 and {_KINDS[kind]} {_LOCK}", run_id, list(PACE_CODES)
     )
     return [Broken(**dict(row)) for row in rows]
 
 
-async def still_open(connection: Connection, firing_ids: Sequence[int]) -> set[int]:
-    """Lock those of some firings that may still send, and are not being recalled."""
+async def still_open(connection: Connection, run_ids: Sequence[int]) -> set[int]:
+    """Lock those of some runs that may still send, and are not being recalled."""
     rows = await connection.fetch(
         f"""
-        select id from firings
+        select id from runs
         where id = any($1::bigint[]) and state in {RUN_SENT}
           and recall_asked_at is null
         order by id for update
         """,
-        list(firing_ids),
+        list(run_ids),
     )
     return {row["id"] for row in rows}
 
 
-async def next_ordinals(connection: Connection, firing_ids: Sequence[int]) -> dict[int, int]:
-    """The next free ordinal of each firing; nobody else adds batches while it is locked."""
+async def next_ordinals(connection: Connection, run_ids: Sequence[int]) -> dict[int, int]:
+    """The next free ordinal of each run; nobody else adds batches while it is locked."""
     rows = await connection.fetch(
         """
-        select firing_id, max(ordinal) + 1 as next from batches
-        where firing_id = any($1::bigint[]) group by firing_id
+        select run_id, max(ordinal) + 1 as next from batches
+        where run_id = any($1::bigint[]) group by run_id
         """,
-        list(firing_ids),
+        list(run_ids),
     )
-    return {row["firing_id"]: row["next"] for row in rows}
+    return {row["run_id"]: row["next"] for row in rows}
 
 
 async def hand_over(connection: Connection, moves: Sequence[tuple[int, int, list[str]]]) -> None:

@@ -1,4 +1,4 @@
-"""Table `firings`: one occurrence of a schedule, a run by hand, a send, a follow-up, an alert."""
+"""Table `runs`: one occurrence of a schedule, a run by hand, a send, a follow-up, an alert."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from dingbell.domain.causes import Cause, CauseKind, ScheduleChange
-from dingbell.domain.lifecycle import Delivery, Firing
+from dingbell.domain.lifecycle import Delivery, Run
 from dingbell.domain.run import Kind, RunSpec, parse_spec
 from dingbell.store.connection import Connection
 from dingbell.store.ledger import batches
@@ -19,12 +19,12 @@ from dingbell.store.states import BATCH_OPEN, RUN_OPEN, RUN_UNDER_WAY
 from dingbell.store.transitions import RUNS, Given, entered, noted_new
 from dingbell.store.transitions import move as move_rows
 
-__all__ = ["FiringRow", "NewFiring", "create", "lock", "move"]
+__all__ = ["NewRun", "RunRow", "create", "lock", "move"]
 
 
 @dataclass(frozen=True, slots=True)
-class NewFiring:
-    """A firing to be; unique by (schedule, kind, key)."""
+class NewRun:
+    """A run to be; unique by (schedule, kind, key)."""
 
     schedule_id: int | None
     schedule: str | None
@@ -36,7 +36,7 @@ class NewFiring:
     function: str | None
     spec: RunSpec
     due_at: datetime
-    state: Firing = Firing.DUE
+    state: Run = Run.DUE
     cause: Cause | None = None
     occurrences: int = 1
     parent_id: int | None = None
@@ -70,7 +70,7 @@ class NewFiring:
         )
 
 
-# Columns and their types; the state comes with them, and with it when the firing ended.
+# Columns and their types; the state comes with them, and with it when the run ended.
 _NEW = {
     "schedule_id": "bigint",
     "schedule": "text",
@@ -97,8 +97,8 @@ _NEW = {
 
 
 @dataclass(frozen=True)
-class FiringRow:
-    """A firing as the engine works on it."""
+class RunRow:
+    """A run as the engine works on it."""
 
     id: int
     schedule_id: int | None
@@ -110,7 +110,7 @@ class FiringRow:
     stored: Mapping[str, Any]
     due_at: datetime
     created_at: datetime
-    state: Firing
+    state: Run
     tries: int
     parent_id: int | None
     cause: Cause | None
@@ -130,38 +130,38 @@ _COLUMNS = """id, schedule_id, schedule, kind, app_id, org, function, spec as st
     created_at, state, tries, parent_id, cause, cause_params, approved_by"""
 
 
-# A planner that is alive touches its firings more often than this.
+# A planner that is alive touches its runs more often than this.
 PLANNING_SILENCE = timedelta(seconds=10)
 
 
-def _row(row: asyncpg.Record) -> FiringRow:
+def _row(row: asyncpg.Record) -> RunRow:
     values = dict(row)
     params = values.pop("cause_params")
-    return FiringRow(
+    return RunRow(
         **{
             **values,
             "kind": Kind(values["kind"]),
-            "state": Firing(values["state"]),
+            "state": Run(values["state"]),
             "cause": Cause.stored(values["cause"], params),
         }
     )
 
 
 async def create(
-    connection: Connection, firings: Sequence[NewFiring], now: datetime
-) -> list[tuple[int, NewFiring]]:
-    """Insert firings; those whose identity exists already are left as they are.
+    connection: Connection, runs: Sequence[NewRun], now: datetime
+) -> list[tuple[int, NewRun]]:
+    """Insert runs; those whose identity exists already are left as they are.
 
     Returns:
         The new ones with their ids, in the order given.
     """
     arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_NEW.values(), 2))
     names = ", ".join(_NEW)
-    columns = zip(*(one.columns() for one in firings), strict=True)
+    columns = zip(*(one.columns() for one in runs), strict=True)
     rows = await connection.fetch(
         f"""
         with entered as (
-            insert into firings ({names}, created_at, touched_at, settled_at)
+            insert into runs ({names}, created_at, touched_at, settled_at)
             select {", ".join(f"f.{name}" for name in _NEW)}, $1::timestamptz, $1::timestamptz,
                    case when f.state not in {RUN_OPEN} then $1::timestamptz end
             from unnest({arrays}) with ordinality as f ({names}, place)
@@ -176,18 +176,18 @@ async def create(
         *(list(column) for column in columns),
     )
     ids = {(row["schedule_id"], row["kind"], row["key"]): row["id"] for row in rows}
-    identified = ((ids.pop((f.schedule_id or 0, f.kind, f.key), None), f) for f in firings)
-    created = [(firing_id, f) for firing_id, f in identified if firing_id is not None]
-    entered([(firing_id, f.state, f.cause) for firing_id, f in created])
+    identified = ((ids.pop((f.schedule_id or 0, f.kind, f.key), None), f) for f in runs)
+    created = [(run_id, f) for run_id, f in identified if run_id is not None]
+    entered([(run_id, f.state, f.cause) for run_id, f in created])
     return created
 
 
 async def identified(
     connection: Connection, schedule_id: int | None, kind: Kind, key: str
 ) -> int | None:
-    """The id of the firing of an identity."""
+    """The id of the run of an identity."""
     found: int | None = await connection.fetchval(
-        "select id from firings where coalesce(schedule_id, 0) = $1 and kind = $2 and key = $3",
+        "select id from runs where coalesce(schedule_id, 0) = $1 and kind = $2 and key = $3",
         schedule_id or 0,
         kind.value,
         key,
@@ -195,33 +195,31 @@ async def identified(
     return found
 
 
-async def begin_planning(
-    connection: Connection, ids: Sequence[int], now: datetime
-) -> list[FiringRow]:
-    """Take the due firings that nobody has tried to plan; count the try before anything else.
+async def begin_planning(connection: Connection, ids: Sequence[int], now: datetime) -> list[RunRow]:
+    """Take the due runs that nobody has tried to plan; count the try before anything else.
 
     Whoever plans for long touches them, see `touch`.
     """
     rows = await connection.fetch(
         f"""
-        update firings set tries = 1, touched_at = $2 where id in (
-            select id from firings
-            where id = any($1::bigint[]) and state = {Firing.DUE:sql} and tries = 0
+        update runs set tries = 1, touched_at = $2 where id in (
+            select id from runs
+            where id = any($1::bigint[]) and state = {Run.DUE:sql} and tries = 0
             order by id for update skip locked)
         returning {_COLUMNS}
         """,
         list(ids),
         now,
     )
-    return sorted((_row(row) for row in rows), key=lambda firing: firing.id)
+    return sorted((_row(row) for row in rows), key=lambda run: run.id)
 
 
 async def suspects(connection: Connection, ids: Sequence[int], now: datetime) -> list[int]:
-    """Those of the firings whose planning was begun and has ended without a word."""
+    """Those of the runs whose planning was begun and has ended without a word."""
     rows = await connection.fetch(
         f"""
-        select id from firings
-        where id = any($1::bigint[]) and state = {Firing.DUE:sql} and tries > 0 and touched_at <= $2
+        select id from runs
+        where id = any($1::bigint[]) and state = {Run.DUE:sql} and tries > 0 and touched_at <= $2
         order by id
         """,
         list(ids),
@@ -230,53 +228,52 @@ async def suspects(connection: Connection, ids: Sequence[int], now: datetime) ->
     return [row["id"] for row in rows]
 
 
-async def begin_suspect(connection: Connection, firing_id: int, now: datetime) -> FiringRow | None:
+async def begin_suspect(connection: Connection, run_id: int, now: datetime) -> RunRow | None:
     """Take a suspect that nobody is planning, and count the try; None where it is none any more."""
     row = await connection.fetchrow(
         f"""
-        update firings set tries = tries + 1, touched_at = $2
-        where id = $1 and state = {Firing.DUE:sql} and tries > 0 and touched_at <= $3
+        update runs set tries = tries + 1, touched_at = $2
+        where id = $1 and state = {Run.DUE:sql} and tries > 0 and touched_at <= $3
         returning {_COLUMNS}
         """,
-        firing_id,
+        run_id,
         now,
         now - PLANNING_SILENCE,
     )
     return None if row is None else _row(row)
 
 
-async def on_its_way(connection: Connection, firing_id: int) -> bool:
-    """Whether batches of a firing may still be sent; it stays so until the transaction ends."""
+async def on_its_way(connection: Connection, run_id: int) -> bool:
+    """Whether batches of a run may still be sent; it stays so until the transaction ends."""
     state: str | None = await connection.fetchval(
-        "select state from firings where id = $1 for share", firing_id
+        "select state from runs where id = $1 for share", run_id
     )
-    return state in (Firing.PLANNED, Firing.SENDING)
+    return state in (Run.PLANNED, Run.SENDING)
 
 
 async def forgive(connection: Connection, ids: Sequence[int]) -> None:
-    """Take back a try at planning that failed for no fault of the firings."""
+    """Take back a try at planning that failed for no fault of the runs."""
     await connection.execute(
-        "update firings set tries = greatest(tries - 1, 0) "
-        f"where id = any($1::bigint[]) and state = {Firing.DUE:sql}",
+        "update runs set tries = greatest(tries - 1, 0) "
+        f"where id = any($1::bigint[]) and state = {Run.DUE:sql}",
         list(ids),
     )
 
 
 async def touch(connection: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Say that firings are still being planned."""
+    """Say that runs are still being planned."""
     await connection.execute(
-        f"update firings set touched_at = $2 "
-        f"where id = any($1::bigint[]) and state = {Firing.DUE:sql}",
+        f"update runs set touched_at = $2 where id = any($1::bigint[]) and state = {Run.DUE:sql}",
         list(ids),
         now,
     )
 
 
-async def lock(connection: Connection, ids: Sequence[int], state: Firing) -> list[FiringRow]:
-    """Lock the firings that are in a state, in order of id."""
+async def lock(connection: Connection, ids: Sequence[int], state: Run) -> list[RunRow]:
+    """Lock the runs that are in a state, in order of id."""
     rows = await connection.fetch(
         f"""
-        select {_COLUMNS} from firings where id = any($1::bigint[]) and state = $2
+        select {_COLUMNS} from runs where id = any($1::bigint[]) and state = $2
         order by id for update
         """,
         list(ids),
@@ -285,14 +282,14 @@ async def lock(connection: Connection, ids: Sequence[int], state: Firing) -> lis
     return [_row(row) for row in rows]
 
 
-async def foresee(connection: Connection, forecasts: Sequence[tuple[int, dict[str, Any]]]) -> None:
-    """Keep with firings what is expected of them."""
+async def predict(connection: Connection, forecasts: Sequence[tuple[int, dict[str, Any]]]) -> None:
+    """Keep with runs what is expected of them."""
     await connection.execute(
         """
-        update firings f set forecast = e.forecast
+        update runs f set forecast = e.forecast
         from unnest($1::bigint[], $2::jsonb[]) as e (id, forecast) where f.id = e.id
         """,
-        [firing_id for firing_id, _ in forecasts],
+        [run_id for run_id, _ in forecasts],
         [forecast for _, forecast in forecasts],
     )
 
@@ -300,14 +297,14 @@ async def foresee(connection: Connection, forecasts: Sequence[tuple[int, dict[st
 async def move(
     connection: Connection,
     ids: Sequence[int],
-    target: Firing,
+    target: Run,
     now: datetime,
     *,
     cause: Cause | None = None,
     actor: str | None = None,
-    usual: Firing | None = None,
+    usual: Run | None = None,
 ) -> list[int]:
-    """Compare and swap the state of firings; return those that moved.
+    """Compare and swap the state of runs; return those that moved.
 
     A cause replaces the one before; without one that stays.
     """
@@ -332,10 +329,10 @@ async def prepared(connection: Connection, schedule_id: int, now: datetime) -> l
     """
     rows = await connection.fetch(
         f"""
-        select id from firings
+        select id from runs
         where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql}
-          and (state in ({Firing.DUE:sql}, {Firing.PLANNED:sql})
-               or (state = {Firing.HELD:sql} and due_at > $2))
+          and (state in ({Run.DUE:sql}, {Run.PLANNED:sql})
+               or (state = {Run.HELD:sql} and due_at > $2))
         order by id for update
         """,
         schedule_id,
@@ -347,18 +344,16 @@ async def prepared(connection: Connection, schedule_id: int, now: datetime) -> l
 async def withdraw(
     connection: Connection, ids: Sequence[int], *, actor: str | None = None
 ) -> datetime | None:
-    """Delete firings for which no call was made, with all that was prepared for them.
+    """Delete runs for which no call was made, with all that was prepared for them.
 
     Returns:
         The earliest due instant, to be made again under the new rule.
     """
     for table in ("deliveries", "batches"):
-        await connection.execute(
-            f"delete from {table} where firing_id = any($1::bigint[])", list(ids)
-        )
+        await connection.execute(f"delete from {table} where run_id = any($1::bigint[])", list(ids))
     earliest: datetime | None = await connection.fetchval(
         """
-        with gone as (delete from firings where id = any($1::bigint[]) returning id, state, due_at),
+        with gone as (delete from runs where id = any($1::bigint[]) returning id, state, due_at),
         noted as (
             insert into outbox (noun, run_id, old, new, actor)
             select 'run', id, state, null, $2::text from gone)
@@ -370,32 +365,32 @@ async def withdraw(
     return earliest
 
 
-async def unprepare(connection: Connection, ids: Sequence[int], now: datetime) -> list[FiringRow]:
-    """Have planned firings planned anew: their batches go, they are `due` again.
+async def withdraw_batches(
+    connection: Connection, ids: Sequence[int], now: datetime
+) -> list[RunRow]:
+    """Have planned runs planned anew: their batches go, they are `due` again.
 
     Returns:
         Those that no call had been made of.
     """
-    moved = await move(connection, ids, Firing.DUE, now, usual=Firing.PLANNED)
+    moved = await move(connection, ids, Run.DUE, now, usual=Run.PLANNED)
     for table in ("deliveries", "batches"):
-        await connection.execute(f"delete from {table} where firing_id = any($1::bigint[])", moved)
-    return await lock(connection, moved, Firing.DUE)
+        await connection.execute(f"delete from {table} where run_id = any($1::bigint[])", moved)
+    return await lock(connection, moved, Run.DUE)
 
 
-async def in_state(connection: Connection, state: Firing) -> list[int]:
-    """Every firing that is in a state, oldest first."""
-    rows = await connection.fetch(
-        "select id from firings where state = $1 order by id", state.value
-    )
+async def in_state(connection: Connection, state: Run) -> list[int]:
+    """Every run that is in a state, oldest first."""
+    rows = await connection.fetch("select id from runs where state = $1 order by id", state.value)
     return [row["id"] for row in rows]
 
 
-async def held_of(connection: Connection, schedule_id: int) -> list[FiringRow]:
+async def held_of(connection: Connection, schedule_id: int) -> list[RunRow]:
     """Lock the held occurrences of a schedule, the earliest first."""
     rows = await connection.fetch(
         f"""
-        select {_COLUMNS} from firings
-        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Firing.HELD:sql}
+        select {_COLUMNS} from runs
+        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Run.HELD:sql}
         order by due_at, id for update
         """,
         schedule_id,
@@ -417,7 +412,7 @@ async def stop(
         select f.id, coalesce(sum(d.people), 0)::int as people,
                coalesce(sum(d.people) filter (where d.state <> {Delivery.PLANNED:sql}), 0)::int
                    as sent
-        from firings f left join deliveries d on d.firing_id = f.id
+        from runs f left join deliveries d on d.run_id = f.id
         where f.schedule_id = $1 and f.state in {RUN_OPEN}
         group by f.id order by f.id
         """,
@@ -426,7 +421,7 @@ async def stop(
     for row in rows:
         params = {"change": change.value, "sent": row["sent"], "people": row["people"]}
         cause = Cause(CauseKind.SCHEDULE_CHANGED, params)
-        await move(connection, [row["id"]], Firing.CANCELED, now, cause=cause, actor=actor)
+        await move(connection, [row["id"]], Run.CANCELED, now, cause=cause, actor=actor)
     await batches.cancel_queued(connection, [row["id"] for row in rows], actor=actor)
 
 
@@ -442,9 +437,9 @@ async def respecify_held(
     """Let held occurrences of a schedule say what it says now."""
     await connection.execute(
         f"""
-        update firings set app_id = $2, org = $3, spec = $4, on_ambiguous = $5,
+        update runs set app_id = $2, org = $3, spec = $4, on_ambiguous = $5,
             expires_after = $6, follows_up = $7, function = $8
-        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Firing.HELD:sql}
+        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Run.HELD:sql}
         """,
         schedule_id,
         app_id,
@@ -460,7 +455,7 @@ async def respecify_held(
 async def last_due(connection: Connection, schedule_id: int) -> datetime | None:
     """The due instant of a schedule's newest occurrence."""
     due: datetime | None = await connection.fetchval(
-        f"select max(due_at) from firings where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql}",
+        f"select max(due_at) from runs where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql}",
         schedule_id,
     )
     return due
@@ -470,7 +465,7 @@ async def last_forecast(connection: Connection, schedule_id: int) -> dict[str, A
     """What was expected of a schedule's newest planned occurrence."""
     forecast: dict[str, Any] | None = await connection.fetchval(
         f"""
-        select forecast from firings
+        select forecast from runs
         where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and forecast is not null
         order by due_at desc limit 1
         """,
@@ -480,27 +475,27 @@ async def last_forecast(connection: Connection, schedule_id: int) -> dict[str, A
 
 
 async def settle(connection: Connection, ids: Sequence[int], now: datetime) -> list[int]:
-    """Settle the firings of which every batch is final; return those that moved."""
+    """Settle the runs of which every batch is final; return those that moved."""
     await connection.execute(
-        "select from firings where id = any($1::bigint[]) order by id for update", list(ids)
+        "select from runs where id = any($1::bigint[]) order by id for update", list(ids)
     )
     rows = await move_rows(
         connection,
         RUNS,
-        Firing.SETTLED,
+        Run.SETTLED,
         Given.of(ids, now=("timestamptz", now)),
-        only=f"not exists (select from batches b where b.firing_id = t.id "
+        only=f"not exists (select from batches b where b.run_id = t.id "
         f"and b.state in {BATCH_OPEN})",
-        usual=Firing.SENDING,
+        usual=Run.SENDING,
     )
     return [row["id"] for row in rows]
 
 
-async def with_follow_up(connection: Connection, ids: Sequence[int]) -> list[FiringRow]:
-    """Those of the firings that are to be followed up on."""
+async def with_follow_up(connection: Connection, ids: Sequence[int]) -> list[RunRow]:
+    """Those of the runs that are to be followed up on."""
     rows = await connection.fetch(
         f"""
-        select {_COLUMNS} from firings
+        select {_COLUMNS} from runs
         where id = any($1::bigint[]) and follows_up order by id
         """,
         list(ids),
@@ -509,48 +504,46 @@ async def with_follow_up(connection: Connection, ids: Sequence[int]) -> list[Fir
 
 
 async def cancelable(connection: Connection) -> list[int]:
-    """Firings of which something may still be sent."""
-    rows = await connection.fetch(f"select id from firings where state in {RUN_OPEN} order by id")
+    """Runs of which something may still be sent."""
+    rows = await connection.fetch(f"select id from runs where state in {RUN_OPEN} order by id")
     return [row["id"] for row in rows]
 
 
-async def ask_recall(connection: Connection, firing_id: int, now: datetime | None) -> None:
-    """Note that a firing is to be recalled, or with None that this has been done."""
-    await connection.execute(
-        "update firings set recall_asked_at = $2 where id = $1", firing_id, now
-    )
+async def ask_recall(connection: Connection, run_id: int, now: datetime | None) -> None:
+    """Note that a run is to be recalled, or with None that this has been done."""
+    await connection.execute("update runs set recall_asked_at = $2 where id = $1", run_id, now)
 
 
-async def recall_asked(connection: Connection, firing_id: int) -> bool:
-    """Lock a firing; whether it is to be recalled."""
+async def recall_asked(connection: Connection, run_id: int) -> bool:
+    """Lock a run; whether it is to be recalled."""
     asked: datetime | None = await connection.fetchval(
-        "select recall_asked_at from firings where id = $1 for update", firing_id
+        "select recall_asked_at from runs where id = $1 for update", run_id
     )
     return asked is not None
 
 
-async def recall_pending(connection: Connection, firing_id: int) -> bool:
+async def recall_pending(connection: Connection, run_id: int) -> bool:
     """Whether a recall that was asked for has not been carried out yet."""
     asked: datetime | None = await connection.fetchval(
-        "select recall_asked_at from firings where id = $1", firing_id
+        "select recall_asked_at from runs where id = $1", run_id
     )
     return asked is not None
 
 
 async def recalls_lost(connection: Connection, before: datetime) -> list[int]:
-    """Firings whose recall was asked for a while ago and is not done."""
-    rows = await connection.fetch("select id from firings where recall_asked_at < $1", before)
+    """Runs whose recall was asked for a while ago and is not done."""
+    rows = await connection.fetch("select id from runs where recall_asked_at < $1", before)
     return [row["id"] for row in rows]
 
 
 async def planning_lost(
     connection: Connection, *, now: datetime, functions: Sequence[str]
 ) -> list[tuple[int, str | None]]:
-    """Due firings that nobody has touched for a while: (id, function)."""
+    """Due runs that nobody has touched for a while: (id, function)."""
     rows = await connection.fetch(
         f"""
-        select id, function from firings
-        where state = {Firing.DUE:sql} and touched_at < $1
+        select id, function from runs
+        where state = {Run.DUE:sql} and touched_at < $1
           and (function is null or function = any($2::text[]))
         order by id limit 200
         """,
@@ -561,12 +554,12 @@ async def planning_lost(
 
 
 async def settling_lost(connection: Connection, before: datetime) -> list[int]:
-    """Firings on their way since a while of which every batch is final."""
+    """Runs on their way since a while of which every batch is final."""
     rows = await connection.fetch(
         f"""
-        select f.id from firings f where f.state in {RUN_UNDER_WAY}
+        select f.id from runs f where f.state in {RUN_UNDER_WAY}
         and coalesce(f.started_at, f.planned_at) < $1
-        and not exists (select from batches b where b.firing_id = f.id
+        and not exists (select from batches b where b.run_id = f.id
                         and b.state in {BATCH_OPEN})
         limit 200
         """,

@@ -1,4 +1,4 @@
-"""Table `firings`, as a person sees it: one, or the newest."""
+"""Table `runs`, as a person sees it: one, or the newest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Summary", "find", "newest"]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A firing as a person sees it."""
+    """A run as a person sees it."""
 
     id: int
     schedule: str | None
@@ -46,7 +46,7 @@ _SUMMARY = """
                (select n.name from schedules s join app_names n on n.name = s.spec ->> 'app'
                 where s.id = f.schedule_id and n.app_id = f.app_id),
                (select min(n.name) from app_names n where n.app_id = f.app_id)) as app
-    from firings f
+    from runs f
 """
 
 
@@ -65,7 +65,7 @@ async def newest(
     unknown: bool = False,
     before: int | None = None,
 ) -> list[Summary]:
-    """The newest firings first: created last; those that were created before another one."""
+    """The newest runs first: created last; those that were created before another one."""
     rows = await connection.fetch(
         f"""
         {_SUMMARY}
@@ -73,7 +73,7 @@ async def newest(
           and (not $4 or exists (
               select from batches b
               join deliveries d on d.batch_id = b.id and d.state = {Delivery.UNKNOWN:sql}
-              where b.firing_id = f.id and b.unknown))
+              where b.run_id = f.id and b.unknown))
           and ($5::bigint is null or f.id < $5)
         order by f.id desc limit $1
         """,
@@ -86,7 +86,7 @@ async def newest(
     return [_summary(row) for row in rows]
 
 
-async def find(connection: Connection, firing_id: int) -> Summary | None:
-    """One firing."""
-    row = await connection.fetchrow(f"{_SUMMARY} where f.id = $1", firing_id)
+async def find(connection: Connection, run_id: int) -> Summary | None:
+    """One run."""
+    row = await connection.fetchrow(f"{_SUMMARY} where f.id = $1", run_id)
     return _summary(row) if row else None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.domain.causes import Cause
-from dingbell.domain.lifecycle import Batch, Delivery, Firing
+from dingbell.domain.lifecycle import Batch, Delivery, Run
 from dingbell.store.connection import Connection
 from dingbell.store.states import any_of
 
@@ -16,7 +16,7 @@ _MOST = 100
 
 
 async def missed(connection: Connection, before: datetime) -> list[Alarm]:
-    """Schedules whose occurrence came due before an instant and has no firing."""
+    """Schedules whose occurrence came due before an instant and has no run."""
     rows = await connection.fetch(
         """
         select name, next_due_at, function from schedules
@@ -52,23 +52,23 @@ async def quarantined(connection: Connection) -> list[Alarm]:
 
 
 async def stuck(connection: Connection, now: datetime, patience: timedelta) -> list[Alarm]:
-    """Firings that have not moved for too long in a state that should pass by itself.
+    """Runs that have not moved for too long in a state that should pass by itself.
 
-    A pause of the app (a ban, a used-up month) is known elsewhere and no firing's fault.
+    A pause of the app (a ban, a used-up month) is known elsewhere and no run's fault.
     """
     rows = await connection.fetch(
         f"""
-        select id, state, due_at as since from firings
-        where state = {Firing.DUE:sql} and greatest(due_at, created_at, touched_at) < $1
+        select id, state, due_at as since from runs
+        where state = {Run.DUE:sql} and greatest(due_at, created_at, touched_at) < $1
         union all
-        select b.firing_id, b.state, min(b.slot_at)
+        select b.run_id, b.state, min(b.slot_at)
         from batches b join apps a on a.id = b.app_id
         where b.state = {Batch.QUEUED:sql} and b.slot_at < $1
           and coalesce(a.paused_until, '-infinity') < $1
         group by 1, 2
         union all
-        select b.firing_id, b.state, min(b.sent_at)
-        from batches b where b.state = {Batch.ACCEPTED:sql} and b.next_look_at is not null
+        select b.run_id, b.state, min(b.sent_at)
+        from batches b where b.state = {Batch.ACCEPTED:sql} and b.next_poll_at is not null
           and b.sent_at < $1 - interval '1 hour'
         group by 1, 2
         limit $2
@@ -90,7 +90,7 @@ async def stuck(connection: Connection, now: datetime, patience: timedelta) -> l
 # The newest run of each schedule, and every run of none, that came to its end since an instant.
 _NEWEST = """
     select distinct on (coalesce(schedule_id, -id)) id, schedule, state, cause, cause_params
-    from firings where settled_at >= $1 and totals is null
+    from runs where settled_at >= $1 and totals is null
     order by coalesce(schedule_id, -id), due_at desc, id desc
 """
 
@@ -105,7 +105,7 @@ def _of_run(row: object, kind: AlarmKind, params: dict[str, object]) -> Alarm:
 async def failed(connection: Connection, since: datetime) -> list[Alarm]:
     """Schedules whose newest run failed, and runs of none that did, since an instant."""
     rows = await connection.fetch(
-        f"select * from ({_NEWEST}) f where state = {Firing.FAILED:sql} order by id limit {_MOST}",
+        f"select * from ({_NEWEST}) f where state = {Run.FAILED:sql} order by id limit {_MOST}",
         since,
     )
     found = []
@@ -128,8 +128,8 @@ async def unreached(connection: Connection, since: datetime) -> list[Alarm]:
             select jsonb_object_agg(state, people) as totals,
                    bool_and(state in {_NOT_REACHED}) as nobody
             from (select state, sum(people)::int as people from deliveries
-                  where firing_id = f.id group by state) s) t
-        where f.state = {Firing.SETTLED:sql} and t.nobody order by f.id limit {_MOST}
+                  where run_id = f.id group by state) s) t
+        where f.state = {Run.SETTLED:sql} and t.nobody order by f.id limit {_MOST}
         """,
         since,
     )

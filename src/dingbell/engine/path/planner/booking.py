@@ -1,4 +1,4 @@
-"""Booking: drafted firings → batches with slots, deliveries, and what is foreseen of them.
+"""Booking: drafted runs → batches with slots, deliveries, and what is predicted of them.
 
 Everything here happens in the planner's one transaction, under the locks of the orgs.
 """
@@ -35,9 +35,9 @@ _WHY_NOT_SENT = {
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A firing and its drafts."""
+    """A run and its drafts."""
 
-    firing: runs.FiringRow
+    run: runs.RunRow
     drafts: list[Draft]
 
     @property
@@ -47,46 +47,46 @@ class Drafted:
 
     @property
     def people(self) -> int:
-        """How many people the firing names."""
+        """How many people the run names."""
         return sum(one.size for one in self.drafts)
 
     def rank(self, paces: dict[int, reservation.AppPace]) -> Rank:
         """Whose slots it may take."""
-        said = self.firing.spec.priority
-        return rank(said, self.people, paces[self.firing.app_id].most_people)
+        said = self.run.spec.priority
+        return rank(said, self.people, paces[self.run.app_id].most_people)
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A firing that has its slots, and what is foreseen.
+    """A run that has its slots, and what is predicted.
 
     Attributes:
         finish_at: its last slot; None where there is nothing to send.
-        foreseen: how many people are expected to end how.
+        predicted: how many people are expected to end how.
     """
 
-    firing: runs.FiringRow
+    run: runs.RunRow
     calls: int
     finish_at: datetime | None
-    foreseen: dict[str, int]
+    predicted: dict[str, int]
 
     @property
     def late_by(self) -> timedelta | None:
         """How much later than `finish_by` the last call is; None where it is in time."""
-        limit = self.firing.spec.finish_by
+        limit = self.run.spec.finish_by
         if limit is None or self.finish_at is None:
             return None
-        late = self.finish_at - (self.firing.due_at + limit)
+        late = self.finish_at - (self.run.due_at + limit)
         return late if late > timedelta(0) else None
 
     def forecast(self) -> dict[str, Any]:
-        """What the firing keeps."""
-        seconds = (self.finish_at - self.firing.due_at).total_seconds() if self.finish_at else 0.0
+        """What the run keeps."""
+        seconds = (self.finish_at - self.run.due_at).total_seconds() if self.finish_at else 0.0
         return {
             "calls": self.calls,
             "seconds": round(max(seconds, 0.0), 3),
             "finish_at": self.finish_at.isoformat() if self.finish_at else None,
-            "totals": self.foreseen,
+            "totals": self.predicted,
         }
 
 
@@ -97,35 +97,35 @@ async def book(
     paces: dict[int, reservation.AppPace],
     now: datetime,
 ) -> list[Booked]:
-    """Write everything a planned firing consists of, and the jobs that wake its waves."""
+    """Write everything a planned run consists of, and the jobs that wake its waves."""
     slots = await _reserve(connection, drafted, paces, now)
     timed = _timed(drafted, slots, paces)
     for start in range(0, len(timed), _BATCHES_AT_ONCE):
         await _write(connection, timed[start : start + _BATCHES_AT_ONCE])
-    foreseen = await forecasts.of_firings(
+    predicted = await forecasts.of_runs(
         connection,
-        [entry.firing.id for entry in drafted],
+        [entry.run.id for entry in drafted],
         people=sum(entry.people for entry in drafted),
         daily_cap=context.allowance.daily_per_person,
     )
-    if foreseen:
-        await forecasts.mark(connection, foreseen)
+    if predicted:
+        await forecasts.mark(connection, predicted)
     reasons: dict[int, list[str]] = {}
-    for firing_id, _, reason in foreseen:
-        reasons.setdefault(firing_id, []).append(reason)
+    for run_id, _, reason in predicted:
+        reasons.setdefault(run_id, []).append(reason)
     return [
         Booked(
-            entry.firing,
+            entry.run,
             len(entry.sent),
             max(own, default=None),
-            _expected(entry, reasons.get(entry.firing.id, [])),
+            _expected(entry, reasons.get(entry.run.id, [])),
         )
         for entry, own in zip(drafted, slots, strict=True)
     ]
 
 
-def _expected(entry: Drafted, foreseen: Sequence[str]) -> dict[str, int]:
-    reasons = list(foreseen)
+def _expected(entry: Drafted, predicted: Sequence[str]) -> dict[str, int]:
+    reasons = list(predicted)
     for one in entry.drafts:
         reason = _reason(one)
         if reason is not None:
@@ -146,11 +146,11 @@ async def _reserve(
 ) -> list[list[datetime]]:
     wanted = [
         reservation.Wanted(
-            entry.firing.app_id,
-            entry.firing.due_at,
+            entry.run.app_id,
+            entry.run.due_at,
             tuple(one.size for one in entry.sent),
             entry.rank(paces),
-            entry.firing.spec.spread or timedelta(0),
+            entry.run.spec.spread or timedelta(0),
         )
         for entry in drafted
     ]
@@ -162,7 +162,7 @@ class _Timed:
     """A draft with its slot, or without one where it is not sent."""
 
     slot_at: datetime
-    firing: runs.FiringRow
+    run: runs.RunRow
     ordinal: int
     one: Draft
     rank: Rank
@@ -170,10 +170,10 @@ class _Timed:
     def batch(self, wave: int) -> batches.NewBatch:
         reason = self.one.reason
         return batches.NewBatch(
-            firing_id=self.firing.id,
+            run_id=self.run.id,
             ordinal=self.ordinal,
-            app_id=self.firing.app_id,
-            org=self.firing.org,
+            app_id=self.run.app_id,
+            org=self.run.org,
             body=self.one.body,
             body_hash=body_hash(self.one.body),
             size=self.one.size,
@@ -196,21 +196,21 @@ def _timed(
         ahead = iter(own)
         place = entry.rank(paces)
         for ordinal, one in enumerate(entry.drafts):
-            slot_at = entry.firing.due_at if one.reason else next(ahead)
-            found.append(_Timed(slot_at, entry.firing, ordinal, one, place))
+            slot_at = entry.run.due_at if one.reason else next(ahead)
+            found.append(_Timed(slot_at, entry.run, ordinal, one, place))
     return sorted(found, key=_place)
 
 
 def _place(item: _Timed) -> tuple[bool, int, str, datetime, int, int]:
     """Where a draft stands: by the second, then by org, so that waves do not share orgs' locks."""
     second = floor(item.slot_at.timestamp())
-    firing = item.firing
+    run = item.run
     return (
         item.one.reason is None,
         second,
-        firing.org,
+        run.org,
         item.slot_at,
-        firing.id,
+        run.id,
         item.ordinal,
     )
 
@@ -229,13 +229,13 @@ async def _write(connection: Connection, timed: Sequence[_Timed]) -> None:
 
 def _ledger(timed: Sequence[_Timed], ids: list[int]) -> Iterator[deliveries.New]:
     for item, batch_id in zip(timed, ids, strict=True):
-        one, firing_id = item.one, item.firing.id
+        one, run_id = item.one, item.run.id
         state = _WHY_NOT_SENT[one.reason][1] if one.reason else Delivery.PLANNED
         reason = _reason(one)
         if one.target is not None:
-            yield firing_id, _target(one), batch_id, one.size, state.value, reason
+            yield run_id, _target(one), batch_id, one.size, state.value, reason
         for userid in one.userids:
-            yield firing_id, userid, batch_id, 1, state.value, reason
+            yield run_id, userid, batch_id, 1, state.value, reason
 
 
 def _target(one: Draft) -> str:

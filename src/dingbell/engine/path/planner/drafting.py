@@ -1,4 +1,4 @@
-"""Drafting: a due firing → its batches in memory; audience resolved, bodies rendered."""
+"""Drafting: a due run → its batches in memory; audience resolved, bodies rendered."""
 
 from __future__ import annotations
 
@@ -17,34 +17,32 @@ from dingbell.planning.drafting import Brief, Whom, draft_audience, draft_people
 from dingbell.store import directory, jobs
 from dingbell.store.connection import Connection, acquire
 from dingbell.store.ledger import deliveries, runs
-from dingbell.store.ledger.runs import FiringRow, NewFiring
+from dingbell.store.ledger.runs import NewRun, RunRow
 
 __all__ = ["draft"]
 
 
-async def draft(
-    context: Context, firing: FiringRow, *, most: int, denied: frozenset[str]
-) -> list[Draft]:
-    """Make the batches of a firing, of at most `most` people, without those on the deny-list.
+async def draft(context: Context, run: RunRow, *, most: int, denied: frozenset[str]) -> list[Draft]:
+    """Make the batches of a run, of at most `most` people, without those on the deny-list.
 
     Raises:
         InputError: the audience, the message or the author's function does not work; the text is
-            the firing's reason.
+            the run's reason.
     """
-    spec = firing.spec
+    spec = run.spec
     if isinstance(spec, FollowUpStep):
-        return await _follow_up(context, firing, spec, most, denied)
-    message = await _message(context, firing, spec)
+        return await _follow_up(context, run, spec, most, denied)
+    message = await _message(context, run, spec)
     if message is None:
         return []
-    brief = Brief(firing.org, message, _variables(firing), most, denied)
-    at = max(firing.due_at, context.clock.now())
-    whom = Whom(firing.app_id, spec.to, spec.coarse, at)
+    brief = Brief(run.org, message, _variables(run), most, denied)
+    at = max(run.due_at, context.clock.now())
+    whom = Whom(run.app_id, spec.to, spec.coarse, at)
     return await draft_audience(lambda: acquire(context.pool), context.clock, brief, whom)
 
 
 async def _follow_up(
-    context: Context, firing: FiringRow, spec: FollowUpStep, most: int, denied: frozenset[str]
+    context: Context, run: RunRow, spec: FollowUpStep, most: int, denied: frozenset[str]
 ) -> list[Draft]:
     """Remind those who have not read the parent, or tell others who they are.
 
@@ -52,16 +50,16 @@ async def _follow_up(
     """
     rule = spec.follow_up
     async with acquire(context.pool) as connection:
-        unread = await deliveries.unread(connection, firing.parent_id or 0)
+        unread = await deliveries.unread(connection, run.parent_id or 0)
         if spec.step == "remind":
-            brief = Brief(firing.org, rule.message, _variables(firing), most, denied)
+            brief = Brief(run.org, rule.message, _variables(run), most, denied)
             people = [one["userid"] for one in unread]
             return await draft_people(connection, context.clock, brief, people)
         if rule.escalate is None or not unread:
             return []
-        wanted = await _rosters(connection, firing, spec, rule.escalate, unread)
-        told = await _fitted(connection, context, firing, spec, rule.escalate, wanted)
-        brief = Brief(firing.org, rule.escalate.message, _variables(firing), most, denied, told)
+        wanted = await _rosters(connection, run, spec, rule.escalate, unread)
+        told = await _fitted(connection, context, run, spec, rule.escalate, wanted)
+        brief = Brief(run.org, rule.escalate.message, _variables(run), most, denied, told)
         return await draft_people(connection, context.clock, brief, sorted(told))
 
 
@@ -70,7 +68,7 @@ _Rosters = dict[str, Sequence[rosters.Person]]
 
 async def _rosters(
     connection: Connection,
-    firing: FiringRow,
+    run: RunRow,
     spec: FollowUpStep,
     rule: Escalation,
     unread: Sequence[rosters.Person],
@@ -83,59 +81,59 @@ async def _rosters(
         }
     if rule.to == "managers":
         return _by_manager(unread)
-    return dict.fromkeys(await named(connection, firing.org, rule.to), unread)
+    return dict.fromkeys(await named(connection, run.org, rule.to), unread)
 
 
 async def _fitted(
     connection: Connection,
     context: Context,
-    firing: FiringRow,
+    run: RunRow,
     spec: FollowUpStep,
     rule: Escalation,
     wanted: _Rosters,
 ) -> _Rosters:
     """Lists that a notice holds: shortened, or split, the rest in a run of its own."""
-    people = await directory.people(connection, firing.org, sorted(wanted))
+    people = await directory.people(connection, run.org, sorted(wanted))
     fitted: _Rosters = {}
     remaining: dict[str, tuple[str, ...]] = {}
     for receiver, own in wanted.items():
         if not own:
             continue
         person = people.get(receiver, {"userid": receiver})
-        variables = {**_variables(firing), "person": person}
+        variables = {**_variables(run), "person": person}
         if rule.long_list == "shorten":
-            parent = firing.parent_id or 0
+            parent = run.parent_id or 0
             fitted[receiver] = rosters.shortened(rule.message, variables, own, run_id=parent)
             continue
         fitted[receiver], rest = rosters.split(rule.message, variables, own)
         if rest:
             remaining[receiver] = tuple(one["userid"] for one in rest)
     if remaining:
-        await _go_on(connection, context, firing, spec, remaining)
+        await _go_on(connection, context, run, spec, remaining)
     return fitted
 
 
 async def _go_on(
     connection: Connection,
     context: Context,
-    firing: FiringRow,
+    run: RunRow,
     spec: FollowUpStep,
     remaining: dict[str, tuple[str, ...]],
 ) -> None:
     """Make the run that tells of the rest; its key makes a repeat harmless."""
     now = context.clock.now()
-    next_one = NewFiring(
-        schedule_id=firing.schedule_id,
-        schedule=firing.schedule,
+    next_one = NewRun(
+        schedule_id=run.schedule_id,
+        schedule=run.schedule,
         revision=0,
         kind=Kind.FOLLOW_UP,
-        key=f"{firing.id}:rest",
-        app_id=firing.app_id,
-        org=firing.org,
+        key=f"{run.id}:rest",
+        app_id=run.app_id,
+        org=run.org,
         function=None,
         spec=spec.model_copy(update={"remaining": remaining}),
         due_at=now,
-        parent_id=firing.parent_id,
+        parent_id=run.parent_id,
     )
     async with connection.transaction():
         created = await runs.create(connection, [next_one], now)
@@ -154,13 +152,13 @@ def _by_manager(
 
 
 async def _message(
-    context: Context, firing: FiringRow, spec: Occurrence | Manual | AlertNotice
+    context: Context, run: RunRow, spec: Occurrence | Manual | AlertNotice
 ) -> Message | None:
     if spec.message is not None:
         return spec.message
-    assert firing.function is not None
-    function, due = context.functions[firing.function], _variables(firing)["due"]
-    made = await context.authors.call(firing.function, function, due, context.clock)
+    assert run.function is not None
+    function, due = context.functions[run.function], _variables(run)["due"]
+    made = await context.authors.call(run.function, function, due, context.clock)
     return None if made is None else _literal(made)
 
 
@@ -185,5 +183,5 @@ def _literal(made: Any) -> Message:
     )
 
 
-def _variables(firing: FiringRow) -> dict[str, Any]:
-    return {"due": firing.due_at.astimezone(firing.spec.zone), "schedule": firing.schedule}
+def _variables(run: RunRow) -> dict[str, Any]:
+    return {"due": run.due_at.astimezone(run.spec.zone), "schedule": run.schedule}

@@ -1,10 +1,10 @@
-"""Planner: due firings → deliveries and batches with slots, and the send jobs that wake them.
+"""Planner: due runs → deliveries and batches with slots, and the send jobs that wake them.
 
-1. Count the try, so that a firing that kills its planner is found out. Who was being planned when
+1. Count the try, so that a run that kills its planner is found out. Who was being planned when
    a planner died is a suspect, and is tried alone; who dies alone twice is set aside.
 2. Resolve audiences and render bodies, with no transaction open.
-3. In one transaction: lock the firings that are still due, lock the orgs, reserve slots, write
-   batches and deliveries, move the firings on, enqueue the waves.
+3. In one transaction: lock the runs that are still due, lock the orgs, reserve slots, write
+   batches and deliveries, move the runs on, enqueue the waves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dingbell.domain.budget import Usage, month_of
 from dingbell.domain.causes import Cause, CauseKind, of_function, of_input
 from dingbell.domain.duration import format_duration
 from dingbell.domain.gates import Gated, Rules, TurnedAway, decide
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.priority import Rank
 from dingbell.engine.node.authors import AuthorError
 from dingbell.engine.node.context import Context
@@ -45,12 +45,12 @@ _FORGIVE_AGAIN = 1.0
 _TAKE_BACK = 1.0
 # The first try is made together with others; who does not survive two more alone is poison.
 _MOST_TRIES = 3
-# So many firings are drafted before others have a turn: the loop has calls to make.
+# So many runs are drafted before others have a turn: the loop has calls to make.
 _DRAFTED_AT_ONCE = 20
 
 
 class Planner:
-    """Plans chunks of firings."""
+    """Plans chunks of runs."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -58,13 +58,13 @@ class Planner:
         self._solitude = Solitude()
         self._under_way: set[int] = set()
 
-    async def plan_apart(self, firing_ids: Sequence[int]) -> None:
-        """Plan firings of a Python function after the job has ended.
+    async def plan_apart(self, run_ids: Sequence[int]) -> None:
+        """Plan runs of a Python function after the job has ended.
 
         However long the function takes, jobs of others need not wait for it. If this node dies the
         sweeper wakes them.
         """
-        self._begin(self._plan_quietly(firing_ids))
+        self._begin(self._plan_quietly(run_ids))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -72,66 +72,66 @@ class Planner:
         task.add_done_callback(self._apart.discard)
 
     async def stop(self) -> None:
-        """Leave the functions under way; their firings stay due for others."""
+        """Leave the functions under way; their runs stay due for others."""
         for task in self._apart:
             task.cancel()
         await asyncio.gather(*self._apart, return_exceptions=True)
 
-    async def _plan_quietly(self, firing_ids: Sequence[int]) -> None:
+    async def _plan_quietly(self, run_ids: Sequence[int]) -> None:
         """Plan without solitude: others need not wait for as long as a function takes."""
         try:
-            with self._mine(firing_ids) as mine:
+            with self._mine(run_ids) as mine:
                 await self._plan_fresh(mine)
                 await self._plan_suspects(mine, nullcontext)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
             self._context.trouble.report(error, "planner")
 
-    async def plan(self, firing_ids: Sequence[int]) -> None:
-        """Plan those of the firings that are still due; a repeat does nothing.
+    async def plan(self, run_ids: Sequence[int]) -> None:
+        """Plan those of the runs that are still due; a repeat does nothing.
 
         What this node is planning already it does not begin again, however long nobody could see
         that it is alive: an author's function would be called a second time.
         """
-        with self._mine(firing_ids) as mine:
+        with self._mine(run_ids) as mine:
             async with self._solitude.beside():
                 await self._plan_fresh(mine)
             await self._plan_suspects(mine, self._solitude.alone)
 
     @contextmanager
-    def _mine(self, firing_ids: Sequence[int]) -> Iterator[list[int]]:
-        """Those of the firings that this node is not planning already."""
-        mine = [one for one in firing_ids if one not in self._under_way]
+    def _mine(self, run_ids: Sequence[int]) -> Iterator[list[int]]:
+        """Those of the runs that this node is not planning already."""
+        mine = [one for one in run_ids if one not in self._under_way]
         self._under_way.update(mine)
         try:
             yield mine
         finally:
             self._under_way.difference_update(mine)
 
-    async def _plan_fresh(self, firing_ids: Sequence[int]) -> None:
+    async def _plan_fresh(self, run_ids: Sequence[int]) -> None:
         """Plan together those that nobody has tried yet."""
         async with acquire(self._context.pool) as connection:
             now = self._context.clock.now()
-            fresh = await runs.begin_planning(connection, firing_ids, now)
+            fresh = await runs.begin_planning(connection, run_ids, now)
         await self._plan_counted(fresh)
 
     async def _plan_suspects(
         self,
-        firing_ids: Sequence[int],
+        run_ids: Sequence[int],
         solitude: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         """Plan one by one those whose planning has ended without a word before."""
         async with acquire(self._context.pool) as connection:
             now = self._context.clock.now()
-            suspects = await runs.suspects(connection, firing_ids, now)
-        for firing_id in suspects:
+            suspects = await runs.suspects(connection, run_ids, now)
+        for run_id in suspects:
             async with solitude():
-                await self._plan_counted(await self._begin_suspect(firing_id))
+                await self._plan_counted(await self._begin_suspect(run_id))
 
-    async def _begin_suspect(self, firing_id: int) -> list[runs.FiringRow]:
+    async def _begin_suspect(self, run_id: int) -> list[runs.RunRow]:
         """Count the try of a suspect, or set it aside after too many."""
         async with acquire(self._context.pool) as connection:
             now = self._context.clock.now()
-            begun = await runs.begin_suspect(connection, firing_id, now)
+            begun = await runs.begin_suspect(connection, run_id, now)
         if begun is None:
             return []
         if begun.tries > _MOST_TRIES:
@@ -140,35 +140,35 @@ class Planner:
             return []
         return [begun]
 
-    async def _plan_counted(self, due: Sequence[runs.FiringRow]) -> None:
-        """Plan firings whose try is counted; what was no fault of theirs is taken back."""
-        firing_ids = [firing.id for firing in due]
+    async def _plan_counted(self, due: Sequence[runs.RunRow]) -> None:
+        """Plan runs whose try is counted; what was no fault of theirs is taken back."""
+        run_ids = [run.id for run in due]
         try:
             await self._plan(due)
         except asyncio.CancelledError:
-            await self._take_back(firing_ids)
+            await self._take_back(run_ids)
             raise
         except DatabaseUnavailable:
-            # It was the database that failed, and the firings are no poison for that.
-            self._begin(self._forgive(firing_ids))
+            # It was the database that failed, and the runs are no poison for that.
+            self._begin(self._forgive(run_ids))
             raise
 
-    async def _plan(self, due: Sequence[runs.FiringRow]) -> None:
+    async def _plan(self, due: Sequence[runs.RunRow]) -> None:
         if not due:
             return
         context = self._context
         async with acquire(context.pool) as connection:
-            app_ids = sorted({firing.app_id for firing in due})
+            app_ids = sorted({run.app_id for run in due})
             paces = await reservation.paces_of(connection, app_ids, context.pace, lock=False)
-            denied = await context.deny.of(connection, {firing.org for firing in due})
-        touching = asyncio.create_task(self._touch([firing.id for firing in due]))
+            denied = await context.deny.of(connection, {run.org for run in due})
+        touching = asyncio.create_task(self._touch([run.id for run in due]))
         try:
             tried = []
-            for place, firing in enumerate(due):
+            for place, run in enumerate(due):
                 if place % _DRAFTED_AT_ONCE == 0:
                     await context.clock.sleep(0)
-                most = paces[firing.app_id].most_people
-                tried.append(await self._draft(firing, most, denied.get(firing.org, frozenset())))
+                most = paces[run.app_id].most_people
+                tried.append(await self._draft(run, most, denied.get(run.org, frozenset())))
         finally:
             touching.cancel()
         drafted = [entry for entry in tried if entry is not None]
@@ -176,36 +176,36 @@ class Planner:
             written = await self._write_what_can_be(drafted)
             await self._warm(written)
 
-    async def _forgive(self, firing_ids: Sequence[int]) -> None:
+    async def _forgive(self, run_ids: Sequence[int]) -> None:
         """Take back a try when the database is there again; who dies meanwhile has died once."""
         while True:
             try:
                 async with acquire(self._context.pool) as connection:
-                    await runs.forgive(connection, firing_ids)
+                    await runs.forgive(connection, run_ids)
             except DatabaseUnavailable:
                 await self._context.clock.sleep(_FORGIVE_AGAIN)
             else:
                 return
 
-    async def _take_back(self, firing_ids: Sequence[int]) -> None:
+    async def _take_back(self, run_ids: Sequence[int]) -> None:
         """Take back a try that this node leaves to others."""
         with suppress(DatabaseUnavailable, TimeoutError):
             async with asyncio.timeout(_TAKE_BACK), acquire(self._context.pool) as connection:
-                await runs.forgive(connection, firing_ids)
+                await runs.forgive(connection, run_ids)
 
-    async def _touch(self, firing_ids: list[int]) -> None:
-        """Show that these firings are being planned, however long an author's function takes."""
+    async def _touch(self, run_ids: list[int]) -> None:
+        """Show that these runs are being planned, however long an author's function takes."""
         while True:
             await self._context.clock.sleep(_TOUCH_EVERY)
             try:
                 async with acquire(self._context.pool) as connection:
-                    await runs.touch(connection, firing_ids, self._context.clock.now())
+                    await runs.touch(connection, run_ids, self._context.clock.now())
             except DatabaseUnavailable as error:
                 self._context.trouble.report(error, "planner")
 
     async def _warm(self, drafted: list[Drafted]) -> None:
         """Have the tokens ready, so that only the call is left when the slot strikes."""
-        app_ids = sorted({entry.firing.app_id for entry in drafted})
+        app_ids = sorted({entry.run.app_id for entry in drafted})
         if not app_ids:
             return
         troubles = await self._context.clients.warm(app_ids)
@@ -221,33 +221,31 @@ class Planner:
                     )
                     await alerts.raise_(connection, failing, now)
 
-    async def _draft(
-        self, firing: runs.FiringRow, most: int, denied: frozenset[str]
-    ) -> Drafted | None:
-        """Draft one firing; what its author got wrong ends it, what we did not foresee waits.
+    async def _draft(self, run: runs.RunRow, most: int, denied: frozenset[str]) -> Drafted | None:
+        """Draft one run; what its author got wrong ends it, what we did not predict waits.
 
-        A firing that is left `due` is woken by the sweeper, alone, and set aside in the end.
+        A run that is left `due` is woken by the sweeper, alone, and set aside in the end.
         """
         try:
-            drafts = await draft(self._context, firing, most=most, denied=denied)
-            return Drafted(firing, drafts)
+            drafts = await draft(self._context, run, most=most, denied=denied)
+            return Drafted(run, drafts)
         except InputError as error:
-            await self._fail(firing, _cause(error))
+            await self._fail(run, _cause(error))
         except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
-            log(Event.JOB_FAILED, level=logging.ERROR, firing=firing.id, error=repr(error)[:300])
+            log(Event.JOB_FAILED, level=logging.ERROR, run=run.id, error=repr(error)[:300])
         return None
 
-    async def _fail(self, firing: runs.FiringRow, cause: Cause) -> None:
+    async def _fail(self, run: runs.RunRow, cause: Cause) -> None:
         async with transaction(self._context.pool) as connection:
             await runs.move(
                 connection,
-                [firing.id],
-                Firing.FAILED,
+                [run.id],
+                Run.FAILED,
                 self._context.clock.now(),
                 cause=cause,
-                usual=Firing.DUE,
+                usual=Run.DUE,
             )
 
     async def _write_what_can_be(self, drafted: list[Drafted]) -> list[Drafted]:
@@ -266,7 +264,7 @@ class Planner:
             log(
                 Event.JOB_FAILED,
                 level=logging.ERROR,
-                firing=drafted[0].firing.id,
+                run=drafted[0].run.id,
                 error=repr(error)[:300],
             )
             return []
@@ -275,23 +273,23 @@ class Planner:
     async def _write(self, drafted: list[Drafted]) -> None:
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
-            locked = await runs.lock(connection, [entry.firing.id for entry in drafted], Firing.DUE)
-            still_due = {firing.id for firing in locked}
-            drafted = [entry for entry in drafted if entry.firing.id in still_due]
-            app_ids = sorted({entry.firing.app_id for entry in drafted})
+            locked = await runs.lock(connection, [entry.run.id for entry in drafted], Run.DUE)
+            still_due = {run.id for run in locked}
+            drafted = [entry for entry in drafted if entry.run.id in still_due]
+            app_ids = sorted({entry.run.app_id for entry in drafted})
             paces = await reservation.paces_of(connection, app_ids, self._context.pace, lock=True)
             drafted = await self._let_through(connection, drafted, paces, now)
             booked = await book(connection, self._context, drafted, paces, now)
-            await runs.foresee(connection, [(one.firing.id, one.forecast()) for one in booked])
+            await runs.predict(connection, [(one.run.id, one.forecast()) for one in booked])
             refused = self._refused(booked, now)
             await turn_away(connection, refused, now)
-            planned = [one for one in booked if one.firing.id not in refused]
+            planned = [one for one in booked if one.run.id not in refused]
             await runs.move(
                 connection,
-                [one.firing.id for one in planned],
-                Firing.PLANNED,
+                [one.run.id for one in planned],
+                Run.PLANNED,
                 now,
-                usual=Firing.DUE,
+                usual=Run.DUE,
             )
             await self._report_empty(connection, planned)
             await self._alert(connection, planned, now)
@@ -308,7 +306,7 @@ class Planner:
         usage = await self._usage(connection, drafted, paces, now)
         away: dict[int, TurnedAway] = {}
         for entry in drafted:
-            one = entry.firing
+            one = entry.run
             gated = Gated(
                 one.kind,
                 one.spec,
@@ -320,7 +318,7 @@ class Planner:
             if isinstance(decision, TurnedAway):
                 away[one.id] = decision
         await turn_away(connection, away, now)
-        return [entry for entry in drafted if entry.firing.id not in away]
+        return [entry for entry in drafted if entry.run.id not in away]
 
     async def _usage(
         self,
@@ -330,7 +328,7 @@ class Planner:
         now: datetime,
     ) -> dict[str, Usage]:
         """What the orgs have spent whose bulk is planned; others are not asked about."""
-        orgs = {one.firing.org for one in drafted if one.rank(paces) is Rank.BULK}
+        orgs = {one.run.org for one in drafted if one.rank(paces) is Rank.BULK}
         if not orgs:
             return {}
         return await spending.usage(
@@ -345,20 +343,20 @@ class Planner:
         refused: dict[int, TurnedAway] = {}
         for one in booked:
             gated = Gated(
-                one.firing.kind,
-                one.firing.spec,
-                one.firing.due_at,
+                one.run.kind,
+                one.run.spec,
+                one.run.due_at,
                 released_by=LOCAL,
-                expected=one.foreseen,
+                expected=one.predicted,
                 late_by=one.late_by,
             )
             decision = decide(gated, now, Rules())
             if isinstance(decision, TurnedAway):
-                refused[one.firing.id] = decision
+                refused[one.run.id] = decision
         return refused
 
     async def _report_empty(self, connection: Connection, planned: list[Booked]) -> None:
-        empty = [one.firing.id for one in planned if one.calls == 0]
+        empty = [one.run.id for one in planned if one.calls == 0]
         await jobs.enqueue(connection, [wakeups.settle(empty)] if empty else [])
 
     async def _alert(self, connection: Connection, planned: list[Booked], now: datetime) -> None:
@@ -367,7 +365,7 @@ class Planner:
                 late = Alarm(
                     AlarmKind.FINISH_LATE,
                     Noun.RUN,
-                    str(one.firing.id),
+                    str(one.run.id),
                     {"late": format_duration(one.late_by)},
                 )
                 await alerts.raise_(connection, late, now)

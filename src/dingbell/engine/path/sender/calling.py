@@ -38,14 +38,14 @@ async def call(client: Client, batch: Claimed, clock: Clock) -> Verdict:
         return _sorted(error, batch.attempt, clock.now())
     except Exception as error:  # noqa: BLE001  the bytes may have left before it was raised
         code = type(error).__name__
-        return Verdict(Next.LOST, "lost", clock.now(), code=code, level=logging.ERROR)
+        return Verdict(Next.IN_DOUBT, "in_doubt", clock.now(), code=code, level=logging.ERROR)
     return Verdict(Next.ACCEPTED, "accepted", clock.now(), task_id=sent.task_id)
 
 
 def _sorted(error: errors.DingTalkError, attempt: int, now: datetime) -> Verdict:
     code = error.code
     if isinstance(error, errors.Ambiguous):
-        return Verdict(Next.LOST, "lost", now, code=code, level=logging.WARNING)
+        return Verdict(Next.IN_DOUBT, "in_doubt", now, code=code, level=logging.WARNING)
     if isinstance(error, errors.NotSent):
         wait = min(0.5 * 2 ** min(attempt, 10), _UNREACHABLE_BACKOFF)
         return Verdict(Next.LATER, "not_sent", now, code=code, after=timedelta(seconds=wait))

@@ -1,6 +1,6 @@
 """Claiming: queued batches whose slots have come → batches this node may call.
 
-One transaction, under the locks of their orgs: the firings that would begin are judged once more,
+One transaction, under the locks of their orgs: the runs that would begin are judged once more,
 the pace is checked against the calls really made, and the intent of every call is written. What may
 not go yet is moved back.
 """
@@ -21,7 +21,7 @@ from dingbell.domain.gates import (
     decide,
     is_questionable,
 )
-from dingbell.domain.lifecycle import Firing
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.misfire import LATE
 from dingbell.engine.node.context import Context
 from dingbell.planning import reservation, wakeups, waves
@@ -38,7 +38,7 @@ from dingbell.telemetry import Event, log
 __all__ = ["claim"]
 
 # Sends of the same words to the same person wait while an earlier call is ambiguous.
-_WAIT_FOR_LOST = timedelta(seconds=5)
+_WAIT_FOR_DOUBT = timedelta(seconds=5)
 _NOW = timedelta(0)
 # What another claim has moved further into the future than this has its turn there.
 _AHEAD = timedelta(seconds=1)
@@ -55,7 +55,7 @@ async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
         found = await claims.candidates(
             connection,
             [batch.id for batch in wanted],
-            lost_since=beijing_day(now) - timedelta(days=1),
+            doubt_since=beijing_day(now) - timedelta(days=1),
         )
         found = [one for one in found if one.batch.slot_at - now < _AHEAD]
         found = await _may_begin(connection, found, now)
@@ -66,11 +66,11 @@ async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
         await _move_back(connection, checked.early, paces, now)
         denied = await context.deny.of(connection, sorted({one.org for one in paces.values()}))
         admitted = await take_out(connection, checked.admitted, denied)
-        beginning = {one.batch.firing_id for one in found if one.begins}
+        beginning = {one.batch.run_id for one in found if one.begins}
         return await claims.claim(
             connection,
             [batch.id for batch in admitted],
-            begins=sorted(beginning & {batch.firing_id for batch in admitted}),
+            begins=sorted(beginning & {batch.run_id for batch in admitted}),
             node_id=context.lease.node_id,
             now=now,
         )
@@ -79,49 +79,49 @@ async def claim(context: Context, wanted: Sequence[Queued]) -> list[Claimed]:
 async def _may_begin(
     connection: Connection, found: list[Candidate], now: datetime
 ) -> list[Candidate]:
-    """Judge the firings that would begin once more; keep what goes on, and what may begin."""
+    """Judge the runs that would begin once more; keep what goes on, and what may begin."""
     slots: dict[int, datetime] = {}
     blocked: dict[int, bool] = {}
     questionable: set[int] = set()
     for one in found:
         if one.begins:
-            firing_id, slot_at = one.batch.firing_id, one.batch.slot_at
-            slots[firing_id] = min(slots.get(firing_id, slot_at), slot_at)
-            blocked[firing_id] = one.blocked
-            late = is_questionable(one.due_at, slots[firing_id], now)
+            run_id, slot_at = one.batch.run_id, one.batch.slot_at
+            slots[run_id] = min(slots.get(run_id, slot_at), slot_at)
+            blocked[run_id] = one.blocked
+            late = is_questionable(one.due_at, slots[run_id], now)
             if one.blocked or one.perishable or late:
-                questionable.add(firing_id)
+                questionable.add(run_id)
     if not questionable:
         return found
     away: dict[int, TurnedAway] = {}
-    for firing in await runs.lock(connection, sorted(questionable), Firing.PLANNED):
-        decision = _judged(firing, now, slot_at=slots[firing.id], blocked=blocked[firing.id])
+    for run in await runs.lock(connection, sorted(questionable), Run.PLANNED):
+        decision = _judged(run, now, slot_at=slots[run.id], blocked=blocked[run.id])
         if isinstance(decision, Hold):
             # It keeps its batches, and asks again a moment later.
-            own = await claims.queued_of(connection, firing.id)
+            own = await claims.queued_of(connection, run.id)
             await _reslot(connection, [(batch, decision.until or now) for batch in own])
         elif isinstance(decision, TurnedAway):
-            away[firing.id] = decision
+            away[run.id] = decision
         else:
-            questionable.discard(firing.id)
+            questionable.discard(run.id)
     await turn_away(connection, away, now)
-    return [one for one in found if one.batch.firing_id not in questionable]
+    return [one for one in found if one.batch.run_id not in questionable]
 
 
-def _judged(firing: runs.FiringRow, now: datetime, *, slot_at: datetime, blocked: bool) -> Decision:
+def _judged(run: runs.RunRow, now: datetime, *, slot_at: datetime, blocked: bool) -> Decision:
     """Ask the gates once more.
 
     A slot that lies late because the pace put it there is no misfire. Quiet hours have been asked
     when it was planned: what was let go then is not stopped on its way.
     """
     gated = Gated(
-        firing.kind,
-        firing.spec,
-        firing.due_at,
-        since=max(firing.due_at, slot_at),
+        run.kind,
+        run.spec,
+        run.due_at,
+        since=max(run.due_at, slot_at),
         released_by=LOCAL,
         blocked=blocked,
-        caught_up=firing.created_at - firing.due_at > LATE,
+        caught_up=run.created_at - run.due_at > LATE,
     )
     return decide(gated, now, Rules())
 
@@ -129,21 +129,23 @@ def _judged(firing: runs.FiringRow, now: datetime, *, slot_at: datetime, blocked
 async def _may_go(
     connection: Connection, found: Sequence[Candidate], now: datetime
 ) -> list[Queued]:
-    """Keep back what must wait for a lost call, and give up what may not be resent any more."""
+    """Keep back what waits for a call in doubt, and give up what may not be resent any more."""
     queued = [one.batch for one in found]
     expired = {
         batch.id
         for batch in queued
-        if batch.lost_at and not may_resend(max(batch.slot_at, now), batch.lost_at)
+        if batch.in_doubt_since and not may_resend(max(batch.slot_at, now), batch.in_doubt_since)
     }
     if expired:
         await batches.expire(connection, sorted(expired))
-        firing_ids = sorted({b.firing_id for b in queued if b.id in expired})
-        await jobs.enqueue(connection, [wakeups.settle(firing_ids)])
+        run_ids = sorted({b.run_id for b in queued if b.id in expired})
+        await jobs.enqueue(connection, [wakeups.settle(run_ids)])
     # Only a call of today or yesterday can still be on its way to these people.
-    doubt = any(one.lost_near for one in found)
-    waiting = await claims.lost_elsewhere(connection, queued, beijing_day(now)) if doubt else set()
-    later = now + _WAIT_FOR_LOST
+    doubt = any(one.doubt_near for one in found)
+    waiting = (
+        await claims.in_doubt_elsewhere(connection, queued, beijing_day(now)) if doubt else set()
+    )
+    later = now + _WAIT_FOR_DOUBT
     await _reslot(connection, [(b, later) for b in queued if b.id in waiting])
     return [batch for batch in queued if batch.id not in expired | waiting]
 

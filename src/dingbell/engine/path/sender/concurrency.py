@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-__all__ = ["CallSlots"]
+__all__ = ["ConcurrencyLimit"]
 
 
-class CallSlots:
+class ConcurrencyLimit:
     """So many slots; who wants several gets them together, in the order of asking.
 
     A claim is one transaction however many batches it takes: it waits for the slots of all of them,

@@ -52,13 +52,13 @@ class Outcome:
         batch = self.batch
         return Called(
             id=batch.id,
-            firing_id=batch.firing_id,
+            run_id=batch.run_id,
             attempt=batch.attempt,
             sent_at=batch.sent_at,
             coarse=batch.target is not None,
             on_ambiguous=batch.on_ambiguous,
             rank=batch.rank,
-            lost_at=batch.lost_at,
+            in_doubt_since=batch.in_doubt_since,
         )
 
 
@@ -105,7 +105,7 @@ class Outcomes:
                 await self._context.clock.sleep(pause)
                 pause = min(pause * 2, 2.0)
                 continue
-            except Exception as error:  # noqa: BLE001  the room goes on, whatever it was
+            except Exception as error:  # noqa: BLE001  the stage goes on, whatever it was
                 await self._write_singly(part, error)
             return
 
@@ -149,7 +149,7 @@ async def _decide(connection: Connection, outcome: Outcome, now: datetime) -> De
     batch, verdict = outcome.called, outcome.verdict
     known = Known()
     if verdict.next is not Next.ACCEPTED:
-        again = verdict.next in (Next.LATER, Next.LOST)
+        again = verdict.next in (Next.LATER, Next.IN_DOUBT)
         known = await known_of(connection, batch, again=again)
     return after_call(batch, verdict, known, now, arrives_within=CALL_TIMEOUT)
 
@@ -192,7 +192,7 @@ def _spent(part: Sequence[Outcome]) -> Iterator[spending.Spent]:
     for outcome in part:
         verdict = outcome.verdict
         if verdict.outcome != "not_sent" and verdict.next is not Next.LATER:
-            yield outcome.batch.org, spending.SEND, outcome.batch.firing_id
+            yield outcome.batch.org, spending.SEND, outcome.batch.run_id
 
 
 def _track_jobs(due: list[tuple[datetime, int]]) -> list[jobs.Job]:

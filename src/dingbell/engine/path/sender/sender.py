@@ -16,9 +16,9 @@ from datetime import timedelta
 from dingbell.engine.node.context import Context
 from dingbell.engine.path.sender.calling import call, not_made
 from dingbell.engine.path.sender.claiming import claim
-from dingbell.engine.path.sender.concurrency import CallSlots
+from dingbell.engine.path.sender.concurrency import ConcurrencyLimit
 from dingbell.engine.path.sender.outcomes import Outcome, Outcomes
-from dingbell.engine.path.sender.staggered_start import Turns
+from dingbell.engine.path.sender.staggered_start import StaggeredStart
 from dingbell.store.connection import acquire
 from dingbell.store.ledger import claims
 from dingbell.store.ledger.claims import Claimed, Queued
@@ -43,8 +43,8 @@ class Sender:
     def __init__(self, context: Context, outcomes: Outcomes, *, most_calls: int = 600) -> None:
         self._context = context
         self._outcomes = outcomes
-        self._slots = CallSlots(most_calls)
-        self._turns = Turns(_AT_ONCE)
+        self._slots = ConcurrencyLimit(most_calls)
+        self._turns = StaggeredStart(_AT_ONCE)
         self._claims = asyncio.Semaphore(_CLAIMS_AT_ONCE)
         self._calls: set[asyncio.Task[None]] = set()
         context.metrics.in_flight.set_function(lambda: len(self._calls))
@@ -76,7 +76,7 @@ class Sender:
                 self._slots.give_back(ready)
                 return
             part, queued = queued[:ready], queued[ready:]
-            with self._context.traffic.sending():
+            with self._context.back_pressure.sending():
                 await self._claim_and_call(part)
 
     async def drain(self) -> None:
@@ -99,7 +99,7 @@ class Sender:
             task.add_done_callback(self._calls.discard)
 
     async def _call(self, batch: Claimed) -> None:
-        with self._context.traffic.sending():
+        with self._context.back_pressure.sending():
             await self._call_now(batch)
 
     async def _call_now(self, batch: Claimed) -> None:

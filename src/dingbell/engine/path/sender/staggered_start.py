@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-__all__ = ["Turns"]
+__all__ = ["StaggeredStart"]
 
 
-class Turns:
+class StaggeredStart:
     """So many begin in a round of the event loop, in the order of asking."""
 
     def __init__(self, at_once: int) -> None:

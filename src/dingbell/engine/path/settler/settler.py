@@ -1,4 +1,4 @@
-"""Reporter: firings of which every batch is final → settled, and followed up on."""
+"""Settler: runs of which every batch is final → settled, and followed up on."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dingbell.engine.path.settler.follow_ups import prepare
 from dingbell.store.connection import transaction
 from dingbell.store.ledger import runs
 
-__all__ = ["Reporter"]
+__all__ = ["Settler"]
 
 
-class Reporter:
-    """Settles firings."""
+class Settler:
+    """Settles runs."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def report(self, firing_ids: Sequence[int]) -> None:
+    async def report(self, run_ids: Sequence[int]) -> None:
         """Settle what has come to its end; folded again it comes to the same."""
         async with transaction(self._context.pool) as connection:
-            settled = await runs.settle(connection, firing_ids, self._context.clock.now())
+            settled = await runs.settle(connection, run_ids, self._context.clock.now())
             await prepare(connection, self._context, settled)

@@ -117,6 +117,40 @@ alter table schedules add program text, add orphaned boolean not null default fa
 alter table nodes add functions text[] not null default '{}';
 -- What the newest revision left here, so that it is noticed when somebody changes it.
 create table schema_facts (fact text primary key);
+
+-- The field's words: a firing is a run, a look a poll, a lost call is in doubt.
+alter table firings rename to runs;
+alter sequence firings_id_seq rename to runs_id_seq;
+alter table batches rename column firing_id to run_id;
+alter table batches rename column looks to polls;
+alter table batches rename column next_look_at to next_poll_at;
+alter table batches rename column lost_at to in_doubt_since;
+alter table batches rename column repairs to resend_of;
+alter table deliveries rename column firing_id to run_id;
+alter table deliveries rename column foreseen to predicted;
+alter table spending rename column firing_id to run_id;
+alter table apps rename column next_look_at to next_poll_at;
+alter table calls drop constraint calls_outcome_check;
+update calls set outcome = 'in_doubt' where outcome = 'lost';
+alter table calls add constraint calls_outcome_check check (
+    outcome in ('accepted', 'refused', 'in_doubt', 'not_sent'));
+alter index batches_to_look rename to batches_to_poll;
+alter index batches_lost rename to batches_in_doubt;
+do $rename$
+declare
+    one record;
+begin
+    for one in select indexname as name from pg_indexes
+               where schemaname = current_schema() and indexname like 'firings%' loop
+        execute format('alter index %I rename to %I', one.name,
+                       replace(one.name, 'firings', 'runs'));
+    end loop;
+    for one in select conname as name from pg_constraint
+               where conrelid = 'runs'::regclass and conname like 'firings%' loop
+        execute format('alter table runs rename constraint %I to %I', one.name,
+                       replace(one.name, 'firings', 'runs'));
+    end loop;
+end $rename$;
 """
 
 
