@@ -25,7 +25,7 @@ _PEOPLE_PER_MINUTE = 5_000
 _ADDRESS_CALLS, _ADDRESS_SECONDS = 10_000, 20
 _MONTHLY_CALLS = 5_000
 # A batch is looked at for progress and result, and for readers at eight instants of its day.
-_LOOKS = 10
+_POLLS = 10
 _WORKDAYS = 22
 
 _COMPANIES = 10_000
@@ -179,7 +179,7 @@ def _simulation(m: _Measured) -> Iterator[str]:
     sizes = _companies()
     calls = [math.ceil(size / _PEOPLE_PER_CALL) for size in sizes]
     milestones = " | ".join(f"{share:.0%} of the people after" for share in _MILESTONES)
-    affordable = _MONTHLY_CALLS // (_WORKDAYS * (1 + _LOOKS)) * _PEOPLE_PER_CALL
+    affordable = _MONTHLY_CALLS // (_WORKDAYS * (1 + _POLLS)) * _PEOPLE_PER_CALL
     yield f"""\
 ## Ten thousand companies, fifty million people
 
@@ -193,13 +193,13 @@ def _simulation(m: _Measured) -> Iterator[str]:
 {_minutes(_pace_minutes(max(sizes)))} |
 | one address: {_ADDRESS_CALLS:,} calls in {_ADDRESS_SECONDS} s | \
 {_minutes(sum(calls) * _ADDRESS_SECONDS / _ADDRESS_CALLS / 60)} |
-| one address with all looks of that day, {_LOOKS} for each call | \
-{_minutes(sum(calls) * (1 + _LOOKS) * _ADDRESS_SECONDS / _ADDRESS_CALLS / 60)} |
+| one address with all polls of that day, {_POLLS} for each call | \
+{_minutes(sum(calls) * (1 + _POLLS) * _ADDRESS_SECONDS / _ADDRESS_CALLS / 60)} |
 | one node's Python core | {_minutes(sum(calls) / m.calls / 60)} |
 | planning, on one node | {_minutes(sum(sizes) / m.planned / 60)} |
 | one core of PostgreSQL, until all receipts are there | {_minutes(sum(sizes) * m.person / 60)} |
 
-Looks let sends pass, and {_LOOKS - 2} of the {_LOOKS} are spread over the day: they hold no notice
+Polls let sends pass, and {_POLLS - 2} of the {_POLLS} are spread over the day: they hold no notice
 up, and the address has room for them. What they cost PostgreSQL was measured up to the receipt, not
 for readers.
 
@@ -210,8 +210,8 @@ All together, minute by minute, with a node for each address and a PostgreSQL of
 {chr(10).join(_told(calls, addresses, m) for addresses in (1, 2, 4, 8))}
 
 **What is hit first.** For a company on DingTalk's standard edition the month's {_MONTHLY_CALLS:,}
-calls: one notice to everybody each workday, with all its looks, fits up to {affordable:,} people
-(looks become fewer as the month's calls do, see `dingbell budget`). For the service the address:
+calls: one notice to everybody each workday, with all its polls, fits up to {affordable:,} people
+(polls become fewer as the month's calls do, see `dingbell budget`). For the service the address:
 with one, everybody waits for it; from a few on, each company goes at its own pace and only the
 largest are still on their way. PostgreSQL comes next, and nodes come last.
 """

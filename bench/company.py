@@ -16,7 +16,7 @@ __all__ = ["Call", "Company", "open_company"]
 
 _NOTICES = "/topapi/message/corpconversation/"
 _SEND = _NOTICES + "asyncsend_v2"
-_LOOKS = (_NOTICES + "getsendprogress", _NOTICES + "getsendresult")
+_POLLS = (_NOTICES + "getsendprogress", _NOTICES + "getsendresult")
 # Nothing but the speed of the node and of this machine is measured, unless a scenario says so.
 _UNLIMITED = dict.fromkeys(
     ("calls_per_second", "calls_per_ip", "daily_per_person", "people_per_minute")
@@ -95,10 +95,10 @@ class Company:
         told = await self._ask("GET", "stats")
         return int(told["calls"].get(_SEND, 0)) - self._counted
 
-    async def looks(self) -> int:
+    async def polls(self) -> int:
         """How many calls asked for progress or results, since the company exists."""
         told = await self._ask("GET", "stats")
-        return sum(told["calls"].get(path, 0) for path in _LOOKS)
+        return sum(told["calls"].get(path, 0) for path in _POLLS)
 
     async def calls(self) -> list[Call]:
         """Every send call since `begin`."""

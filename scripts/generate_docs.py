@@ -245,7 +245,22 @@ def _said() -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and (name := _event_of(node)):
                 found.setdefault(name, []).append((path.stem, *_bound(node)))
+            elif isinstance(node, ast.Tuple) and (row := _row_of(node)):
+                name, level = row
+                noun = name.partition("_")[0].lower()
+                found.setdefault(name, []).append((path.stem, level, (noun, "cause", "reason")))
     return found
+
+
+def _row_of(row: ast.Tuple) -> tuple[str, str] | None:
+    """An event and its level, as a table of the code has them for changes of states."""
+    match row.elts:
+        case [
+            ast.Attribute(value=ast.Name(id="Event"), attr=name),
+            ast.Attribute(value=ast.Name(id="logging"), attr=level),
+        ]:
+            return name, level.lower()
+    return None
 
 
 def _event_of(call: ast.Call) -> str | None:
@@ -290,7 +305,7 @@ def codes_page() -> str:
     """Every code, what it means and what it asks of the caller."""
     intro = (
         "`code` of a batch or a delivery is one of these. `runs show` prints the meaning beside "
-        "it. A batch that could not be recalled has `recall:` before its code; an HTTP status "
+        "it. `recall_code` says why a batch could not be recalled; an HTTP status "
         "without a code of DingTalk's is `http.` and the status."
     )
     answers = _table(("code", "kind", "what now", "pause", "alert", "meaning", "意思"), _answers())

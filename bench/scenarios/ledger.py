@@ -52,7 +52,7 @@ _RUNS = """
 """
 _BATCHES = """
     insert into batches (id, run_id, ordinal, app_id, org, body, body_hash, size, state, slot_at,
-                         wave, attempt, task_id, sent_at, looks)
+                         wave, attempt, task_id, sent_at, polls)
     overriding system value
     select n * 1000 + ordinal, n, ordinal, $4::bigint, $5::text,
            convert_to('{"msgtype":"text","text":{"content":"notice ' || n || '"}}', 'UTF8'),

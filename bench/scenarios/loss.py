@@ -42,7 +42,7 @@ class _Outcome:
 
     calls: list[Call]
     believed: int
-    looks: int
+    polls: int
 
     @property
     def reached(self) -> int:
@@ -95,13 +95,13 @@ async def _ours(stage: Stage, size: int, people: int) -> _Outcome:
         await reached(settled, within=within, every=0.25)
         (run,) = (await runs.listed(stage.desk)).items
     believed = sum(run.totals.get(state, 0) for state in ("unread", "read"))
-    return _Outcome(await stage.company.calls(), believed, await stage.company.looks())
+    return _Outcome(await stage.company.calls(), believed, await stage.company.polls())
 
 
 async def _plain(stage: Stage, company: Company, people: int) -> _Outcome:
     await _begin(company, people)
     told = await run_baseline("plain", stage.folder, await sending(company, 0))
-    return _Outcome(await company.calls(), told["believed"], await company.looks())
+    return _Outcome(await company.calls(), told["believed"], await company.polls())
 
 
 def _compare(size: int, people: int, ours: _Outcome, plain: _Outcome) -> list[Figure]:
@@ -113,7 +113,7 @@ def _compare(size: int, people: int, ours: _Outcome, plain: _Outcome) -> list[Fi
         _beside(f"{name}: people dropped (143103, 143104)", ours.dropped, 0, plain.dropped),
         _beside(f"{name}: people believed to have it", ours.believed, size, plain.believed),
         _beside(f"{name}: send calls", len(ours.calls), batches, len(plain.calls)),
-        _beside(f"{name}: calls for receipts", ours.looks, None, plain.looks),
+        _beside(f"{name}: calls for receipts", ours.polls, None, plain.polls),
         _beside(f"{name}: last call after (s)", ours.last, end, plain.last),
     ]
 
