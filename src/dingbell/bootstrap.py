@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from dingbell import display
 from dingbell.clients import Clients
 from dingbell.clock import Clock, SystemClock
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
+from dingbell.domain.triggers import parse_zone
 from dingbell.errors import DatabaseError, DingBellError
 from dingbell.operations import apps, keys
 from dingbell.operations import directory as directories
@@ -21,7 +23,7 @@ from dingbell.operations.actor import ENGINE, LOCAL_CLI, Actor
 from dingbell.operations.context import Operations
 from dingbell.settings import Settings
 from dingbell.store import apps as app_rows
-from dingbell.store import directory, fitness, migrate, nodes
+from dingbell.store import directory, fitness, migrate, nodes, rules
 from dingbell.store.connection import acquire, create_pool, transaction
 from dingbell.store.server.embedded import EmbeddedServer
 from dingbell.store.vault import Vault
@@ -122,9 +124,10 @@ async def open_desk(
         allowance=Allowance(settings.daily_per_person, settings.monthly_calls),
     )
     try:
-        if not any_key:
-            async with acquire(pool) as connection:
+        async with acquire(pool) as connection:
+            if not any_key:
                 await keys.check(connection, vault)
+            display.show_in(parse_zone(await rules.zone_name(connection)))
         yield desk
     finally:
         await clients.close()
@@ -154,7 +157,7 @@ class Service:
         database: Database,
         *,
         functions: Mapping[str, MessageFunction] | None = None,
-        looks: tuple[timedelta, ...] | None = None,
+        polls: tuple[timedelta, ...] | None = None,
         keep: timedelta = timedelta(days=180),
         roles: Collection[Role] = ("scheduler", "worker"),
     ) -> None:
@@ -175,7 +178,7 @@ class Service:
             metrics=self.metrics,
             version=__version__,
             functions=functions,
-            looks=looks,
+            polls=polls,
             allowance=desk.allowance,
             keep=keep,
             roles=roles,

@@ -6,13 +6,14 @@ import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from dingbell.display import visible
+from dingbell.display import visible, zone
 
 __all__ = ["Event", "Metrics", "configure_logging", "count_runs", "log", "observe"]
 
@@ -63,6 +64,13 @@ def log(event: Event, *, level: int = logging.INFO, **bound: Any) -> None:
     structlog.get_logger("dingbell").log(level, event.value, **bound)
 
 
+def _stamped(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The instant of an event, in the zone of everything that is shown, with its offset."""
+    now = datetime.now(zone())  # noqa: TID251  a log tells the host's time
+    event["timestamp"] = now.isoformat(timespec="milliseconds")
+    return event
+
+
 def configure_logging(level: str, *, unless_configured: bool = False) -> None:
     """Send the log to standard error: lines for people on a terminal, JSON elsewhere.
 
@@ -81,7 +89,7 @@ def configure_logging(level: str, *, unless_configured: bool = False) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            _stamped,
             structlog.processors.format_exc_info,
             *renderers,
         ],

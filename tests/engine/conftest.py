@@ -92,7 +92,7 @@ def run_service(database: Database, desk: Operations) -> RunService:
 
     @asynccontextmanager
     async def run(at: Operations | None = None, **options: Any) -> AsyncIterator[Service]:
-        service = Service(at or desk, database, looks=POLLS, **options)
+        service = Service(at or desk, database, polls=POLLS, **options)
         await service.start()
         try:
             yield service

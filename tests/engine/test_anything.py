@@ -70,7 +70,7 @@ class Story:
         self._database = database
         self._truth = truth
         self._runs: list[int] = []
-        self._service = Service(desk, database, looks=POLLS)
+        self._service = Service(desk, database, polls=POLLS)
 
     async def tell(self, steps: list[tuple[str, Any]]) -> None:
         await self._service.start()
@@ -127,7 +127,7 @@ class Story:
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
         await self._pass_by()
-        self._service = Service(self.desk, self._database, looks=POLLS)
+        self._service = Service(self.desk, self._database, polls=POLLS)
         await self._service.start()
 
     async def _pass_by(self) -> None:

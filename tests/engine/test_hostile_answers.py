@@ -31,7 +31,7 @@ CODES = [{"userid": who, "code": "1\0\ud800"} for who in PEOPLE]
 async def settled(desk: Operations, texts: list[str]) -> list[dict[str, Any]]:
     """Send to two people as often as there are texts, all looked at in one round."""
     ids = await asyncio.gather(*(send(desk, order(text, *PEOPLE)) for text in texts))
-    # A round that fails is taken up again after the lease of its looks: two minutes.
+    # A round that fails is taken up again after the lease of its polls: two minutes.
     return [await final(desk, one, 20) for one in ids]
 
 

@@ -40,7 +40,7 @@ def at_virtual(desk: Operations, now: datetime) -> tuple[Operations, VirtualCloc
         lease=Lease("", clock, name="test", version="0"),
         pace=Pace(),
         metrics=Metrics(),
-        looks=(),
+        polls=(),
         trouble=Health(clock),
     )
     return moved, clock, Ticker(context)

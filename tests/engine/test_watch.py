@@ -79,10 +79,10 @@ async def test_the_months_forecast_adds_up_what_active_schedules_will_take(
     assert month.forecast.calls == month.used + sum(coming.values())
 
 
-@pytest.mark.parametrize(("used", "looks"), [(0, 8), (49, 8), (50, 3), (79, 3), (80, 1), (120, 1)])
-def test_receipts_are_looked_at_less_often_when_calls_are_dear(used: int, looks: int) -> None:
+@pytest.mark.parametrize(("used", "polls"), [(0, 8), (49, 8), (50, 3), (79, 3), (80, 1), (120, 1)])
+def test_receipts_are_looked_at_less_often_when_calls_are_dear(used: int, polls: int) -> None:
     plan = poll_plan(Usage(used, 100))
-    assert len(plan) == looks
+    assert len(plan) == polls
     # A receipt is never lost to the 24 h window.
     assert plan[-1] == READ_POLLS[-1] < timedelta(hours=24)
     assert poll_plan(Usage(10**9, None)) == READ_POLLS

@@ -37,11 +37,11 @@ async def test_what_exceeds_the_window_waits_until_the_oldest_has_left_it() -> N
 
 async def test_looks_leave_a_part_to_sends() -> None:
     _, address = opened(10)
-    looks = await entered(address, LOOK, 10)
-    assert sum(task.done() for task in looks) == 8
+    polls = await entered(address, LOOK, 10)
+    assert sum(task.done() for task in polls) == 8
     sends = await entered(address, SEND, 3)
     assert sum(task.done() for task in sends) == 2
-    for task in (*looks, *sends):
+    for task in (*polls, *sends):
         task.cancel()
 
 

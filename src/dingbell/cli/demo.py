@@ -36,7 +36,7 @@ __all__ = ["Told", "tell"]
 # As many people as a demo can have.
 _MOST = 100_000
 _AHEAD = timedelta(seconds=3)
-_LOOKS = tuple(timedelta(seconds=5 * step) for step in range(1, 400))
+_POLLS = tuple(timedelta(seconds=5 * step) for step in range(1, 400))
 _SEED_PERSON = "manager4220"
 
 
@@ -85,7 +85,7 @@ async def tell(*, people: int, stay: bool, quiet: bool) -> Told:
                 open_database(settings) as database,
                 open_desk(settings, database=database) as desk,
             ):
-                service = Service(desk, database, looks=_LOOKS)
+                service = Service(desk, database, polls=_POLLS)
                 await service.start(sync_first=True)
                 try:
                     story = _Story(desk, sandbox, people, quiet=quiet)

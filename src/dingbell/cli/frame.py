@@ -14,7 +14,7 @@ import typer
 
 from dingbell.cli import screen
 from dingbell.cli.language import say, tr
-from dingbell.display import visible
+from dingbell.display import visible, zone
 from dingbell.errors import DatabaseError, DingBellError, OutsideError, Text
 
 if TYPE_CHECKING:
@@ -209,9 +209,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def moment(instant: datetime | None) -> str:
     """An instant for people: to the second, in the service's zone, with its offset."""
-    from dingbell.clock import SHANGHAI
-
-    return instant.astimezone(SHANGHAI).isoformat(" ", "seconds") if instant else ""
+    return instant.astimezone(zone()).isoformat(" ", "seconds") if instant else ""
 
 
 def because(run: RunView) -> str:

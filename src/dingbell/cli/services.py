@@ -148,7 +148,7 @@ def serve(
         typer.Option(
             "--only",
             help=tr(
-                "one role: scheduler (makes runs), worker (plans, sends, looks) or api",
+                "one role: scheduler (makes runs), worker (plans, sends, polls) or api",
                 "只担任一个角色: scheduler (发送)、worker (计划、发送、查询) 或 api",
             ),
         ),

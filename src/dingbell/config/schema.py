@@ -21,6 +21,7 @@ from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import ScheduleName, ScheduleSpec
 from dingbell.domain.templates import TemplateError
 from dingbell.domain.triggers import parse_zone
+from dingbell.domain.zones import DEFAULT, ServiceZone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.orgs import OrgSpec
@@ -42,7 +43,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = DEFAULT
     orgs: dict[Name, OrgSpec] = {}
     apps: dict[Name, AppSpec] = {}
     audiences: dict[Name, Audience] = {}
@@ -57,6 +58,7 @@ class Config(BaseModel):
             rules.DENY: self.deny,
             rules.QUIET_HOURS: self.quiet_hours,
             rules.ALERTS: self.alerts,
+            rules.TIMEZONE: ServiceZone(name=self.timezone) if self.timezone != DEFAULT else None,
         }
         return {
             name: rule.model_dump(mode="json", by_alias=True, exclude_defaults=True)

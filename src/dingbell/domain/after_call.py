@@ -1,8 +1,8 @@
 """After a call: how it ended, and what becomes of its batch. Nothing here reads or writes.
 
 DingTalk has no idempotency key, but it drops an identical body to the same person on the same
-Beijing day (143106, send and result pages, read 2026-08). So the bytes of a call in doubt may be sent
-again that day; who was reached by it comes back as a duplicate and is attributed by the tracker.
+Beijing day (143106, send and result pages, read 2026-08). So the bytes of a call in doubt may go
+out again that day; the tracker attributes who was reached by it, who comes back as a duplicate.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Known:
 class Accept:
     """DingTalk took it: its result is asked for from an instant on."""
 
-    look_at: datetime
+    poll_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,13 +93,13 @@ class Usage:
         )
 
 
-def poll_plan(usage: Usage, looks: tuple[timedelta, ...] = READ_POLLS) -> tuple[timedelta, ...]:
+def poll_plan(usage: Usage, polls: tuple[timedelta, ...] = READ_POLLS) -> tuple[timedelta, ...]:
     """When results are looked at again, given what is left: never less than once, at the end.
 
     Args:
         usage: of the org.
-        looks: the plan while calls are plentiful.
+        polls: the plan while calls are plentiful.
     """
-    if usage.share < _DEAR or len(looks) <= len(_SOME_POLLS):
-        return looks
+    if usage.share < _DEAR or len(polls) <= len(_SOME_POLLS):
+        return polls
     return _SOME_POLLS if usage.share < _VERY_DEAR else _LAST_POLL

@@ -122,7 +122,7 @@ class Outlook:
 
     Attributes:
         calls: how many send calls.
-        looks: how many calls its receipts are expected to cost.
+        polls: how many calls its receipts are expected to cost.
         seconds: from its due instant to the last call, at the pace and after what is queued.
         userids: everybody the run names.
         reasons: of those who are not expected to be delivered to, why; by userid.
@@ -131,7 +131,7 @@ class Outlook:
     """
 
     calls: int
-    looks: int
+    polls: int
     seconds: float
     userids: tuple[str, ...]
     reasons: dict[str, str] = field(repr=False)
@@ -145,7 +145,7 @@ class Outlook:
     @property
     def cost(self) -> int:
         """How many of the month's calls it takes, receipts included."""
-        return self.calls + self.looks
+        return self.calls + self.polls
 
     def totals(self) -> dict[str, int]:
         """How many people are expected to end how."""

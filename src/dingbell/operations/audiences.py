@@ -9,6 +9,7 @@ from dingbell.errors import NotFoundError, Text
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View
+from dingbell.planning.revisit import revisit
 from dingbell.store import audiences
 from dingbell.store.connection import Connection, acquire, transaction
 
@@ -41,6 +42,7 @@ async def store(ops: Operations, connection: Connection, name: str, audience: Au
     """The same inside the caller's transaction."""
     ops.may(Operation.AUDIENCES_PUT)
     await audiences.put(connection, name, audience.to_dict())
+    await revisit(connection, ops.clock.now())
 
 
 async def delete(ops: Operations, name: str) -> None:

@@ -162,10 +162,10 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
     month = month_of(ops.clock.now())
     limit = ops.allowance.monthly_calls
     usage = (await spending.usage(connection, [app.org], month, default_limit=limit))[app.org]
-    looks = 1 if question.coarse else _FIRST_POLLS + len(poll_plan(usage))
+    polls = 1 if question.coarse else _FIRST_POLLS + len(poll_plan(usage))
     return Outlook(
         calls=len(sent),
-        looks=len(sent) * looks,
+        polls=len(sent) * polls,
         seconds=await _seconds(ops, connection, question, paces, sent),
         userids=tuple(userids),
         reasons=reasons,

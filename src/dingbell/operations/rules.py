@@ -9,21 +9,26 @@ from pydantic import ValidationError
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.quiet import QuietHours
+from dingbell.domain.zones import ServiceZone
 from dingbell.errors import NotFoundError, Text
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View
+from dingbell.planning.revisit import revisit
 from dingbell.store import rules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.validation import refusal
 
 __all__ = ["RuleView", "delete", "listed", "put", "remove", "store"]
 
-_KINDS: dict[str, type[Audience | QuietHours | Alerting]] = {
+_KINDS: dict[str, type[Audience | QuietHours | Alerting | ServiceZone]] = {
     rules.ALERTS: Alerting,
     rules.DENY: Audience,
     rules.QUIET_HOURS: QuietHours,
+    rules.TIMEZONE: ServiceZone,
 }
+# What is prepared is planned again when one of these changes.
+_CONCERNS_PREPARED = {rules.DENY, rules.QUIET_HOURS}
 _HIDDEN = "…"
 
 
@@ -71,6 +76,8 @@ async def store(
         raise refusal(error) from None
     kept = rule.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     await rules.put(connection, name, kept)
+    if name in _CONCERNS_PREPARED:
+        await revisit(connection, ops.clock.now())
 
 
 async def delete(ops: Operations, name: str) -> None:
@@ -90,6 +97,8 @@ async def remove(ops: Operations, connection: Connection, name: str) -> None:
     if name not in await rules.all_rules(connection):
         raise NotFoundError(_none(name))
     await rules.delete(connection, name)
+    if name in _CONCERNS_PREPARED:
+        await revisit(connection, ops.clock.now())
 
 
 def _none(name: str) -> Text:

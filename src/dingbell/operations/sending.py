@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from dingbell.clock import SHANGHAI
 from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
 from dingbell.domain.forecast import Outlook
@@ -14,6 +13,8 @@ from dingbell.domain.gates import Decision, Gated, Hold, Proceed, Rules, decide,
 from dingbell.domain.message import Message
 from dingbell.domain.run import Kind, Manual
 from dingbell.domain.schedule import Policies
+from dingbell.domain.triggers import parse_zone
+from dingbell.domain.zones import DEFAULT
 from dingbell.intake import identifier
 from dingbell.operations import approvals, apps
 from dingbell.operations.actor import Actor, Operation
@@ -50,10 +51,10 @@ class Order:
             if given is not None:
                 identifier(given)
 
-    def spec(self) -> Manual:
-        """What the run keeps."""
+    def spec(self, timezone: str = DEFAULT) -> Manual:
+        """What the run keeps; dates and quiet hours are the service's zone's."""
         policies = {name: getattr(self.policies, name) for name in Policies.model_fields}
-        return Manual(to=self.audience, message=self.message, **policies)
+        return Manual(timezone=timezone, to=self.audience, message=self.message, **policies)
 
 
 async def outlook(
@@ -73,7 +74,9 @@ async def outlook(
     ops.may(Operation.FORECASTS_SEE)
     app = await apps.chosen(ops, order.app)
     at = ops.clock.now() + order.cool_down
-    variables = {"due": at.astimezone(SHANGHAI), "schedule": None}
+    async with acquire(ops.pool) as connection:
+        zone = parse_zone(await rules.zone_name(connection))
+    variables = {"due": at.astimezone(zone), "schedule": None}
     question = Question(app, order.audience, order.message, order.policies, at, variables)
     return await look_ahead(ops, question, thorough=thorough, progress=progress)
 
@@ -101,7 +104,8 @@ async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
     now = ops.clock.now()
     async with transaction(ops.pool) as connection:
         app = await apps.find(ops, connection, order.app)
-        fate = await _fate(connection, order, people, ops.actor, now)
+        spec = order.spec(await rules.zone_name(connection))
+        fate = await _fate(connection, order, spec, people, ops.actor, now)
         new = runs.NewRun(
             schedule_id=None,
             schedule=None,
@@ -111,7 +115,7 @@ async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
             app_id=app.id,
             org=app.org,
             function=None,
-            spec=order.spec(),
+            spec=spec,
             due_at=now + order.cool_down,
             state=state_of(fate),
             cause=None if isinstance(fate, Proceed) else fate.cause,
@@ -136,13 +140,18 @@ async def requested(ops: Operations, request_id: str) -> int | None:
 
 
 async def _fate(
-    connection: Connection, order: Order, people: int, actor: Actor, now: datetime
+    connection: Connection,
+    order: Order,
+    spec: Manual,
+    people: int,
+    actor: Actor,
+    now: datetime,
 ) -> Decision:
     """Whether a send goes at once, or is held: why, and until when."""
     due = now + order.cool_down
     gated = Gated(
         Kind.SEND,
-        order.spec(),
+        spec,
         due,
         approved=not await approvals.needed(connection, order.audience, people, actor=actor),
         cool_down_until=due if order.cool_down else None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
 
-from dingbell.clock import SHANGHAI
+from dingbell.display import zone
 from dingbell.domain.causes import Cause
 from dingbell.errors import Text
 
@@ -15,7 +15,7 @@ __all__ = ["Done", "Instant", "LocalInstant", "View", "Why", "Words", "of_cause"
 
 
 def _zoned(value: datetime) -> str:
-    return value.astimezone(SHANGHAI).isoformat()
+    return value.astimezone(zone()).isoformat()
 
 
 def _kept(value: Any) -> Any:

@@ -33,7 +33,7 @@ _NUDGE = 1.0
 # would come round again together every second.
 TURN_LOST = timedelta(seconds=2)
 # One that waits for answers is looked at again after this.
-_LOOK_AGAIN = 0.25
+_ASK_AGAIN = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +377,7 @@ def _judge(
     elif fits - at <= _NUDGE:
         result.nudged.append((batch, datetime.fromtimestamp(fits, UTC)))
     elif hopes - at <= _NUDGE:
-        again = max(hopes, present + _LOOK_AGAIN)
+        again = max(hopes, present + _ASK_AGAIN)
         result.waiting.append((batch, datetime.fromtimestamp(again, UTC)))
         hoped.add(hopes, size)
         return None

@@ -218,27 +218,27 @@ async def reserve_polls(
     """Reserve instants for looks at results, spaced so that no app asks too fast.
 
     Args:
-        connection: where the looks are written in the same transaction.
-        counts: (app id, how many looks).
+        connection: where the polls are written in the same transaction.
+        counts: (app id, how many polls).
         not_before: the first instant allowed.
-        share: which part of an app's calls per second its looks may take.
+        share: which part of an app's calls per second its polls may take.
         default_calls_per_second: for apps that have no pace of their own.
 
     Returns:
-        The first instant for each app, and the seconds between its looks.
+        The first instant for each app, and the seconds between its polls.
     """
     rows = await connection.fetch(
         """
         with wanted as (
-            select * from unnest($1::bigint[], $2::int[]) as w (app_id, looks)
+            select * from unnest($1::bigint[], $2::int[]) as w (app_id, polls)
         ), locked as (
-            select a.id, w.looks,
+            select a.id, w.polls,
                    greatest($3, least(a.next_poll_at, $3::timestamptz + interval '10 min'))
                        as first,
                    1 / (coalesce(a.calls_per_second, $5) * $4::float8) as step
             from apps a join wanted w on w.app_id = a.id order by a.id for update of a
         )
-        update apps a set next_poll_at = l.first + make_interval(secs => l.looks * l.step)
+        update apps a set next_poll_at = l.first + make_interval(secs => l.polls * l.step)
         from locked l where a.id = l.id
         returning a.id, l.first, l.step
         """,

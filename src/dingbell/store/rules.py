@@ -7,22 +7,26 @@ from typing import Any
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.quiet import QuietHours
+from dingbell.domain.zones import DEFAULT, ServiceZone
 from dingbell.store.connection import Connection
 
 __all__ = [
     "ALERTS",
     "DENY",
     "QUIET_HOURS",
+    "TIMEZONE",
     "alerting",
     "all_rules",
     "delete",
     "deny",
     "put",
     "quiet_hours",
+    "zone_name",
 ]
 
 ALERTS = "alerts"
 DENY = "deny"
+TIMEZONE = "timezone"
 QUIET_HOURS = "quiet_hours"
 
 
@@ -69,3 +73,9 @@ async def alerting(connection: Connection) -> Alerting | None:
     """Whom to tell when something needs a person."""
     content = await _content(connection, ALERTS)
     return None if content is None else Alerting.model_validate(content)
+
+
+async def zone_name(connection: Connection) -> str:
+    """The zone of what is sent by hand, and of what is shown."""
+    content = await _content(connection, TIMEZONE)
+    return DEFAULT if content is None else ServiceZone.model_validate(content).name

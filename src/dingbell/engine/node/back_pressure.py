@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 __all__ = ["BackPressure"]
 
-# However busy sends are, looks go on after so long.
+# However busy sends are, polls go on after so long.
 _PATIENCE = 10.0
 
 

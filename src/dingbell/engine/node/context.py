@@ -38,7 +38,7 @@ class Context:
         back_pressure: whether sends are under way.
         deny: who is never sent to.
         authors: calls those functions.
-        looks: when results are looked at after they are complete, counted from the call, while
+        polls: when results are polled after they are complete, counted from the call, while
             calls are plentiful.
         allowance: what DingTalk allows where an org does not say otherwise.
     """
@@ -49,7 +49,7 @@ class Context:
     lease: Lease
     pace: Pace
     metrics: Metrics
-    looks: tuple[timedelta, ...]
+    polls: tuple[timedelta, ...]
     trouble: Health
     allowance: Allowance = Allowance()
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)

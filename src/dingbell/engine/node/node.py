@@ -38,7 +38,7 @@ from dingbell.telemetry import Event, Metrics, log, observe
 
 __all__ = ["ROLES", "Node", "Role"]
 
-# What a node does: a scheduler makes runs, a worker plans, sends and looks. Every node watches
+# What a node does: a scheduler makes runs, a worker plans, sends and polls. Every node watches
 # over what others leave behind.
 Role = Literal["scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("scheduler", "worker")
@@ -64,7 +64,7 @@ class Node:
         metrics: Metrics,
         version: str,
         functions: Mapping[str, MessageFunction] | None = None,
-        looks: tuple[timedelta, ...] | None = None,
+        polls: tuple[timedelta, ...] | None = None,
         allowance: Allowance = Allowance(),
         keep: timedelta = timedelta(days=180),
         roles: Collection[Role] = ROLES,
@@ -87,7 +87,7 @@ class Node:
             lease=self.lease,
             pace=pace,
             metrics=metrics,
-            looks=READ_POLLS if looks is None else looks,
+            polls=READ_POLLS if polls is None else polls,
             trouble=Health(clock),
             functions=functions or {},
             allowance=allowance,

@@ -1,7 +1,7 @@
 """Tracker: accepted batches → receipts per person.
 
-A look asks for the progress until DingTalk is done, then for the result. The first result that
-names everybody settles the batch; later looks, on a widening interval inside the 24 h window, move
+A poll asks for the progress until DingTalk is done, then for the result. The first result that
+names everybody settles the batch; later polls, on a widening interval inside the 24 h window, move
 `unread` to `read` until everybody has read.
 """
 
@@ -41,9 +41,9 @@ from dingbell.telemetry import Event, log
 __all__ = ["Tracker"]
 
 _LEASE = timedelta(seconds=120)
-# What is asked for within so many seconds is looked at together.
+# What is asked for within so many seconds is polled together.
 _LINGER = 0.1
-# So many looks, or those of so long, are written together.
+# So many polls, or those of so long, are written together.
 _AT_ONCE = 400
 _SOON = timedelta(seconds=0.5)
 _EARLY = timedelta(milliseconds=500)
@@ -51,7 +51,7 @@ _EARLY = timedelta(milliseconds=500)
 
 @dataclass(slots=True)
 class _Poll:
-    """What one look at a batch found.
+    """What one poll of a batch found.
 
     Attributes:
         not_before: where it was refused for its pace, when another is allowed.
@@ -77,7 +77,7 @@ class _Poll:
         batch = self.batch
         return Polled(
             settled=batch.state != Batch.ACCEPTED,
-            polls=batch.looks,
+            polls=batch.polls,
             sent_at=batch.sent_at,
             coarse=batch.target is not None,
             done=self.done,
@@ -88,7 +88,7 @@ class _Poll:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A batch, and what the look at it changes."""
+    """A batch, and what the poll changes of it."""
 
     batch: Tracked
     judgement: Judgement
@@ -100,7 +100,7 @@ class _Judged:
 
 
 class Tracker:
-    """Looks at batches."""
+    """Polls batches."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -110,9 +110,9 @@ class Tracker:
         self._rounds: set[asyncio.Task[None]] = set()
 
     async def track(self, batch_ids: Sequence[int]) -> None:
-        """Look at those of the batches whose look has come, soon; a repeat finds none.
+        """Poll those of the batches whose poll has come, soon; a repeat finds none.
 
-        The looks go on after the job has ended, together with those of other jobs and at the pace
+        The polls go on after the job has ended, together with those of other jobs and at the pace
         of their app: jobs of others need not wait for them. If this node dies the sweeper hands
         them to others.
         """
@@ -121,7 +121,7 @@ class Tracker:
             self._gathering = asyncio.create_task(self._gather())
 
     async def _gather(self) -> None:
-        """Begin rounds of what has been asked for, when sends leave room for looks."""
+        """Begin rounds of what has been asked for, when sends leave room for polls."""
         await self._context.clock.sleep(_LINGER)
         await self._context.back_pressure.quiet()
         asked, self._asked = list(self._asked), {}
@@ -131,7 +131,7 @@ class Tracker:
             task.add_done_callback(self._rounds.discard)
 
     async def stop(self) -> None:
-        """Leave the looks under way to others."""
+        """Leave the polls under way to others."""
         tasks = [*self._rounds, *([self._gathering] if self._gathering else [])]
         for task in tasks:
             task.cancel()
@@ -144,7 +144,7 @@ class Tracker:
             self._context.trouble.report(error, "tracker")
 
     async def _in_turn(self, batch_ids: Sequence[int]) -> None:
-        """Look in the turns that the apps' lanes give, and write what was found as it comes in."""
+        """Poll in the turns that the apps' lanes give, and write what was found as it comes in."""
         context = self._context
         now = context.clock.now()
         async with transaction(context.pool) as connection:
@@ -167,71 +167,71 @@ class Tracker:
             await polling.prolong(connection, [(batch.id, at + _LEASE) for at, batch in turns])
             tasks = await calls.tasks(connection, [batch.id for batch in taken])
         for part in _together(turns):
-            looks = await asyncio.gather(
+            polls = await asyncio.gather(
                 *(self._look(batch, tasks.get(batch.id, []), at) for at, batch in part)
             )
-            await self._write_each(looks)
+            await self._write_each(polls)
 
     async def _look(self, batch: Tracked, tasks: list[int], at: datetime) -> _Poll:
-        look = _Poll(batch)
+        poll = _Poll(batch)
         await self._context.clock.sleep_until(at)
         try:
             client = await self._context.clients.of(batch.app_id)
-            await self._ask(client, tasks, look)
+            await self._ask(client, tasks, poll)
         except errors.RetryLater as error:
             # What is refused for its pace does not count against the month.
-            look.spent.pop()
-            look.not_before = self._context.clock.now() + timedelta(seconds=error.after)
+            poll.spent.pop()
+            poll.not_before = self._context.clock.now() + timedelta(seconds=error.after)
         except DatabaseUnavailable:
             raise
         except (errors.DingTalkError, DingBellError) as error:
             _log_failed(batch, str(error))
         except Exception as error:  # noqa: BLE001  it is this batch's trouble, not the others'
             _log_failed(batch, type(error).__name__)
-        return look
+        return poll
 
-    async def _ask(self, client: Client, tasks: list[int], look: _Poll) -> None:
-        if look.batch.state == Batch.ACCEPTED:
+    async def _ask(self, client: Client, tasks: list[int], poll: _Poll) -> None:
+        if poll.batch.state == Batch.ACCEPTED:
             for task_id in tasks:
-                look.spend(spending.PROGRESS)
+                poll.spend(spending.PROGRESS)
                 if not (await client.progress(task_id)).done:
                     return
-        look.done = True
-        if look.batch.target is None:
+        poll.done = True
+        if poll.batch.target is None:
             results = []
             for task_id in tasks:
-                look.spend(spending.RESULT)
+                poll.spend(spending.RESULT)
                 results.append(_findings(await client.result(task_id)))
-            look.findings = merge(results)
+            poll.findings = merge(results)
 
-    async def _write_each(self, looks: list[_Poll]) -> None:
-        """Write looks together; where that fails, one by one, without what cannot be written."""
+    async def _write_each(self, polls: list[_Poll]) -> None:
+        """Write polls together; where that fails, one by one, without what cannot be written."""
         try:
-            await self._write(looks)
+            await self._write(polls)
         except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  whichever it is, the others are written
-            if len(looks) > 1:
-                for look in looks:
-                    await self._write_each([look])
-            elif looks[0].empty:
+            if len(polls) > 1:
+                for poll in polls:
+                    await self._write_each([poll])
+            elif polls[0].empty:
                 # It is left to the end of its lease.
                 self._context.trouble.report(error, "tracker")
             else:
-                _log_failed(looks[0].batch, repr(error))
-                await self._write_each([_Poll(looks[0].batch, spent=looks[0].spent)])
+                _log_failed(polls[0].batch, repr(error))
+                await self._write_each([_Poll(polls[0].batch, spent=polls[0].spent)])
 
-    async def _write(self, looks: list[_Poll]) -> None:
-        """Judge looks and write what they change, in one transaction.
+    async def _write(self, polls: list[_Poll]) -> None:
+        """Judge polls and write what they change, in one transaction.
 
         1. Read what is known of the batches, and attribute duplicates.
-        2. Judge each look.
+        2. Judge each poll.
         3. Write batches before deliveries, as everybody who locks both.
         4. Queue those again who were dropped for pace.
         """
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
-            judged = await self._judge(connection, looks, now)
+            judged = await self._judge(connection, polls, now)
             settled = [one for one in judged if one.judgement.settles]
             await batches.move(
                 connection,
@@ -244,39 +244,39 @@ class Tracker:
             )
             receipts = [receipt for one in judged for receipt in one.receipts()]
             await deliveries.receive(connection, receipts, now)
-            await _learn(connection, looks, receipts, now)
+            await _learn(connection, polls, receipts, now)
             await jobs.enqueue(connection, _jobs(judged))
-            await spending.add(connection, [spent for look in looks for spent in look.spent], now)
+            await spending.add(connection, [spent for poll in polls for spent in poll.spent], now)
             await queue_again(
                 connection,
-                [look.batch.id for look in looks],
-                {finding.code for look in looks for finding in look.findings.values()},
+                [poll.batch.id for poll in polls],
+                {finding.code for poll in polls for finding in poll.findings.values()},
                 self._context.pace,
                 now=now,
             )
 
     async def _judge(
-        self, connection: Connection, looks: list[_Poll], now: datetime
+        self, connection: Connection, polls: list[_Poll], now: datetime
     ) -> list[_Judged]:
-        """Read what is known of the batches, and judge each look."""
-        known = await deliveries.states(connection, [look.batch.id for look in looks])
-        usage = await self._usage_of.usage(connection, {look.batch.org for look in looks})
+        """Read what is known of the batches, and judge each poll."""
+        known = await deliveries.states(connection, [poll.batch.id for poll in polls])
+        usage = await self._usage_of.usage(connection, {poll.batch.org for poll in polls})
         follow_ups = await polling.follow_ups(
-            connection, sorted({look.batch.run_id for look in looks})
+            connection, sorted({poll.batch.run_id for poll in polls})
         )
         judged = []
-        for look in looks:
-            batch, people = look.batch, known[look.batch.id]
-            look.findings = {u: f for u, f in look.findings.items() if u in people}
-            await _attribute(connection, look)
+        for poll in polls:
+            batch, people = poll.batch, known[poll.batch.id]
+            poll.findings = {u: f for u, f in poll.findings.items() if u in people}
+            await _attribute(connection, poll)
             plan = [
                 *(
                     batch.sent_at + rest
-                    for rest in poll_plan(usage[batch.org], self._context.looks)
+                    for rest in poll_plan(usage[batch.org], self._context.polls)
                 ),
                 *follow_ups.get(batch.run_id, ()),
             ]
-            judged.append(_Judged(batch, judge(look.polled(), people, plan, now)))
+            judged.append(_Judged(batch, judge(poll.polled(), people, plan, now)))
         return judged
 
 
@@ -287,7 +287,7 @@ def _log_failed(batch: Tracked, error: str) -> None:
 def _turns(
     taken: list[Tracked], lanes: dict[int, tuple[datetime, float]]
 ) -> Iterator[tuple[datetime, Tracked]]:
-    """When each look has its turn."""
+    """When each poll has its turn."""
     places: Counter[int] = Counter()
     for batch in taken:
         first, step = lanes[batch.app_id]
@@ -298,7 +298,7 @@ def _turns(
 def _together(
     turns: Sequence[tuple[datetime, Tracked]],
 ) -> Iterator[list[tuple[datetime, Tracked]]]:
-    """Looks in parts that are made and written together; a part ends when its turns get late."""
+    """Polls in parts that are made and written together; a part ends when its turns get late."""
     part: list[tuple[datetime, Tracked]] = []
     for at, batch in turns:
         if part and (len(part) == _AT_ONCE or at - part[0][0] > _SOON):
@@ -309,25 +309,25 @@ def _together(
         yield part
 
 
-async def _attribute(connection: Connection, look: _Poll) -> None:
+async def _attribute(connection: Connection, poll: _Poll) -> None:
     """Find out what duplicates mean; only a batch with an in-doubt call leaves a doubt."""
-    duplicates = [userid for userid, finding in look.findings.items() if finding.code == DUPLICATE]
-    if not duplicates or look.batch.in_doubt_since is None:
+    duplicates = [userid for userid, finding in poll.findings.items() if finding.code == DUPLICATE]
+    if not duplicates or poll.batch.in_doubt_since is None:
         return
-    day = beijing_day(look.batch.sent_at)
-    elsewhere = await deliveries.same_words(connection, look.batch.id, duplicates, day_start=day)
+    day = beijing_day(poll.batch.sent_at)
+    elsewhere = await deliveries.same_words(connection, poll.batch.id, duplicates, day_start=day)
     for userid in duplicates:
-        look.findings[userid] = attribute(elsewhere.get(userid, ()), lost=True)
+        poll.findings[userid] = attribute(elsewhere.get(userid, ()), lost=True)
 
 
 async def _learn(
     connection: Connection,
-    looks: list[_Poll],
+    polls: list[_Poll],
     receipts: list[deliveries.Receipt],
     now: datetime,
 ) -> None:
     """Remember whom DingTalk calls invalid, for the next forecast."""
-    apps_of = {look.batch.run_id: look.batch.app_id for look in looks}
+    apps_of = {poll.batch.run_id: poll.batch.app_id for poll in polls}
     invalid = [
         (apps_of[receipt.run_id], receipt.run_id, receipt.userid)
         for receipt in receipts
@@ -348,7 +348,7 @@ def _findings(result: SendResult) -> dict[str, Finding]:
 
 
 def _jobs(judged: Sequence[_Judged]) -> list[jobs.Job]:
-    """The reports of runs of which batches settled, and one job for the looks of each second."""
+    """The reports of runs of which batches settled, and one job for the polls of each second."""
     run_ids = sorted({one.batch.run_id for one in judged if one.judgement.settles})
     report = [wakeups.settle(run_ids)] if run_ids else []
     again: dict[int, list[tuple[datetime, int]]] = {}

@@ -62,7 +62,7 @@ class Sweeper:
         now = self._context.clock.now()
         return overdue.Late(
             slots=now - _SEND_LATE,
-            looks=now - _POLL_LATE,
+            polls=now - _POLL_LATE,
             ends=now - _SETTLE_LATE,
             recalls=now - _RECALL_LATE,
             holds=now - _RELEASE_LATE,
@@ -82,7 +82,7 @@ class Sweeper:
     async def _wake(self, connection: Connection) -> int:
         now, late = self._context.clock.now(), self._late()
         waves = await claims.late_waves(connection, late.slots)
-        looks = await polling.late_polls(connection, late.looks)
+        polls = await polling.late_polls(connection, late.polls)
         settling = await runs.settling_lost(connection, late.ends)
         recalls = await runs.recalls_lost(connection, late.recalls)
         held = await holds.overdue(connection, late.holds)
@@ -90,13 +90,13 @@ class Sweeper:
             connection,
             [
                 *(wakeups.send(wave) for wave in waves),
-                *([wakeups.poll(looks, now)] if looks else []),
+                *([wakeups.poll(polls, now)] if polls else []),
                 *([wakeups.settle(settling)] if settling else []),
                 *(wakeups.recall(one) for one in recalls),
                 *([wakeups.release(held, now)] if held else []),
             ],
         )
-        woken = len(waves) + len(looks) + len(settling) + len(recalls) + len(held)
+        woken = len(waves) + len(polls) + len(settling) + len(recalls) + len(held)
         return woken + await self._replan(connection)
 
     async def _replan(self, connection: Connection) -> int:

@@ -199,7 +199,7 @@ async def cancel_queued(
     """
     rows = await connection.fetch(
         f"""
-        select id, in_doubt_since is not null as lost from batches
+        select id, in_doubt_since is not null as in_doubt from batches
         where run_id = any($1::bigint[]) and state = {Batch.QUEUED:sql} order by id for update
         """,
         list(run_ids),

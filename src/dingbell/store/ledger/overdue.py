@@ -18,7 +18,7 @@ class Late:
 
     Attributes:
         slots: of queued batches.
-        looks: of batches that are to be looked at.
+        polls: of batches that are to be looked at.
         ends: of runs that should have come to their end; those still on their way count too.
         recalls: of recalls that were asked for.
         holds: of runs that should have been let go.
@@ -27,7 +27,7 @@ class Late:
     """
 
     slots: datetime
-    looks: datetime
+    polls: datetime
     ends: datetime
     recalls: datetime
     holds: datetime
@@ -52,7 +52,7 @@ async def anything(connection: Connection, late: Late) -> bool:
                             or not exists (select from nodes n where n.id = b.owner)))
         """,
         late.slots,
-        late.looks,
+        late.polls,
         late.ends,
         late.recalls,
         late.holds,

@@ -24,7 +24,7 @@ class Tracked:
     org: str
     size: int
     state: str
-    looks: int
+    polls: int
     sent_at: datetime
     in_doubt_since: datetime | None
     generation: int
@@ -32,7 +32,7 @@ class Tracked:
 
 
 async def late_polls(connection: Connection, before: datetime) -> list[int]:
-    """Batches whose look is overdue."""
+    """Batches whose poll is overdue."""
     rows = await connection.fetch(
         "select id from batches where next_poll_at < $1 order by next_poll_at limit 200", before
     )
@@ -47,12 +47,12 @@ async def begin_poll(
     now: datetime,
     lease_until: datetime,
 ) -> list[Tracked]:
-    """Take the batches whose look has come, for a node: until the lease ends, or the node dies."""
+    """Take the batches whose poll has come, for a node: until the lease ends, or the node dies."""
     rows = await connection.fetch(
         f"""
-        update batches set next_poll_at = $3, looks = looks + 1, owner = $4
+        update batches set next_poll_at = $3, polls = polls + 1, owner = $4
         where id = any($1::bigint[]) and state in {BATCH_POLLED} and next_poll_at <= $2
-        returning id, run_id, app_id, org, size, state, looks, sent_at, in_doubt_since, generation,
+        returning id, run_id, app_id, org, size, state, polls, sent_at, in_doubt_since, generation,
                   target
         """,
         list(ids),
@@ -64,7 +64,7 @@ async def begin_poll(
 
 
 async def prolong(connection: Connection, leases: Sequence[tuple[int, datetime]]) -> None:
-    """Keep batches for the node that is about to look at them, until an instant each."""
+    """Keep batches for the node that is about to poll them, until an instant each."""
     await connection.execute(
         f"""
         update batches b set next_poll_at = l.until
@@ -77,7 +77,7 @@ async def prolong(connection: Connection, leases: Sequence[tuple[int, datetime]]
 
 
 async def take_over(connection: Connection, dead: Sequence[int], now: datetime) -> list[int]:
-    """Have what dead nodes were looking at looked at again, now."""
+    """Have what dead nodes were polling polled again, now."""
     rows = await connection.fetch(
         f"""
         update batches set next_poll_at = $2, owner = null
@@ -91,16 +91,16 @@ async def take_over(connection: Connection, dead: Sequence[int], now: datetime) 
     return [row["id"] for row in rows]
 
 
-async def set_polls(connection: Connection, looks: Sequence[tuple[int, datetime | None]]) -> None:
-    """Say when batches are looked at next, by whoever that will be; None is never again."""
+async def set_polls(connection: Connection, polls: Sequence[tuple[int, datetime | None]]) -> None:
+    """Say when batches are polled next, by whoever that will be; None is never again."""
     await connection.execute(
         f"""
         update batches b set next_poll_at = l.at, owner = null
         from unnest($1::bigint[], $2::timestamptz[]) as l (id, at)
         where b.id = l.id and b.state in {BATCH_POLLED}
         """,
-        [batch_id for batch_id, _ in looks],
-        [at for _, at in looks],
+        [batch_id for batch_id, _ in polls],
+        [at for _, at in polls],
     )
 
 
@@ -129,7 +129,7 @@ async def unread_batches(connection: Connection, run_id: int) -> int:
 
 
 async def poll_again(connection: Connection, run_id: int, at: datetime) -> list[int]:
-    """Have the batches of a run looked at not later than an instant, unless all have read."""
+    """Have the batches of a run polled not later than an instant, unless all have read."""
     rows = await connection.fetch(
         f"""
         update batches b set next_poll_at = least(next_poll_at, $2)
@@ -146,7 +146,7 @@ async def poll_again(connection: Connection, run_id: int, at: datetime) -> list[
 
 
 async def follow_ups(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[datetime]]:
-    """When the batches of runs are to be looked at once more, before they are followed up on."""
+    """When the batches of runs are to be polled once more, before they are followed up on."""
     rows = await connection.fetch(
         f"""
         select parent_id, array_agg(held_until - poll_lead) as instants

@@ -158,12 +158,12 @@ async def _accept(connection: Connection, accepted: Sequence[tuple[Outcome, Acce
     """Write what was accepted: its batches, its people, and when their results are asked for."""
     if not accepted:
         return
-    looks = {outcome.batch.id: decision.look_at for outcome, decision in accepted}
+    polls = {outcome.batch.id: decision.poll_at for outcome, decision in accepted}
     moved = set(
         await batches.accept(
             connection,
             [
-                (o.batch.id, o.verdict.task_id or 0, o.batch.sent_at, looks[o.batch.id])
+                (o.batch.id, o.verdict.task_id or 0, o.batch.sent_at, polls[o.batch.id])
                 for o, _ in accepted
             ],
         )
@@ -172,7 +172,7 @@ async def _accept(connection: Connection, accepted: Sequence[tuple[Outcome, Acce
         connection, [(o.batch.id, o.batch.sent_at) for o, _ in accepted if o.batch.id in moved]
     )
     if moved:
-        due = sorted((looks[batch_id], batch_id) for batch_id in moved)
+        due = sorted((polls[batch_id], batch_id) for batch_id in moved)
         await jobs.enqueue(connection, [*_track_jobs(due)])
 
 
@@ -196,7 +196,7 @@ def _spent(part: Sequence[Outcome]) -> Iterator[spending.Spent]:
 
 
 def _track_jobs(due: list[tuple[datetime, int]]) -> list[jobs.Job]:
-    """One job for the looks of each second."""
+    """One job for the polls of each second."""
     groups: dict[int, list[tuple[datetime, int]]] = {}
     for at, batch_id in due:
         groups.setdefault(int(at.timestamp()), []).append((at, batch_id))

@@ -63,7 +63,7 @@ async def _prepare(
 
 
 async def _poll_lead(connection: Connection, context: Context, parent: runs.RunRow) -> timedelta:
-    """How long before a follow-up the fresh looks begin: so long as all of them take, and more."""
+    """How long before a follow-up the fresh polls begin: so long as all of them take, and more."""
     paces = await reservation.paces_of(connection, [parent.app_id], context.pace, lock=False)
     count = await polling.unread_batches(connection, parent.id)
     per_second = paces[parent.app_id].app.calls_per_second * POLL_SHARE
