@@ -145,7 +145,7 @@ async def test_a_trigger_that_raises_is_set_aside_and_the_others_go_on(desk: Ope
     await ticker.tick()
     assert await states(at, "good") == [("12:01:00", "due")]
     shown = (await schedules.show(at, "bad")).to_json()
-    assert shown["state"] == "broken"
+    assert shown["state"] == "quarantined"
     assert "broken" in shown["problem"]
 
 

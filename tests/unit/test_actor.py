@@ -35,8 +35,8 @@ PARTS = {
     "apps.introduce",
     "directory.ensure",
     "directory.read_unread",
-    "preflight.of_schedule",
-    "preflight.outlook",
+    "forecasts.of_schedule",
+    "forecasts.outlook",
 }
 
 

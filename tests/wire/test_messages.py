@@ -383,7 +383,7 @@ any_message: st.SearchStrategy[Message] = st.one_of(
     st.builds(Image, media_id),
     st.builds(File, media_id),
     st.builds(Voice, media_id, st.integers(1, 59)),
-    st.builds(Link, word, word, word, word),
+    st.builds(Link, word, media_id, word, word),
     st.builds(Markdown, word, word),
     st.builds(
         OA,
@@ -395,7 +395,7 @@ any_message: st.SearchStrategy[Message] = st.one_of(
             st.lists(st.tuples(word, word), max_size=8).map(tuple),
             st.none() | st.builds(Rich, maybe, maybe),
             maybe,
-            maybe,
+            st.none() | media_id,
             maybe,
             maybe,
         ),

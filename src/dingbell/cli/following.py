@@ -131,7 +131,7 @@ async def see(
     from dingbell.operations import runs
 
     found = await runs.overview(desk, run_id)
-    if found.state == "held" and found.held_until is None:
+    if found.waits_for_a_person:
         return found
     async with engine_if_needed(desk, database) as ours:
         if wait or ours:

@@ -273,7 +273,7 @@ def recall(
         for batch in kept:
             typer.echo(f"  #{batch.ordinal} {explained(batch.recall_code)}", err=True)
     if kept:
-        raise typer.Exit(EXIT_PARTLY if found.state == "recalled" else EXIT_FAILED)
+        raise typer.Exit(EXIT_PARTLY if found.was_recalled else EXIT_FAILED)
 
 
 async def _recall(run_id: int, by: str | None) -> tuple[RunReport, tuple[BatchView, ...]]:

@@ -46,7 +46,7 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
                 one.name,
                 one.state,
                 _local(one.next_due_at),
-                ", ".join(f"{key} {value}" for key, value in one.spec["when"].items()),
+                one.rule,
                 one.app,
             )
             for one in found

@@ -93,8 +93,7 @@ async def _database(ops: Operations) -> Check:
     async with acquire(ops.pool) as connection:
         if lacks := await fitness.lacks(connection):
             return Check("database", "fail", lacks[0])
-        version = await connection.fetchval("show server_version")
-        theirs = await connection.fetchval("select clock_timestamp()")
+        version, theirs = await fitness.server(connection)
     skew = abs(theirs - ops.clock.now())
     if skew > _SKEW:
         return Check(

@@ -72,6 +72,16 @@ class RunView(View):
         """Whether it has come to its end."""
         return Run(self.state).final
 
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether nothing but a person lets it go on."""
+        return self.state == Run.HELD and self.held_until is None
+
+    @property
+    def was_recalled(self) -> bool:
+        """Whether something of it was taken off the phones."""
+        return self.state == Run.RECALLED
+
 
 class RunPage(View):
     """A page of runs; `next` is the cursor of the page after it."""

@@ -52,8 +52,8 @@ class ScheduleView(View):
     """A schedule; its instants are told in its own zone.
 
     Attributes:
-        state: `active`, `paused`, `orphaned` or `broken`.
-        problem: why it is broken.
+        state: `active`, `paused`, `orphaned` or `quarantined`.
+        problem: why it is quarantined.
         source: `yaml` or `python`.
         program: whose function makes the message.
         approved: whether its present revision may be sent.
@@ -71,6 +71,12 @@ class ScheduleView(View):
     spec: dict[str, Any]
     created_at: LocalInstant
     updated_at: LocalInstant
+
+    @property
+    def rule(self) -> str:
+        """Its rule as it was written, in one line."""
+        written = self.spec
+        return ", ".join(f"{key} {value}" for key, value in written["when"].items())
 
 
 class Upcoming(View):
@@ -103,7 +109,7 @@ class RunOutlook:
 
 
 def _view(schedule: Schedule) -> ScheduleView:
-    zone = parse_zone(schedule.spec.get("timezone", "Asia/Shanghai"))
+    zone = parse_zone(schedule.timezone)
     names = ["name", "app", "problem", "source", "program", "revision", "approved", "spec"]
     due = schedule.next_due_at
     return ScheduleView(
@@ -118,7 +124,7 @@ def _view(schedule: Schedule) -> ScheduleView:
 def _state(schedule: Schedule) -> str:
     """Its state as people see it."""
     if schedule.problem:
-        return "broken"
+        return "quarantined"
     return "orphaned" if schedule.orphaned and schedule.state == "active" else schedule.state
 
 

@@ -93,7 +93,7 @@ async def replace(
     now: datetime,
 ) -> None:
     """Make the cache equal to what was read; people no longer there are marked as left."""
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 7466316))", org)
+    await duty.awaited(connection, [f"directory:{org}"])
     for table in ("departments", "memberships", "roles", "role_members"):
         await connection.execute(f"delete from {table} where org = $1", org)
     await connection.copy_records_to_table(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
 
 from dingbell.store.connection import Connection
 
-__all__ = ["Duty", "held", "taken"]
+__all__ = ["Duty", "awaited", "held", "taken"]
 
 
 class Duty(IntEnum):
@@ -24,6 +24,17 @@ async def taken(connection: Connection, duty: Duty) -> bool:
     """Take a duty until the transaction ends; False where another node has it."""
     free: bool = await connection.fetchval("select pg_try_advisory_xact_lock($1)", int(duty))
     return free
+
+
+async def awaited(connection: Connection, names: Sequence[str]) -> None:
+    """Wait for duties by name, and hold them until the transaction ends; in order of name."""
+    await connection.execute(
+        """
+        select pg_advisory_xact_lock(hashtextextended(name, 7466316))
+        from (select unnest($1::text[]) as name order by 1) n
+        """,
+        list(names),
+    )
 
 
 @asynccontextmanager

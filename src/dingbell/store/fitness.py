@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import asyncpg
 
 from dingbell.errors import Text
@@ -159,3 +161,10 @@ def _denied(error: Exception) -> Text:
 def _some(names: list[str]) -> str:
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" (+{rest})" if rest > 0 else "")
+
+
+async def server(connection: Connection) -> tuple[str, datetime]:
+    """The version of PostgreSQL, and its present instant."""
+    rows = await connection.fetch("select current_setting('server_version'), clock_timestamp()")
+    ((version, now),) = rows
+    return version, now

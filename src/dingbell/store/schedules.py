@@ -10,6 +10,8 @@ from typing import Any
 import asyncpg
 
 from dingbell.domain.schedule import ScheduleSpec
+from dingbell.domain.zones import DEFAULT
+from dingbell.store import duty
 from dingbell.store.connection import Connection
 
 __all__ = ["CHANNEL", "Due", "Schedule", "advance", "claim_due", "next_wake"]
@@ -48,6 +50,11 @@ class Schedule:
     approved: bool
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def timezone(self) -> str:
+        """The name of its zone, also where the rest of the specification cannot be read."""
+        return str(self.spec.get("timezone", DEFAULT))
 
     def parsed(self) -> ScheduleSpec:
         """The specification as a value."""
@@ -183,13 +190,7 @@ async def reserve(connection: Connection, names: Sequence[str]) -> None:
 
     Several processes of one program start at once, on a database that has none of them yet.
     """
-    await connection.execute(
-        """
-        select pg_advisory_xact_lock(hashtextextended('schedule ' || name, 0))
-        from (select unnest($1::text[]) as name order by 1) n
-        """,
-        list(names),
-    )
+    await duty.awaited(connection, [f"schedule:{name}" for name in names])
 
 
 async def mark_orphans(connection: Connection, program: str, names: Sequence[str]) -> None:
