@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 from dingbell import display
 from dingbell.clients import Clients
 from dingbell.clock import Clock, SystemClock
+from dingbell.directory.reader import DirectoryReader
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.domain.triggers import parse_zone
-from dingbell.errors import DatabaseError, DingBellError
+from dingbell.errors import DatabaseError
 from dingbell.operations import apps, keys
-from dingbell.operations import directory as directories
 from dingbell.operations.actor import ENGINE, LOCAL_CLI, Actor
 from dingbell.operations.context import Operations
 from dingbell.settings import Settings
-from dingbell.store import apps as app_rows
-from dingbell.store import directory, fitness, migrate, nodes, rules
+from dingbell.store import fitness, migrate, nodes, rules
 from dingbell.store.connection import acquire, create_pool, transaction
 from dingbell.store.server.embedded import EmbeddedServer
 from dingbell.store.vault import Vault
@@ -38,11 +37,6 @@ __all__ = ["ENVIRONMENT_APP", "Service", "open_database", "open_desk"]
 
 # The name under which the app given by the environment is known.
 ENVIRONMENT_APP = "default"
-_DIRECTORY_AGE = timedelta(hours=6)
-_FIRST_SYNC_PATIENCE = 5.0
-_WATCH_EVERY = 2.0
-_SYNC_EVERY = 600.0
-_LOOK_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +157,12 @@ class Service:
     ) -> None:
         # Loaded here: most commands need a desk and no engine.
         from dingbell.engine.node.node import Node
+        from dingbell.engine.upkeep.database import DatabaseWatch
+        from dingbell.engine.upkeep.directories import Directories
 
         self.desk = desk.as_(ENGINE)
         self.metrics = Metrics()
-        self._database = database
         self._tasks: list[asyncio.Task[None]] = []
-        self._unfit: str | None = None
         self.node = Node(
             dsn=database.dsn,
             pool=desk.pool,
@@ -183,11 +177,14 @@ class Service:
             keep=keep,
             roles=roles,
         )
+        reader = DirectoryReader(desk.pool, desk.clients, desk.clock, desk.pace)
+        self._directories = Directories(reader)
+        self._watch = DatabaseWatch(desk.pool, database.server, lambda: self.node.healthy)
 
     @property
     def trouble(self) -> str | None:
         """Why no notice can be sent right now; None when all is well."""
-        return self.node.trouble or self._unfit
+        return self.node.trouble or self._watch.unfit
 
     async def start(self, *, sync_first: bool = False) -> None:
         """Start; return when schedules are fired.
@@ -199,6 +196,9 @@ class Service:
             DatabaseError: the database does not let a node work.
             InputError: its secrets are locked with another key.
         """
+        from dingbell.engine.upkeep.database import EXAMINE_EVERY, REVIVE_EVERY
+        from dingbell.engine.upkeep.directories import REFRESH_EVERY
+
         async with acquire(self.desk.pool) as connection:
             if lacks := await fitness.lacks(connection):
                 raise DatabaseError(lacks[0])
@@ -206,12 +206,16 @@ class Service:
             await keys.bind(connection, self.desk.vault, self.desk.clock.now())
             await apps.introduce(self.desk, connection)
         if sync_first:
-            await self._sync_unread()
+            await self._directories.read_unread(ENVIRONMENT_APP)
         await self.node.start()
-        self._tasks += [
-            asyncio.ensure_future(self._keep_directories()),
-            asyncio.ensure_future(self._watch_database()),
-            asyncio.ensure_future(self._watch_fitness()),
+        lost, unread = Event.DATABASE_LOST, Event.DIRECTORY_SYNC_FAILED
+        self._tasks = [
+            asyncio.ensure_future(work)
+            for work in (
+                self._every(REFRESH_EVERY, self._directories.refresh, unread),
+                self._every(REVIVE_EVERY, self._watch.revive, lost),
+                self._every(EXAMINE_EVERY, self._watch.examine, lost),
+            )
         ]
 
     async def stop(self) -> None:
@@ -219,70 +223,15 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._directories.stop()
         await self.node.stop()
 
-    async def _sync_unread(self) -> None:
-        """Read the directory of the environment's app for the first time.
+    def _every(
+        self, seconds: float, work: Callable[[], Awaitable[object]], event: Event
+    ) -> Coroutine[None, None, None]:
+        from dingbell.engine.node.periodic import every
 
-        What takes longer than a moment goes on in the background.
-        """
-        async with acquire(self.desk.pool) as connection:
-            app = await app_rows.named(connection, ENVIRONMENT_APP)
-        if app is not None:
-            reading = asyncio.ensure_future(self._read(app))
-            self._tasks.append(reading)
-            await asyncio.wait({reading}, timeout=_FIRST_SYNC_PATIENCE)
+        def report(error: Exception) -> None:
+            log(event, level=logging.WARNING, error=repr(error)[:200])
 
-    async def _read(self, app: app_rows.App, *, younger_than: timedelta | None = None) -> None:
-        """Read a directory; one that cannot be read is tried again and keeps no other waiting."""
-        try:
-            await directories.ensure(self.desk, app, younger_than=younger_than)
-        except DingBellError as error:
-            log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
-        except Exception as error:  # noqa: BLE001  whatever was in it, there is a next time
-            log(Event.DIRECTORY_SYNC_FAILED, level=logging.ERROR, error=repr(error)[:200])
-
-    async def _keep_directories(self) -> None:
-        while True:
-            await self.desk.clock.sleep(_SYNC_EVERY)
-            await self._refresh_directories()
-
-    async def _refresh_directories(self) -> None:
-        """Read again the directories in use that have grown old, each with an app of its org."""
-        try:
-            async with acquire(self.desk.pool) as connection:
-                orgs = {
-                    app.org: app
-                    for app in await app_rows.all_apps(connection)
-                    if await directory.last_sync(connection, app.org) is not None
-                }
-        except DingBellError as error:
-            log(Event.DIRECTORY_SYNC_FAILED, level=logging.WARNING, error=str(error)[:200])
-            return
-        for app in orgs.values():
-            await self._read(app, younger_than=_DIRECTORY_AGE)
-
-    async def _watch_fitness(self) -> None:
-        """Notice when the database no longer lets a node work, though it answers."""
-        while True:
-            await self.desk.clock.sleep(_LOOK_EVERY)
-            try:
-                async with acquire(self.desk.pool) as connection:
-                    lacks = await fitness.lacks(connection)
-            except Exception as error:  # noqa: BLE001  the look goes on, whatever it was
-                log(Event.DATABASE_LOST, level=logging.WARNING, error=repr(error)[:200])
-                continue
-            self._unfit = str(lacks[0]) if lacks else None
-            if lacks:
-                log(Event.DATABASE_LOST, level=logging.ERROR, error=str(lacks[0])[:200])
-
-    async def _watch_database(self) -> None:
-        """Start the embedded server again when it has died."""
-        while self._database.server is not None:
-            await self.desk.clock.sleep(_WATCH_EVERY)
-            if self.node.healthy:
-                continue
-            try:
-                await self._database.server.ensure()
-            except DingBellError as error:
-                log(Event.DATABASE_LOST, level=logging.ERROR, error=str(error)[:200])
+        return every(seconds, work, clock=self.desk.clock, report=report)

@@ -154,7 +154,7 @@ async def test_one_directory_that_cannot_be_read_keeps_no_other_waiting(
         await connection.execute("update directory_syncs set synced_at = synced_at - interval '1d'")
     await truth.post("faults", {"path": "/auth/scopes", "times": 1, "errcode": 41028})
 
-    await service._refresh_directories()
+    await service._directories.refresh()
 
     async with desk.pool.acquire() as connection:
         rows = await connection.fetch("select synced_at from directory_syncs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from dingbell.directory.reader import DirectoryReader
 from dingbell.directory.sync import Progress, sync
 from dingbell.domain.audience import Audience
 from dingbell.errors import InputError, NotFoundError, Text
@@ -70,42 +71,19 @@ async def synchronise(
     async with acquire(ops.pool) as connection:
         found = await apps.find(ops, connection, app)
         async with directory.reading(connection, found.org):
-            done = await _sync(ops, found, progress)
+            done = await _reader(ops).read(found, progress=progress)
     return DirectoryView(people=done.people, departments=done.departments, synced_at=done.synced_at)
 
 
-async def _sync(ops: Operations, app: App, progress: Progress) -> directory.Sync:
-    client = await ops.clients.of(app.id)
-    return await sync(
-        ops.pool,
-        client,
-        ops.clock,
-        app.org,
-        calls_per_second=app.calls_per_second or ops.pace.calls_per_second,
-        progress=progress,
-    )
+def _reader(ops: Operations) -> DirectoryReader:
+    return DirectoryReader(ops.pool, ops.clients, ops.clock, ops.pace)
 
 
 async def ensure(
     ops: Operations, app: App, *, younger_than: timedelta | None = None, progress: Progress = _quiet
 ) -> None:
     """Read the directory if it has never been read, or not for a given time."""
-    async with acquire(ops.pool) as connection:
-        if await _is_fresh(ops, connection, app, younger_than):
-            return
-        # Whoever reads it now need not be followed by everybody who waited for it.
-        async with directory.reading(connection, app.org):
-            if not await _is_fresh(ops, connection, app, younger_than):
-                await _sync(ops, app, progress)
-
-
-async def _is_fresh(
-    ops: Operations, connection: Connection, app: App, younger_than: timedelta | None
-) -> bool:
-    last = await directory.last_sync(connection, app.org)
-    return last is not None and (
-        younger_than is None or ops.clock.now() - last.synced_at < younger_than
-    )
+    await _reader(ops).ensure(app, younger_than=younger_than, progress=progress)
 
 
 async def read_unread(
