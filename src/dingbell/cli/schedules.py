@@ -24,7 +24,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help=tr("name of the schedule", "日程名称"))]
 
 
-@app.command("list", help=tr("all schedules and when they fire next", "所有日程及下次触发时间"))
+@app.command("list", help=tr("all schedules and when they fire next", "所有日程及下次发送时间"))
 def list_(as_json: Annotated[bool, Json] = False) -> None:
     """List schedules."""
     from dingbell.operations import schedules
@@ -72,7 +72,7 @@ def show(name: Name, as_json: Annotated[bool, Json] = False) -> None:
     table(("", ""), [*found.items(), *spec.items()])
 
 
-@app.command(help=tr("the next instants of a schedule", "预览接下来的触发时刻"))
+@app.command(help=tr("the next instants of a schedule", "预览接下来的发送时刻"))
 def preview(
     name: Name,
     count: Annotated[
