@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from dingbell.clients import Address
+from dingbell.clients.rate_limit import AddressLimiter
 from dingbell.clock import VirtualClock
 
 SEND = "/topapi/message/corpconversation/asyncsend_v2"
 LOOK = "/topapi/message/corpconversation/getsendresult"
 
 
-def opened(most: int) -> tuple[VirtualClock, Address]:
+def opened(most: int) -> tuple[VirtualClock, AddressLimiter]:
     clock = VirtualClock(datetime(2026, 11, 24, tzinfo=UTC))
-    return clock, Address(clock, most)
+    return clock, AddressLimiter(clock, most)
 
 
-async def entered(address: Address, endpoint: str, count: int) -> list[asyncio.Task[None]]:
+async def entered(address: AddressLimiter, endpoint: str, count: int) -> list[asyncio.Task[None]]:
     tasks = [asyncio.ensure_future(address.enter(endpoint)) for _ in range(count)]
     for _ in range(count + 2):
         await asyncio.sleep(0)

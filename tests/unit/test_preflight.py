@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from dingbell.domain.budget import Usage
-from dingbell.domain.forecast import Outlook, Reason, came_true, expectation, totals
+from dingbell.domain.forecast import Forecast, Reason, came_true, prediction, totals
 from dingbell.domain.lifecycle import Delivery
 
 
 def test_every_reason_has_its_words_in_both_languages() -> None:
     for reason in Reason:
-        found = expectation(reason)
+        found = prediction(reason)
         assert found.expected in {state.value for state in Delivery}
         assert found.reason
         assert found.reason.zh != str(found.reason)
@@ -42,7 +42,7 @@ def test_totals_add_up_to_everybody() -> None:
 
 
 def test_an_outlook_costs_its_calls_and_its_looks() -> None:
-    found = Outlook(3, 30, 0.0, ("a", "b"), {"a": Reason.LEFT}, Usage(0, None))
+    found = Forecast(3, 30, 0.0, ("a", "b"), {"a": Reason.LEFT}, Usage(0, None))
     assert found.cost == 33
     assert not found.spotless
-    assert Outlook(3, 30, 0.0, ("a",), {"a": Reason.UNTRACKED}, Usage(0, None)).spotless
+    assert Forecast(3, 30, 0.0, ("a",), {"a": Reason.UNTRACKED}, Usage(0, None)).spotless

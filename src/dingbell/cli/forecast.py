@@ -10,16 +10,16 @@ from dingbell.cli.frame import table, totals
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
-    from dingbell.domain.forecast import Outlook
+    from dingbell.domain.forecast import Forecast
 
 __all__ = ["show"]
 
 _MOST = 50
 
 
-def show(outlook: Outlook) -> None:
+def show(outlook: Forecast) -> None:
     """Print a forecast; of people only those that will not be delivered to."""
-    from dingbell.domain.forecast import expectation
+    from dingbell.domain.forecast import prediction
 
     typer.echo(
         tr(
@@ -36,7 +36,7 @@ def show(outlook: Outlook) -> None:
         return
     rows = []
     for userid, reason in told[:_MOST]:
-        found = expectation(reason)
+        found = prediction(reason)
         why = outlook.why(userid)
         rows.append((userid, found.expected, found.code, say(why) if why else ""))
     table(("userid", tr("expected", "预计"), tr("code", "代码"), tr("why", "原因")), rows)
@@ -45,7 +45,7 @@ def show(outlook: Outlook) -> None:
         typer.echo(tr(f"and {rest} more: --json", f"另有 {rest} 人: --json"))
 
 
-def _price(outlook: Outlook) -> str:
+def _price(outlook: Forecast) -> str:
     usage = outlook.usage
     if usage.limit is None:
         return tr(

@@ -11,7 +11,7 @@ from dingbell.cli.frame import Account, Json, asked, fail, guard, print_json, ru
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
-    from dingbell.domain.forecast import Outlook
+    from dingbell.domain.forecast import Forecast
     from dingbell.domain.schedule import Policies
     from dingbell.operations.context import Operations
     from dingbell.operations.sending import Order
@@ -139,7 +139,7 @@ def send(
     finish(run(carry_out(create, wait=wait, quiet=as_json, by=by)), as_json=as_json)
 
 
-async def _outlook(ops: Operations, order: Order) -> Outlook:
+async def _outlook(ops: Operations, order: Order) -> Forecast:
     from dingbell.operations import sending
 
     return await sending.outlook(ops, order, thorough=True)
@@ -198,7 +198,7 @@ def _content(
     return message_json.read(message or "")
 
 
-def _warn(found: Outlook) -> None:
+def _warn(found: Forecast) -> None:
     """Say before a send that somebody is not expected to get it."""
     from dingbell.operations.forecasts import told_of
 
@@ -207,7 +207,7 @@ def _warn(found: Outlook) -> None:
         typer.echo(f"{say(told)}: --dry-run", err=True)
 
 
-def confirm(found: Outlook, *, question: bool) -> None:
+def confirm(found: Forecast, *, question: bool) -> None:
     """What reaches many needs a yes: from a person at a terminal, or from --yes."""
     if not question:
         return
@@ -225,7 +225,7 @@ def confirm(found: Outlook, *, question: bool) -> None:
     typer.confirm(asking, abort=True, err=True)
 
 
-def _show(found: Outlook, *, as_json: bool) -> None:
+def _show(found: Forecast, *, as_json: bool) -> None:
     from dingbell.cli import forecast
     from dingbell.operations.forecasts import present
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dingbell.config.schema import Config
-from dingbell.domain.forecast import Outlook
+from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, OutsideError, Text
 from dingbell.operations import apps, audiences, directory, forecasts, orgs, rules, schedules
@@ -370,7 +370,7 @@ async def _delete(ops: Operations, connection: Connection, changes: list[Change]
 
 async def _look_ahead(
     ops: Operations, connection: Connection, config: Config, touched: list[Change]
-) -> dict[str, Outlook | None]:
+) -> dict[str, Forecast | None]:
     """Forecast the next occurrence of every new or changed schedule, so that all are found.
 
     None stands for a schedule that is due already.
@@ -379,7 +379,7 @@ async def _look_ahead(
         InputError: an audience names what the directory does not have, or a message cannot be
             rendered for anybody.
     """
-    found: dict[str, Outlook | None] = {}
+    found: dict[str, Forecast | None] = {}
     for name in sorted(change.name for change in touched):
         spec = config.schedules[name]
         with _part(_SCHEDULES.where(name)):
@@ -430,7 +430,7 @@ def _app_given(
     return None
 
 
-def _warned(changes: list[Change], outlooks: dict[str, Outlook | None]) -> list[Change]:
+def _warned(changes: list[Change], outlooks: dict[str, Forecast | None]) -> list[Change]:
     """The changes, with what is expected of schedules that will not reach everybody."""
     told = {name: forecasts.told_of(found) for name, found in outlooks.items() if found}
     return [

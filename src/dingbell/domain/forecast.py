@@ -15,7 +15,7 @@ from dingbell.domain.budget import Usage
 from dingbell.domain.lifecycle import Delivery
 from dingbell.errors import Text
 
-__all__ = ["DELIVERED", "Expectation", "Outlook", "Reason", "came_true", "expectation"]
+__all__ = ["DELIVERED", "Forecast", "Prediction", "Reason", "came_true", "prediction"]
 
 DELIVERED = "delivered"
 
@@ -37,7 +37,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
+class Prediction:
     """What is expected of one person: a state, DingTalk's code where it has one, and the reason."""
 
     expected: str
@@ -45,15 +45,15 @@ class Expectation:
     reason: Text | None = None
 
 
-_EXPECTATIONS = {
-    Reason.UNKNOWN: Expectation(
+_PREDICTIONS = {
+    Reason.UNKNOWN: Prediction(
         Delivery.INVALID, None, Text("is not in the directory", "不在通讯录中")
     ),
-    Reason.LEFT: Expectation(Delivery.INVALID, None, Text("has left the company", "已离职")),
-    Reason.INACTIVE: Expectation(
+    Reason.LEFT: Prediction(Delivery.INVALID, None, Text("has left the company", "已离职")),
+    Reason.INACTIVE: Prediction(
         Delivery.INVALID, None, Text("has not activated DingTalk", "尚未激活钉钉")
     ),
-    Reason.OUT_OF_RANGE: Expectation(
+    Reason.OUT_OF_RANGE: Prediction(
         Delivery.INVALID,
         None,
         Text(
@@ -61,46 +61,44 @@ _EXPECTATIONS = {
             "上次发送时不在应用可使用范围内",
         ),
     ),
-    Reason.EXECUTIVE: Expectation(
+    Reason.EXECUTIVE: Prediction(
         Delivery.DROPPED, "1430004", Text("is under executive protection", "受高管保护")
     ),
-    Reason.REPEAT: Expectation(
+    Reason.REPEAT: Prediction(
         Delivery.DROPPED,
         "143106",
         Text("gets the same words from this app that day already", "当天已由本应用发送过相同内容"),
     ),
-    Reason.DAILY_CAP: Expectation(
+    Reason.DAILY_CAP: Prediction(
         Delivery.DROPPED,
         "143105",
         Text(
             "has had as many notices from this app today as DingTalk allows", "当天已达到每日上限"
         ),
     ),
-    Reason.TOO_LONG: Expectation(
+    Reason.TOO_LONG: Prediction(
         Delivery.FAILED,
         None,
         Text("the message rendered for this person breaks a limit", "为此人渲染的消息超出限制"),
     ),
-    Reason.TEMPLATE: Expectation(
+    Reason.TEMPLATE: Prediction(
         Delivery.FAILED,
         None,
         Text("the template does not work for this person", "模板不适用于此人"),
     ),
-    Reason.DENIED: Expectation(
-        Delivery.CANCELED, None, Text("is on the deny-list", "在拒发名单中")
-    ),
-    Reason.UNTRACKED: Expectation(
+    Reason.DENIED: Prediction(Delivery.CANCELED, None, Text("is on the deny-list", "在拒发名单中")),
+    Reason.UNTRACKED: Prediction(
         Delivery.UNTRACKED,
         None,
         Text("departments are sent to as a whole: no receipts", "按部门整体发送: 无法追踪"),
     ),
 }
-_DELIVERED = Expectation(DELIVERED)
+_DELIVERED = Prediction(DELIVERED)
 
 
-def expectation(reason: str | None) -> Expectation:
+def prediction(reason: str | None) -> Prediction:
     """What a reason makes expected; without one the notice is delivered."""
-    return _DELIVERED if reason is None else _EXPECTATIONS[Reason(reason)]
+    return _DELIVERED if reason is None else _PREDICTIONS[Reason(reason)]
 
 
 def came_true(reason: str | None, state: str) -> bool | None:
@@ -110,14 +108,14 @@ def came_true(reason: str | None, state: str) -> bool | None:
     """
     if state in (Delivery.PLANNED, Delivery.UNKNOWN, Delivery.RECALLED):
         return None
-    expected = expectation(reason).expected
+    expected = prediction(reason).expected
     if expected == DELIVERED:
         return state in (Delivery.SENT, Delivery.UNREAD, Delivery.READ)
     return expected == state
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Forecast:
     """The forecast of one run.
 
     Attributes:
@@ -140,7 +138,7 @@ class Outlook:
 
     def why(self, userid: str) -> Text | None:
         """Why a person is not expected to be reached; None for who is."""
-        return self.words.get(userid) or expectation(self.reasons.get(userid)).reason
+        return self.words.get(userid) or prediction(self.reasons.get(userid)).reason
 
     @property
     def cost(self) -> int:
@@ -159,6 +157,6 @@ class Outlook:
 
 def totals(reasons: Iterable[str], people: int) -> dict[str, int]:
     """Count expected states: of those who have a reason, and of the others."""
-    counts = Counter(expectation(reason).expected for reason in reasons)
+    counts = Counter(prediction(reason).expected for reason in reasons)
     counts[DELIVERED] += people - counts.total()
     return {state: count for state, count in sorted(counts.items()) if count}

@@ -17,7 +17,7 @@ from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft, body_hash
 from dingbell.domain.budget import month_of, poll_plan
-from dingbell.domain.forecast import DELIVERED, Outlook, Reason, expectation
+from dingbell.domain.forecast import DELIVERED, Forecast, Reason, prediction
 from dingbell.domain.message import Message
 from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
@@ -37,8 +37,8 @@ from dingbell.store.ledger import forecasts
 
 __all__ = [
     "ExpectedPerson",
-    "Forecast",
     "ForecastBudget",
+    "ForecastView",
     "Question",
     "look_ahead",
     "next_question",
@@ -102,7 +102,7 @@ class ForecastBudget(View):
     cost: int
 
 
-class Forecast(View):
+class ForecastView(View):
     """What a send, or the next occurrence of a schedule, would do to each person, and its price.
 
     Attributes:
@@ -124,7 +124,7 @@ async def look_ahead(
     *,
     thorough: bool = True,
     progress: Progress = lambda _: None,
-) -> Outlook:
+) -> Forecast:
     """Say what would happen to everybody; nothing is sent or reserved.
 
     Args:
@@ -148,7 +148,7 @@ async def look_ahead(
         return await outlook(ops, connection, question)
 
 
-async def outlook(ops: Operations, connection: Connection, question: Question) -> Outlook:
+async def outlook(ops: Operations, connection: Connection, question: Question) -> Forecast:
     """The same by the directory as it was read, in the caller's transaction if one is open.
 
     Raises:
@@ -163,7 +163,7 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
     limit = ops.allowance.monthly_calls
     usage = (await spending.usage(connection, [app.org], month, default_limit=limit))[app.org]
     polls = 1 if question.coarse else _FIRST_POLLS + len(poll_plan(usage))
-    return Outlook(
+    return Forecast(
         calls=len(sent),
         polls=len(sent) * polls,
         seconds=await _seconds(ops, connection, question, paces, sent),
@@ -254,7 +254,7 @@ async def of_schedule(
     *,
     thorough: bool = True,
     progress: Progress = lambda _: None,
-) -> Outlook | None:
+) -> Forecast | None:
     """The forecast of a schedule's next occurrence; None when there is none. See `look_ahead`."""
     app = await apps.chosen(ops, spec.app)
     question = next_question(app, name, spec, ops.clock.now())
@@ -284,7 +284,7 @@ def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Ques
     return Question(app, spec.to, spec.message, spec, now, _variables(name, spec, now))
 
 
-def told_of(outlook: Outlook) -> Text | None:
+def told_of(outlook: Forecast) -> Text | None:
     """One line about those who are not expected to be reached; None when there are none."""
     if outlook.spotless:
         return None
@@ -344,10 +344,10 @@ def repeats(name: str, spec: ScheduleSpec, now: datetime) -> tuple[datetime, dat
     return None
 
 
-def present(outlook: Outlook) -> Forecast:
+def present(outlook: Forecast) -> ForecastView:
     """A forecast, person by person."""
     usage = outlook.usage
-    return Forecast(
+    return ForecastView(
         calls=outlook.calls,
         seconds=round(outlook.seconds, 3),
         budget=ForecastBudget(used=usage.used, limit=usage.limit, cost=outlook.cost),
@@ -356,14 +356,14 @@ def present(outlook: Outlook) -> Forecast:
     )
 
 
-def _person(outlook: Outlook, userid: str) -> ExpectedPerson:
-    found = expectation(outlook.reasons.get(userid))
+def _person(outlook: Forecast, userid: str) -> ExpectedPerson:
+    found = prediction(outlook.reasons.get(userid))
     return ExpectedPerson(
         userid=userid, expected=found.expected, code=found.code, reason=outlook.why(userid)
     )
 
 
-def warnings_of_run(name: str, spec: ScheduleSpec, outlook: Outlook, now: datetime) -> list[Text]:
+def warnings_of_run(name: str, spec: ScheduleSpec, outlook: Forecast, now: datetime) -> list[Text]:
     """What somebody who runs a schedule by hand should know: words that are said twice that day."""
     found = []
     again = sum(reason == Reason.REPEAT for reason in outlook.reasons.values())

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import IO, Any, TextIO
 
 from dingbell.display import visible
-from dingbell.domain.forecast import expectation
+from dingbell.domain.forecast import prediction
 from dingbell.errors import Text
 from dingbell.operations import paging, runs
 from dingbell.operations.actor import Operation
@@ -218,6 +218,6 @@ def _history(row: Mapping[str, Any]) -> PersonHistoryView:
     ]
     return PersonHistoryView(
         **{name: row[name] for name in names},
-        expected=expectation(row["predicted"]).expected,
+        expected=prediction(row["predicted"]).expected,
         message=json.loads(row["body"]) if row["body"] else None,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import computed_field
 
-from dingbell.domain.forecast import expectation
+from dingbell.domain.forecast import prediction
 from dingbell.domain.lifecycle import Run
 from dingbell.errors import Text
 from dingbell.operations import paging
@@ -181,7 +181,7 @@ def delivery_view(row: Mapping[str, Any]) -> DeliveryView:
     names = ["userid", "name", "state", "code", "task_id", "sent_at", "read_at", "attempt"]
     return DeliveryView(
         **{name: row[name] for name in names},
-        expected=expectation(row["predicted"]).expected,
+        expected=prediction(row["predicted"]).expected,
         words=_words(row["words"]),
     )
 
@@ -190,7 +190,7 @@ def misprediction_view(row: Mapping[str, Any]) -> MispredictionView:
     """The view of a person of whom the forecast was wrong."""
     return MispredictionView(
         userid=row["userid"],
-        expected=expectation(row["predicted"]).expected,
+        expected=prediction(row["predicted"]).expected,
         state=row["state"],
         code=row["code"],
     )

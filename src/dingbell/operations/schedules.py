@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from dingbell.directory.sync import Progress
 from dingbell.domain.causes import ScheduleChange
-from dingbell.domain.forecast import Outlook
+from dingbell.domain.forecast import Forecast
 from dingbell.domain.gates import Gated, Hold, Proceed, Rules, decide, state_of
 from dingbell.domain.run import Kind, Manual, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
@@ -18,7 +18,7 @@ from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import approvals, apps, forecasts
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
-from dingbell.operations.forecasts import Forecast
+from dingbell.operations.forecasts import ForecastView
 from dingbell.operations.sending import wakeups_of
 from dingbell.operations.views import LocalInstant, View, Words
 from dingbell.store import jobs, rules, schedules
@@ -88,7 +88,7 @@ class Upcoming(View):
     instants: tuple[LocalInstant, ...]
 
 
-class UpcomingPeople(Forecast, Upcoming):
+class UpcomingPeople(ForecastView, Upcoming):
     """The next instants of a schedule, and what the first of them will do to each person."""
 
     warnings: tuple[Words, ...]
@@ -103,7 +103,7 @@ class RunOutlook:
         warnings: what whoever runs it should know.
     """
 
-    outlook: Outlook
+    outlook: Forecast
     question: bool
     warnings: tuple[Text, ...]
 

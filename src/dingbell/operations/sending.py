@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
-from dingbell.domain.forecast import Outlook
+from dingbell.domain.forecast import Forecast
 from dingbell.domain.gates import Decision, Gated, Hold, Proceed, Rules, decide, state_of
 from dingbell.domain.message import Message
 from dingbell.domain.run import Kind, Manual
@@ -59,7 +59,7 @@ class Order:
 
 async def outlook(
     ops: Operations, order: Order, *, thorough: bool = False, progress: Progress = lambda _: None
-) -> Outlook:
+) -> Forecast:
     """Work out whom a send reaches, whom not and why, and what it takes; nothing is sent.
 
     Args:
@@ -81,7 +81,7 @@ async def outlook(
     return await look_ahead(ops, question, thorough=thorough, progress=progress)
 
 
-def needs_yes(order: Order, found: Outlook) -> bool:
+def needs_yes(order: Order, found: Forecast) -> bool:
     """Whether a person has to say yes."""
     return approvals.is_large(order.audience, len(found.userids))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from dingbell.dingtalk import Client, errors
+from dingbell.clients import patiently
+from dingbell.dingtalk import Client
 from dingbell.domain.lifecycle import Batch
 from dingbell.errors import ConflictError, InputError, Text
 from dingbell.operations import runs
@@ -122,20 +123,7 @@ async def _update(
     ops: Operations, client: Client, task_id: int, value: str, background: str | None
 ) -> str | None:
     """Change one; return DingTalk's code where that did not work."""
-    code = None
-    for attempt in range(_TRIES):
-        await ops.clock.sleep(1 / (ops.pace.calls_per_second * _SHARE))
-        try:
-            await client.update_status_bar(task_id, value, background)
-        except errors.RetryLater as error:
-            code = error.code
-            await ops.clock.sleep(error.after)
-        except (errors.NotSent, errors.Ambiguous) as error:
-            # A repeat is harmless.
-            code = error.code
-            await ops.clock.sleep(0.5 * 2**attempt)
-        except errors.DingTalkError as error:
-            return error.code
-        else:
-            return None
-    return code
+    await ops.clock.sleep(1 / (ops.pace.calls_per_second * _SHARE))
+    return await patiently(
+        lambda: client.update_status_bar(task_id, value, background), ops.clock, tries=_TRIES
+    )

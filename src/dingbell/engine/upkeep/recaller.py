@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import asyncpg
 
-from dingbell.dingtalk import errors
+from dingbell.clients import patiently
 from dingbell.domain.lifecycle import Batch, Delivery, Run
 from dingbell.engine.node.context import Context
 from dingbell.planning import wakeups
@@ -20,6 +21,8 @@ __all__ = ["Recaller"]
 # A call may be in flight while the recall is asked for; its batch is recalled on the next round.
 _ROUNDS = 15
 _RETRY = 1.0
+# How often a recall is asked for while DingTalk is busy.
+_TRIES = 15
 
 
 class Recaller:
@@ -49,30 +52,24 @@ class Recaller:
             app_id, org = await batches.sender_of(connection, batch_id)
             tasks = (await calls.tasks(connection, [batch_id])).get(batch_id, [])
         client = await self._context.clients.of(app_id)
-        failure = None
+        failure: str | None = None
         spent: list[spending.Spent] = []
         for task_id in tasks:
-            for attempt in range(_ROUNDS):
-                try:
-                    await client.recall(task_id)
-                    spent.append((org, spending.RECALL, run_id))
-                except (errors.RetryLater, errors.NotSent, errors.Ambiguous) as error:
-                    failure = error.code
-                    await self._context.clock.sleep(_RETRY * min(attempt + 1, 5))
-                except errors.DingTalkError as error:
-                    failure = error.code
-                    log(
-                        Event.RECALL_FAILED,
-                        level=logging.ERROR,
-                        run=run_id,
-                        app=app,
-                        batch=batch_id,
-                        code=error.code,
-                    )
-                    break
-                else:
-                    failure = None
-                    break
+            code = await patiently(
+                partial(client.recall, task_id), self._context.clock, tries=_TRIES
+            )
+            if code is None:
+                spent.append((org, spending.RECALL, run_id))
+                continue
+            failure = failure or code
+            log(
+                Event.RECALL_FAILED,
+                level=logging.ERROR,
+                run=run_id,
+                app=app,
+                batch=batch_id,
+                code=code,
+            )
         await self._write(batch_id, failure, spent)
 
     async def _write(self, batch_id: int, failure: str | None, spent: list[spending.Spent]) -> None:

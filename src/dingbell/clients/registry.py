@@ -1,18 +1,19 @@
-"""DingTalk clients of stored apps: one HTTP session, tokens shared through the database."""
+"""The client of each stored app, over one HTTP session."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from dingbell.clients.rate_limit import CALLS_PER_ADDRESS, AddressLimiter
+from dingbell.clients.tokens import SharedTokens
 from dingbell.clock import Clock
 from dingbell.dingtalk import Credentials, Token
 from dingbell.errors import InputError, NotFoundError, Text
-from dingbell.store import apps, duty, tokens
+from dingbell.store import apps, tokens
 from dingbell.store.connection import Pool, acquire, transaction
 from dingbell.store.vault import Vault
 
@@ -21,51 +22,10 @@ if TYPE_CHECKING:
 
     from dingbell.dingtalk import Client
 
-__all__ = ["CALLS_PER_ADDRESS", "CALL_TIMEOUT", "Address", "Clients"]
+__all__ = ["CALL_TIMEOUT", "Clients"]
 
 # How long a call may take; also how long an in-doubt call may still arrive.
 CALL_TIMEOUT = timedelta(seconds=10)
-# Calls from one address in any 20 s, all APIs together (quota page, read 2026-08); the 50 ms are
-# the spread of travel times, as for slots.
-CALLS_PER_ADDRESS = 10_000
-_ADDRESS_SPAN = 20.05
-# All that is no send leaves sends one part in so many.
-_FOR_SENDS = 5
-_SEND = "/asyncsend_v2"
-
-
-class Address:
-    """What this process may ask of DingTalk from its address: so many calls in any 20 s.
-
-    An address that makes more is banned for five minutes (quota page, read 2026-08). Sends come
-    first: everything else leaves them a part.
-    """
-
-    def __init__(self, clock: Clock, most: int) -> None:
-        self._clock = clock
-        self._most = most
-        self._calls: deque[float] = deque()
-
-    async def enter(self, endpoint: str) -> None:
-        """Wait for a place, and take it."""
-        most = self._most if endpoint.endswith(_SEND) else self._most - self._most // _FOR_SENDS
-        while (rest := self._rest(most)) > 0:
-            await self._clock.sleep(rest)
-        self._calls.append(self._clock.monotonic())
-
-    async def room(self) -> None:
-        """Wait until a send would not have to wait."""
-        while (rest := self._rest(self._most)) > 0:
-            await self._clock.sleep(rest)
-
-    def _rest(self, most: int) -> float:
-        """How many seconds until fewer than so many calls lie in the window."""
-        now = self._clock.monotonic()
-        while self._calls and now - self._calls[0] >= _ADDRESS_SPAN:
-            self._calls.popleft()
-        if len(self._calls) < most:
-            return 0.0
-        return self._calls[len(self._calls) - most] + _ADDRESS_SPAN - now
 
 
 class Clients:
@@ -80,7 +40,7 @@ class Clients:
         connections: int = 500,
         calls_per_address: int = CALLS_PER_ADDRESS,
     ) -> None:
-        self.address = Address(clock, calls_per_address)
+        self.address = AddressLimiter(clock, calls_per_address)
         self._pool = pool
         self._vault = vault
         self._clock = clock
@@ -202,7 +162,7 @@ class Clients:
         return Client(
             credentials,
             session=self._open_session(),
-            tokens=_SharedTokens(self._pool, self._vault, app.oapi_url, self._token_room),
+            tokens=SharedTokens(self._pool, self._vault, app.oapi_url, self._token_room),
             timeout=CALL_TIMEOUT.total_seconds(),
             now=lambda: self._clock.now().timestamp(),
             gate=self.address.enter,
@@ -225,45 +185,3 @@ class Clients:
             await self._session.close()
             self._session = None
         self._clients.clear()
-
-
-class _SharedTokens:
-    """Tokens in the database, so that nodes and command lines share one."""
-
-    def __init__(self, pool: Pool, vault: Vault, oapi_url: str, room: asyncio.Semaphore) -> None:
-        self._pool = pool
-        self._vault = vault
-        self._oapi_url = oapi_url
-        self._room = room
-
-    async def get(self, app_key: str) -> Token | None:
-        async with acquire(self._pool) as connection:
-            found = await tokens.get(connection, self._oapi_url, app_key)
-        if found is None:
-            return None
-        locked, expires_at = found
-        try:
-            return Token(self._vault.unlock(locked), expires_at.timestamp())
-        except InputError:
-            # It was stored with another key: as good as none.
-            return None
-
-    async def put(self, app_key: str, token: Token) -> None:
-        async with acquire(self._pool) as connection:
-            await tokens.put(
-                connection,
-                self._oapi_url,
-                app_key,
-                self._vault.lock(token.value),
-                datetime.fromtimestamp(token.expires_at, UTC),
-            )
-
-    @asynccontextmanager
-    async def lock(self, app_key: str) -> AsyncIterator[None]:
-        name = f"token:{self._oapi_url} {app_key}"
-        async with (
-            self._room,
-            acquire(self._pool) as connection,
-            duty.held(connection, name),
-        ):
-            yield
