@@ -46,6 +46,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+# How many batches and people of a run are shown where nothing is said.
+_PEOPLE_READ, _PROGRAMS_READ = 100, 10_000
 Id = Annotated[int, typer.Argument(help=tr("id of the run", "发送的 id"), min=1, max=2**63 - 1)]
 
 State = Annotated[
@@ -111,11 +113,17 @@ def show(
     state: State = None,
     departments: Departments = None,
     limit: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--limit", min=1, max=10_000, help=tr("how many batches and people", "批次与人员的数量")
+            "--limit",
+            min=1,
+            max=10_000,
+            help=tr(
+                "how many batches and people: 100, with --json 10,000",
+                "批次与人员的数量: 100; 配合 --json 为 10,000",
+            ),
         ),
-    ] = 100,
+    ] = None,
     after: After = None,
     after_batch: Annotated[
         int | None,
@@ -135,7 +143,12 @@ def show(
     found = run(
         asked(
             lambda ops: runs.show(
-                ops, run_id, people, limit=limit, after=after, after_batch=after_batch
+                ops,
+                run_id,
+                people,
+                limit=limit or (_PROGRAMS_READ if as_json else _PEOPLE_READ),
+                after=after,
+                after_batch=after_batch,
             )
         )
     )

@@ -102,7 +102,7 @@ def _poison(words: str, hung: Path) -> None:
     draft = planner.draft
 
     async def drafted(context: Any, run: Any, **options: Any) -> Any:
-        if words in str(run.spec):
+        if words in str(run.stored):
             with hung.open("a") as file:
                 file.write(f"{os.getpid()}\n")
             while True:
