@@ -14,7 +14,7 @@ schedules:
     app: zz
     when: {daily: "04:00"}
     to: {everyone: true}
-    message: {text: 全体}
+    message: {text: 只在这里说的话}
 """
 
 
