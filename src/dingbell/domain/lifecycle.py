@@ -122,7 +122,7 @@ RUN_MOVES: dict[Run, frozenset[Run]] = {
         }
     ),
     Run.SENDING: frozenset({Run.SETTLED, Run.CANCELED, Run.RECALLED}),
-    # Back to `sending` for a repair.
+    # Back to `sending` for a resend.
     Run.SETTLED: frozenset({Run.SENDING, Run.RECALLED}),
     Run.CANCELED: frozenset({Run.RECALLED}),
     Run.SKIPPED: frozenset(),
