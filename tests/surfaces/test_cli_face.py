@@ -24,6 +24,18 @@ def test_loading_the_commands_loads_nothing_heavy():
     assert HEAVY & set(done.stdout.split()) == set()
 
 
+def test_a_page_of_help_takes_neither_rich_nor_an_event_loop():
+    code = (
+        "import atexit, sys; sys.argv = ['dingbell', '--help']\n"
+        "atexit.register(lambda: print(' '.join(sys.modules), file=sys.stderr))\n"
+        "from dingbell.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "send a notice now" in done.stdout
+    assert {"rich", "asyncio", "ssl", *HEAVY} & set(done.stderr.split()) == set()
+
+
 def test_help_names_every_command_in_english_and_in_chinese(nowhere):
     english, chinese = nowhere.done("--help"), nowhere.done("--lang", "zh", "--help")
     assert all(command in english and command in chinese for command in COMMANDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -72,6 +71,8 @@ async def engine_if_needed(desk: Operations, database: Database) -> AsyncIterato
 
 async def follow(desk: Operations, run_id: int, *, quiet: bool) -> RunView:
     """Wait until a run is settled, showing how it goes and what holds it up."""
+    import asyncio
+
     from dingbell.operations import runs
 
     found = await runs.overview(desk, run_id)

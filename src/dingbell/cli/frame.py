@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import sys
@@ -18,6 +17,8 @@ from dingbell.display import visible, zone
 from dingbell.errors import DatabaseError, DingBellError, OutsideError, Text
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from dingbell.operations.context import Operations
     from dingbell.operations.run_views import RunView
     from dingbell.operations.views import View
@@ -105,6 +106,8 @@ def guard(error: DingBellError) -> NoReturn:
 
 def on_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the fastest loop there is."""
+    import asyncio
+
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(work)
 
@@ -123,6 +126,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     The log keeps quiet and away from standard output; `serve` turns it on.
     """
+    from asyncio import CancelledError
+
     from dingbell.telemetry import configure_logging
 
     configure_logging("critical")
@@ -131,7 +136,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return on_loop(work)
     except DingBellError as error:
         guard(error)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, CancelledError):
         raise typer.Exit(130) from None
     except Exception as error:
         outside = _outside(error)
@@ -158,7 +163,7 @@ async def acting(desk: Operations, by: str | None) -> Operations:
     return desk.as_(await accounts.actor_of(desk, by, "cli"))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
     """Uvloop where it is installed: a node makes a fifth more calls a second with it."""
     try:
         from uvloop import new_event_loop

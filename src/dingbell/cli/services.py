@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dingbell.cli.ending import stop_on_signals
 from dingbell.cli.frame import (
     EXIT_FAILED,
     Json,
@@ -164,6 +163,7 @@ def serve(
 async def _serve(host: str, port: int, *, console: bool, only: str | None) -> None:
     from dingbell.api.server import ApiServer, bind, create_app
     from dingbell.bootstrap import Service, open_database, open_desk
+    from dingbell.cli.ending import stop_on_signals
     from dingbell.settings import Settings
     from dingbell.telemetry import configure_logging
 
