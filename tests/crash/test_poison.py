@@ -86,4 +86,5 @@ def test_a_node_whose_loop_hangs_ends_at_the_second_signal(world: OpenWorld) -> 
     until(lambda: hung(here, node), 30, "it hangs")
     for name in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
         node.send(name)
-    assert node.process.wait(10) == 130
+    # Two that come before the first was seen are one: then it is the last that ends it.
+    assert node.process.wait(10) in (130, -signal.SIGTERM)
