@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from dingbell.bootstrap import Service
@@ -345,6 +346,54 @@ async def test_the_suspects_of_a_dead_chunk_are_tried_one_by_one_beside_nobody(
         found = [await final(desk, number) for number in range(1, 7)]
     assert [one["state"] for one in found] == ["settled", "failed", *["settled"] * 4]
     assert len(await truth.calls()) == 5
+
+
+async def test_suspects_with_functions_are_tried_one_by_one_and_no_new_function_beside_them(
+    desk: Operations, truth: Truth, run_service: RunService
+) -> None:
+    names = ["fresh", "suspect-a", "suspect-b", "suspect-c"]
+    busy: list[str] = []
+    seen: list[tuple[str, ...]] = []
+
+    async def endless(name: str) -> None:
+        busy.append(name)
+        await asyncio.Event().wait()
+
+    async def busily(name: str) -> str:
+        busy.append(name)
+        for _ in range(3000):
+            seen.append(tuple(busy))
+            await asyncio.sleep(0)
+        busy.remove(name)
+        return f"made by the function {name}"
+
+    async with run_service(functions={f"app:{name}": partial(endless, name) for name in names}):
+        for name in names:
+            made = spec(soon(desk, 0.5)).model_copy(
+                update={"message": None, "function": f"app:{name}"}
+            )
+            await schedules.put(desk, name, made, source="python")
+        await until(lambda: _are(busy, names))
+    async with desk.pool.acquire() as connection:
+        await connection.execute(
+            "update runs set touched_at = touched_at - interval '1 min', "
+            "tries = case schedule when 'fresh' then 0 else 1 end"
+        )
+        await connection.execute("delete from dingbell_queue.jobs")
+    busy.clear()
+    functions = {f"app:{name}": partial(busily, name) for name in names}
+    async with run_service(functions=functions) as service:
+        rows = [row for name in names for row in await runs_of(desk, name)]
+        for row in reversed(rows):
+            await service.node._planner.plan_apart([row["id"]])
+        found = [await final(desk, row["id"]) for row in rows]
+    assert [one["state"] for one in found] == ["settled"] * 4
+    assert {one for now in seen for one in now} == set(names)
+    assert max(len(now) for now in seen) == 1
+
+
+async def _are(found: list[str], wanted: list[str]) -> bool:
+    return sorted(found) == sorted(wanted)
 
 
 async def _said_no_room(service: Service) -> bool:

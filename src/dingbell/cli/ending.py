@@ -85,7 +85,7 @@ class _MacAction(ctypes.Structure):
 
 
 # By system: the layout, and SA_RESETHAND, which Python does not name.
-_ACTIONS: dict[str, tuple[type[_LinuxAction] | type[_MacAction], int]] = {
+_ACTIONS: dict[str, tuple[type[_LinuxAction | _MacAction], int]] = {
     "linux": (_LinuxAction, -0x80000000),
     "darwin": (_MacAction, 0x0004),
 }

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,9 @@ _FORGIVE_AGAIN = 1.0
 _TAKE_BACK = 1.0
 # The first try is made together with others; who does not survive two more alone is poison.
 _MOST_TRIES = 3
+# Seconds in which a suspect's function is beside nobody who is counted: what hangs a node does so
+# soon, and others cannot wait for as long as a function may take.
+_WATCHED = 10.0
 # So many runs are drafted before others have a turn: the loop has calls to make.
 _DRAFTED_AT_ONCE = 20
 
@@ -56,6 +59,8 @@ class Planner:
         self._context = context
         self._apart: set[asyncio.Task[None]] = set()
         self._solitude = Solitude()
+        self._functions = Solitude()
+        self._suspicion = Solitude()
         self._under_way: set[int] = set()
 
     async def plan_apart(self, run_ids: Sequence[int]) -> None:
@@ -78,11 +83,12 @@ class Planner:
         await asyncio.gather(*self._apart, return_exceptions=True)
 
     async def _plan_quietly(self, run_ids: Sequence[int]) -> None:
-        """Plan without solitude: others need not wait for as long as a function takes."""
+        """Plan beside what needs no function, which need not wait for as long as one takes."""
         try:
             with self._mine(run_ids) as mine:
-                await self._plan_fresh(mine)
-                await self._plan_suspects(mine, nullcontext)
+                async with self._functions.beside():
+                    await self._plan_fresh(mine)
+                await self._plan_suspects(mine, self._function_alone)
         except Exception as error:  # noqa: BLE001  the rows are unchanged and are woken again
             self._context.trouble.report(error, "planner")
 
@@ -95,7 +101,23 @@ class Planner:
         with self._mine(run_ids) as mine:
             async with self._solitude.beside():
                 await self._plan_fresh(mine)
-            await self._plan_suspects(mine, self._solitude.alone)
+            await self._plan_suspects(mine, self._alone)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Beside no other run, and beside no function that is under suspicion itself."""
+        async with self._suspicion.alone(), self._solitude.alone():
+            yield
+
+    @asynccontextmanager
+    async def _function_alone(self) -> AsyncIterator[None]:
+        """Beside no other function and no suspect, for as long as those can wait."""
+        clock = self._context.clock
+        async with (
+            self._functions.alone_awhile(_WATCHED, clock),
+            self._suspicion.alone_awhile(_WATCHED, clock),
+        ):
+            yield
 
     @contextmanager
     def _mine(self, run_ids: Sequence[int]) -> Iterator[list[int]]:
