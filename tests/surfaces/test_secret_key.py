@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import asyncpg
 import pytest
@@ -147,3 +149,55 @@ def test_a_lost_key_is_replaced_and_the_secrets_are_given_again(bound, dsn):
     assert bound.run("doctor", **lost, **NO_APP).code == 0
     assert "is another" in bound.refused("schedules", "list")
     assert bound.json("db", "rekey", "--yes") == {"secrets_to_give_again": ["default"]}
+
+
+# It is open before there is a key, and binds the database when it is told to.
+BEGINNER = """
+import asyncio, sys
+from dingbell.bootstrap import open_desk
+from dingbell.operations import keys
+from dingbell.settings import Settings
+from dingbell.store.connection import transaction
+
+async def main():
+    async with open_desk(Settings.load()) as operations:
+        print("open", flush=True)
+        sys.stdin.readline()
+        async with transaction(operations.pool) as connection:
+            await keys.bind(connection, operations.vault, operations.clock.now())
+        print(operations.vault.fingerprint, flush=True)
+        print(operations.vault.unlock(operations.vault.lock("s3cret")))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("order", ["together", "one after the other"])
+def test_of_two_that_begin_on_a_new_database_one_makes_the_key_for_both(
+    place, fresh_database, tmp_path, order
+):
+    new = {"DINGBELL_DATABASE_URL": fresh_database, "DINGBELL_DATA_DIR": str(tmp_path / "data")}
+    place.done("db", "upgrade", **new)
+    beginners = [
+        subprocess.Popen(
+            [sys.executable, "-c", BEGINNER],
+            env=place.environment({**new, "DINGBELL_SECRET_KEY": None}),
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert [one.stdout.readline() for one in beginners] == ["open\n"] * 2
+    assert not (tmp_path / "data" / "secret.key").exists()
+    if order == "together":
+        for one in beginners:
+            one.stdin.write("\n")
+            one.stdin.flush()
+    said = [one.communicate("\n", timeout=30) for one in beginners]
+    assert [err for _, err in said] == ["", ""]
+    (bound,) = asked(fresh_database, "select fingerprint from secret_key")
+    assert {out for out, _ in said} == {f"{bound['fingerprint']}\ns3cret\n"}
+    assert [file.name for file in (tmp_path / "data").iterdir()] == ["secret.key"]

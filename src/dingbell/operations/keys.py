@@ -39,6 +39,8 @@ async def bind(connection: Connection, vault: Vault, now: datetime) -> None:
     Raises:
         InputError: it is bound to another, or there is no key here and it is bound already.
     """
+    # Of processes that begin together on a new database one makes the key for all.
+    vault.look_again()
     bound = await check(connection, vault)
     if bound is None:
         await secretkey.bind(connection, vault.ready(), now)

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import hmac
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from cryptography.fernet import Fernet, InvalidToken
 
@@ -54,6 +56,13 @@ class Vault:
     def fingerprint(self) -> str | None:
         """What tells this key from others, without telling it; None before there is one."""
         return self._fingerprint
+
+    def look_again(self) -> None:
+        """Take the key that another process has made since this one began, where there is one."""
+        if self._fingerprint is None and self._file is not None:
+            key = _kept_in(self._file)
+            if key is not None:
+                self._take(key)
 
     def ready(self) -> str:
         """See that there is a key; its fingerprint.
@@ -130,15 +139,12 @@ def _made_in(path: Path) -> str:
     """Write a new key so that two processes at once end with the same one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{_KEY_FILE}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_bytes(Fernet.generate_key())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        # Not named by the process: in containers that share a folder all are number 1.
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{_KEY_FILE}.") as draft:
+            draft.write(Fernet.generate_key())
+            draft.flush()
+            with suppress(FileExistsError):
+                os.link(draft.name, path)
         return path.read_text().strip()
     except OSError as error:
         raise InputError(_unkept(path, error)) from error
