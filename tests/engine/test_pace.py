@@ -19,9 +19,10 @@ from dingbell.store.connection import Connection, transaction
 from dingbell.store.ledger import batches, calls, claims
 from dingbell.store.ledger import runs as run_rows
 
-from .conftest import RunService, Truth, until
-from .given import SEND, order, soon, spec
+from .conftest import RunService, Truth, final, until
+from .given import SEND, order, send, soon, spec
 
+RESULT = "/topapi/message/corpconversation/getsendresult"
 SLOW = Pace(people_per_minute=100, calls_per_second=20)
 
 
@@ -195,6 +196,41 @@ async def test_late_waves_that_all_wake_at_once_on_two_nodes_keep_the_pace(
     assert stats["calls"][SEND] == 80, f"some were made twice: {stats}"
     arrivals = sorted(call["received_at"] for call in await truth.calls())
     assert all(b - a >= 1.0 for a, b in zip(arrivals, arrivals[20:], strict=False))
+
+
+async def test_polls_that_an_outage_made_late_keep_the_pace_too(
+    desk: Operations, truth: Truth, run_service: RunService, settings: Settings, database: Database
+) -> None:
+    await directory.synchronise(desk, None)
+    async with run_service():
+        run_id = await send(desk, order("read me, {{ person.userid }}"))
+        await final(desk, run_id)
+    async with desk.pool.acquire() as connection:
+        await connection.execute(
+            "update batches set next_poll_at = now() - interval '1 min', owner = null, polls = 0"
+        )
+        await connection.execute("delete from dingbell_queue.jobs")
+    before = (await truth.get("stats"))["calls"][RESULT]
+
+    async def polled(least: int) -> bool:
+        return (await truth.get("stats"))["calls"][RESULT] - before >= least
+
+    async def all_missed() -> bool:
+        # A batch under way is kept for two minutes from its turn on.
+        async with desk.pool.acquire() as connection:
+            return bool(
+                await connection.fetchval(
+                    "select bool_and(next_poll_at < now() + interval '119.3 s') from batches"
+                )
+            )
+
+    async with open_desk(settings, database=database) as other, run_service(), run_service(other):
+        await until(lambda: polled(1))
+        async with transaction(desk.pool) as connection:
+            await connection.execute("lock table deliveries in exclusive mode")
+            await until(all_missed)
+        await until(lambda: polled(40))
+    assert (await truth.get("stats"))["errors"].get("90018") is None
 
 
 async def test_what_was_moved_into_the_future_meanwhile_is_not_claimed_early(

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from dingbell.clock import beijing_day
 from dingbell.dingtalk import Client, SendResult, errors
@@ -28,6 +29,7 @@ from dingbell.domain.receipts import (
     merge,
 )
 from dingbell.engine.node.context import POLL_SHARE, Context
+from dingbell.engine.node.spacing import Spacing
 from dingbell.errors import DatabaseUnavailable, DingBellError
 from dingbell.planning import wakeups
 from dingbell.planning.pacedrops import queue_again
@@ -47,6 +49,15 @@ _LINGER = 0.1
 _AT_ONCE = 400
 _SOON = timedelta(seconds=0.5)
 _EARLY = timedelta(milliseconds=500)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """When a batch is polled, and how many seconds before the next of its app."""
+
+    at: datetime
+    step: float
+    batch: Tracked
 
 
 @dataclass(slots=True)
@@ -104,6 +115,7 @@ class Tracker:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._spacing = Spacing(context.clock)
         self._usage_of = MonthlyUsage(context.clock, context.allowance)
         self._asked: dict[int, None] = {}
         self._gathering: asyncio.Task[None] | None = None
@@ -144,7 +156,11 @@ class Tracker:
             self._context.trouble.report(error, "tracker")
 
     async def _in_turn(self, batch_ids: Sequence[int]) -> None:
-        """Poll in the turns that the apps' lanes give, and write what was found as it comes in."""
+        """Poll in the turns that the apps' lanes give, and write what was found as it comes in.
+
+        Turns that were missed, because writing took long or the database was away, are given up
+        for new ones: other nodes have missed theirs too, and would make up for them just now.
+        """
         context = self._context
         now = context.clock.now()
         async with transaction(context.pool) as connection:
@@ -155,29 +171,50 @@ class Tracker:
                 now=now + _EARLY,
                 lease_until=now + _LEASE,
             )
-            counts = Counter(batch.app_id for batch in taken)
-            lanes = await apps.reserve_polls(
-                connection,
-                sorted(counts.items()),
-                not_before=now,
-                share=POLL_SHARE,
-                default_calls_per_second=context.pace.calls_per_second,
-            )
-            turns = sorted(_turns(taken, lanes), key=lambda turn: turn[0])
-            await polling.prolong(connection, [(batch.id, at + _LEASE) for at, batch in turns])
+            turns = await self._reserve(connection, taken, now)
             tasks = await calls.tasks(connection, [batch.id for batch in taken])
-        for part in _together(turns):
+        while turns:
+            turns = await self._renewed(turns)
+            part = turns[: _together(turns)]
+            turns = turns[len(part) :]
             polls = await asyncio.gather(
-                *(self._look(batch, tasks.get(batch.id, []), at) for at, batch in part)
+                *(self._look(turn, tasks.get(turn.batch.id, [])) for turn in part)
             )
             await self._write_each(polls)
 
-    async def _look(self, batch: Tracked, tasks: list[int], at: datetime) -> _Poll:
-        poll = _Poll(batch)
-        await self._context.clock.sleep_until(at)
+    async def _renewed(self, turns: list[_Turn]) -> list[_Turn]:
+        """The turns with new ones for those that were missed."""
+        now = self._context.clock.now()
+        missed = [turn.batch for turn in turns if turn.at < now - _SOON]
+        if not missed:
+            return turns
+        async with transaction(self._context.pool) as connection:
+            renewed = await self._reserve(connection, missed, now)
+        return sorted([*turns[len(missed) :], *renewed], key=lambda turn: turn.at)
+
+    async def _reserve(
+        self, connection: Connection, taken: Sequence[Tracked], now: datetime
+    ) -> list[_Turn]:
+        """Reserve turns, the first one first, and keep the batches until then."""
+        counts = Counter(batch.app_id for batch in taken)
+        lanes = await apps.reserve_polls(
+            connection,
+            sorted(counts.items()),
+            not_before=now,
+            share=POLL_SHARE,
+            default_calls_per_second=self._context.pace.calls_per_second,
+        )
+        turns = sorted(_turns(taken, lanes), key=lambda turn: turn.at)
+        leases = [(turn.batch.id, turn.at + _LEASE) for turn in turns]
+        await polling.prolong(connection, leases)
+        return turns
+
+    async def _look(self, turn: _Turn, tasks: list[int]) -> _Poll:
+        poll = _Poll(turn.batch)
+        await self._context.clock.sleep_until(turn.at)
         try:
-            client = await self._context.clients.of(batch.app_id)
-            await self._ask(client, tasks, poll)
+            client = await self._context.clients.of(turn.batch.app_id)
+            await self._ask(client, tasks, poll, turn.step)
         except errors.RetryLater as error:
             # What is refused for its pace does not count against the month.
             poll.spent.pop()
@@ -185,14 +222,16 @@ class Tracker:
         except DatabaseUnavailable:
             raise
         except (errors.DingTalkError, DingBellError) as error:
-            _log_failed(batch, str(error))
+            _log_failed(turn.batch, str(error))
         except Exception as error:  # noqa: BLE001  it is this batch's trouble, not the others'
-            _log_failed(batch, type(error).__name__)
+            _log_failed(turn.batch, type(error).__name__)
         return poll
 
-    async def _ask(self, client: Client, tasks: list[int], poll: _Poll) -> None:
+    async def _ask(self, client: Client, tasks: list[int], poll: _Poll, step: float) -> None:
+        app_id = poll.batch.app_id
         if poll.batch.state == Batch.ACCEPTED:
             for task_id in tasks:
+                await self._spacing.turn((app_id, spending.PROGRESS), step)
                 poll.spend(spending.PROGRESS)
                 if not (await client.progress(task_id)).done:
                     return
@@ -200,6 +239,7 @@ class Tracker:
         if poll.batch.target is None:
             results = []
             for task_id in tasks:
+                await self._spacing.turn((app_id, spending.RESULT), step)
                 poll.spend(spending.RESULT)
                 results.append(_findings(await client.result(task_id)))
             poll.findings = merge(results)
@@ -284,29 +324,19 @@ def _log_failed(batch: Tracked, error: str) -> None:
     log(Event.POLL_FAILED, level=logging.WARNING, batch=batch.id, error=error[:200])
 
 
-def _turns(
-    taken: list[Tracked], lanes: dict[int, tuple[datetime, float]]
-) -> Iterator[tuple[datetime, Tracked]]:
+def _turns(taken: Sequence[Tracked], lanes: dict[int, tuple[datetime, float]]) -> Iterator[_Turn]:
     """When each poll has its turn."""
     places: Counter[int] = Counter()
     for batch in taken:
         first, step = lanes[batch.app_id]
-        yield first + timedelta(seconds=places[batch.app_id] * step), batch
+        yield _Turn(first + timedelta(seconds=places[batch.app_id] * step), step, batch)
         places[batch.app_id] += 1
 
 
-def _together(
-    turns: Sequence[tuple[datetime, Tracked]],
-) -> Iterator[list[tuple[datetime, Tracked]]]:
-    """Polls in parts that are made and written together; a part ends when its turns get late."""
-    part: list[tuple[datetime, Tracked]] = []
-    for at, batch in turns:
-        if part and (len(part) == _AT_ONCE or at - part[0][0] > _SOON):
-            yield part
-            part = []
-        part.append((at, batch))
-    if part:
-        yield part
+def _together(turns: Sequence[_Turn]) -> int:
+    """How many of the first polls are made and written together: until their turns get late."""
+    near = (turn.at - turns[0].at <= _SOON for turn in turns[:_AT_ONCE])
+    return sum(takewhile(bool, near))
 
 
 async def _attribute(connection: Connection, poll: _Poll) -> None:
