@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from dingbell.bootstrap import Database, open_desk
 from dingbell.config.apply import apply, plan
 from dingbell.config.schema import Config
 from dingbell.errors import DingBellError, PermissionDenied
 from dingbell.operations import accounts, apps, audiences, orgs, rules, schedules
 from dingbell.operations.context import Operations
 from dingbell.sandbox import Sandbox
+from dingbell.settings import Settings
 from dingbell.store.connection import acquire
 
 from .given import as_account
@@ -165,3 +169,58 @@ async def test_two_schedules_that_say_the_same_on_one_day_are_told_so(
     against = await plan(desk, Config.model_validate({**whole, "schedules": more}))
     (created,) = [c for c in against if c.name == "u"]
     assert {"'s'" in w or "'t'" in w for w in created.warnings} == {True}
+
+
+async def test_a_plan_renders_every_message_for_one_of_its_people(
+    desk: Operations, whole: dict[str, Any]
+) -> None:
+    await apply(desk, Config.model_validate(whole))
+    everyone = {"everyone": True}
+    config = Config.model_validate(
+        {
+            **whole,
+            "schedules": {
+                "fine": _schedule("hello {{ person.name }}", everyone),
+                "wrong": _schedule("{{ person.shoe_size }}", everyone),
+            },
+        }
+    )
+    told = {c.name: c.warnings for c in await plan(desk, config) if c.kind == "schedule"}
+    assert told["fine"] == ()
+    (warning,) = told["wrong"]
+    assert "tried as a sample" in warning
+    assert "shoe_size" in warning
+    assert "为例" in warning.zh
+    assert [one["name"] for one in (await in_force(desk))["schedules"]] == ["s"]
+
+
+@pytest.mark.parametrize("how", ["read-only", "role"])
+async def test_who_cannot_write_to_the_database_plans_and_is_told_what_was_not_tried(
+    desk: Operations, settings: Settings, database: Database, whole: dict[str, Any], how: str
+) -> None:
+    config = Config.model_validate(whole)
+    dsn = database.dsn
+    role = f"reader_{os.urandom(4).hex()}"
+    if how == "role":
+        async with acquire(desk.pool) as connection:
+            await connection.execute(
+                f"create role {role} login password 'x'; "
+                f"grant usage on schema dingbell, dingbell_queue to {role}; "
+                f"grant select on all tables in schema dingbell, dingbell_queue to {role}"
+            )
+        dsn = urlunsplit(urlsplit(dsn)._replace(netloc=f"{role}:x@"))
+        said = f"the role {role} lacks"
+    else:
+        dsn += ("&" if "?" in dsn else "?") + "default_transaction_read_only=on"
+        said = "the database is read-only"
+    try:
+        async with open_desk(settings, database=Database(dsn, None)) as reader:
+            changes = await plan(reader, config)
+    finally:
+        if how == "role":
+            async with acquire(desk.pool) as connection:
+                await connection.execute(f"drop owned by {role}; drop role {role}")
+    assert [c.name for c in changes if c.kind == "schedule"] == ["s"]
+    assert [bool(c.warnings) for c in changes] == [True, *[False] * (len(changes) - 1)]
+    assert "not tried out" in changes[0].warnings[0]
+    assert said in changes[0].warnings[0]

@@ -199,6 +199,19 @@ def test_doctor_notices_an_agent_id_that_is_not_the_apps(place):
     assert place.run("doctor").code == 0
 
 
+def test_doctor_spends_a_call_on_the_agent_id_only_until_a_notice_was_taken(place, company):
+    def proofs():
+        calls = company.ask("stats")["calls"]
+        return calls.get("/topapi/message/corpconversation/status_bar/update", 0)
+
+    before = proofs()
+    place.done("doctor")
+    assert proofs() == before + 1
+    place.done("send", "--to", "users:manager4220", "--text", "证明应用编号", "--yes", "--wait")
+    place.done("doctor")
+    assert proofs() == before + 1
+
+
 def test_another_secret_key_than_before_is_told_by_doctor_and_mended_by_the_right_one(place):
     here = {"DINGBELL_SECRET_KEY": Fernet.generate_key().decode()}
     there = {"DINGBELL_SECRET_KEY": Fernet.generate_key().decode()}

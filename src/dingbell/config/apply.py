@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dingbell.config.schema import Config
+from dingbell.domain.audience import Audience
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, OutsideError, Text
@@ -22,6 +23,7 @@ from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
+from dingbell.store import fitness
 from dingbell.store import rules as rule_rows
 from dingbell.store import schedules as schedule_rows
 from dingbell.store.connection import Connection, acquire, transaction
@@ -204,28 +206,55 @@ _ALL = (*_GROUND, _SCHEDULES)
 async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[Change]:
     """Say what `apply` would change; nothing is changed.
 
+    It is tried out where this database lets itself be written to; else it is only compared, and
+    the first change says so.
+
     Raises:
         InputError: `apply` would refuse it.
     """
     ops.may(Operation.CONFIG_PLAN)
     async with acquire(ops.pool) as connection:
         changes = await _changes(ops, connection, config, prune=prune)
-    await _rehearse(ops, config, changes)
-    return changes
+        lacks = await fitness.lacks(connection)
+    if lacks:
+        first = next((change for change in changes if change.action != "keep"), None)
+        untried = _UNTRIED.format(why=lacks[0])
+        return [_warned_of(change, untried if change is first else None) for change in changes]
+    told = await _rehearse(ops, config, changes)
+    return [
+        _warned_of(change, told.get(change.name) if change.kind == "schedule" else None)
+        for change in changes
+    ]
+
+
+_UNTRIED = Text(
+    "only compared, not tried out, so that `apply` may refuse what is wrong here: {why}",
+    "只做了对比, 没有试运行, apply 仍可能拒绝其中有误的内容: {why}",
+)
+
+
+def _warned_of(change: Change, warning: Text | None) -> Change:
+    if warning is None:
+        return change
+    return replace(change, warnings=(*change.warnings, warning))
 
 
 class _RolledBack(Exception):  # noqa: N818  no mistake: it ends a rehearsal
     """Nothing of this was meant to stay."""
 
 
-async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> None:
+async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> dict[str, Text]:
     """Do what `apply` does, as far as DingTalk need not be asked, and take all of it back.
+
+    Returns:
+        By schedule, what is wrong with its message for the first of its people.
 
     Raises:
         InputError: something is refused.
     """
     # Nothing stays, so that whoever may look may see what would be refused.
     ops = ops.as_(ENGINE)
+    told: dict[str, Text] = {}
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
             await _write_all(ops, connection, config, changes, _GROUND)
@@ -233,15 +262,41 @@ async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> N
             for change in _written(changes, _SCHEDULES):
                 spec = config.schedules[change.name]
                 with _part(_SCHEDULES.where(change.name)):
-                    await _try_out(ops, connection, spec)
+                    wrong = await _try_out(ops, connection, change.name, spec)
+                if wrong is not None:
+                    told[change.name] = wrong
             raise _RolledBack
+    return told
 
 
-async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) -> None:
-    """Look a schedule's audience up where the directory is known."""
+async def _try_out(
+    ops: Operations, connection: Connection, name: str, spec: ScheduleSpec
+) -> Text | None:
+    """Look a schedule's audience up where the directory is known, and render it for the first.
+
+    Returns:
+        Why that one would not get it, where it is for the message; None where all is well.
+    """
     app = await apps.find(ops, connection, spec.app)
-    if spec.to.needs_directory() and await last_sync(connection, app.org) is not None:
-        await directory.resolve(connection, app.org, spec.to)
+    personal = spec.message is not None and spec.message.is_personal
+    if not (spec.to.needs_directory() or personal):
+        return None
+    if await last_sync(connection, app.org) is None:
+        return None
+    userid, *_ = await directory.resolve(connection, app.org, spec.to)
+    question = forecasts.next_question(app, name, spec, ops.clock.now()) if personal else None
+    if question is None:
+        return None
+    try:
+        one = replace(question, audience=Audience(users=(userid,)))
+        wrong = (await forecasts.outlook(ops, connection, one)).words.get(userid)
+    except InputError as error:
+        # Others may have what this one lacks: only `apply` asks for everybody.
+        wrong = error.message
+    return None if wrong is None else _WRONG_FOR.format(userid=userid, why=wrong)
+
+
+_WRONG_FOR = Text("for {userid}, tried as a sample: {why}", "以 {userid} 为例: {why}")
 
 
 async def _write_all(
@@ -434,8 +489,6 @@ def _warned(changes: list[Change], outlooks: dict[str, Forecast | None]) -> list
     """The changes, with what is expected of schedules that will not reach everybody."""
     told = {name: forecasts.told_of(found) for name, found in outlooks.items() if found}
     return [
-        replace(change, warnings=(*change.warnings, warning))
-        if change.kind == "schedule" and (warning := told.get(change.name))
-        else change
+        _warned_of(change, told.get(change.name) if change.kind == "schedule" else None)
         for change in changes
     ]

@@ -16,7 +16,7 @@ from dingbell.operations.context import Operations
 from dingbell.store import apps, directory, fitness, nodes, schedules
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
-from dingbell.store.ledger import alerts, audit
+from dingbell.store.ledger import alerts, audit, calls
 
 __all__ = ["Check", "examine"]
 
@@ -75,14 +75,21 @@ async def _apps(ops: Operations, known: list[App]) -> list[Check]:
         stored = next((app for app in known if ops.default_app in app.names), None)
         if app_operations.differs(ops, stored, ops.default_app, given):
             # What is not stored is tried as it is given, and not stored by looking at it.
-            checks.append(await _examined(f"app {ops.default_app}", _trial(ops, given)))
+            checks.append(await _examined(f"app {ops.default_app}", _trial(ops, given), prove=True))
             known = [app for app in known if app != stored]
     elif not known:
         checks.append(Check("apps", "warn", Text("no app is known yet", "还没有应用")))
     for app in known:
         name = f"app {'/'.join(app.names)}"
-        checks += [await _examined(name, ops.clients.of(app.id)), _pause(ops, app)]
+        prove = not await _proven(ops, app)
+        checks += [await _examined(name, ops.clients.of(app.id), prove=prove), _pause(ops, app)]
     return checks
+
+
+async def _proven(ops: Operations, app: App) -> bool:
+    """Whether DingTalk has taken a notice with this agent id since the app was changed."""
+    async with acquire(ops.pool) as connection:
+        return await calls.accepted_since(connection, app.id, app.org, app.updated_at)
 
 
 async def _trial(ops: Operations, given: AppSpec) -> Client:
@@ -189,12 +196,18 @@ async def _alerts(ops: Operations) -> Check:
     return Check("alerts", "ok", Text("none", "无"))
 
 
-async def _examined(name: str, opened: Awaitable[Client]) -> Check:
-    """Whether an app gets a token and may read the address book."""
+async def _examined(name: str, opened: Awaitable[Client], *, prove: bool) -> Check:
+    """Whether an app gets a token, may read the address book, and has the agent id it says.
+
+    Args:
+        name: of the check.
+        opened: its client.
+        prove: spend a call on the agent id, which nothing has proven yet.
+    """
     try:
         client = await opened
         scopes = await client.scopes()
-        wrong = await _wrong_agent(client)
+        wrong = await _wrong_agent(client) if prove else None
     except errors.DingTalkError as error:
         return Check(name, "fail", Text(error.en, error.zh))
     except DingBellError as error:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from dingbell.store.connection import Connection
 
-__all__ = ["Answer", "complete", "doubt", "tasks", "times_in_doubt"]
+__all__ = ["Answer", "accepted_since", "complete", "doubt", "tasks", "times_in_doubt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,20 @@ async def doubt(
         list(batch_ids),
         arrives_within,
     )
+
+
+async def accepted_since(connection: Connection, app_id: int, org: str, since: datetime) -> bool:
+    """Whether a call of an app was accepted after an instant."""
+    found: bool = await connection.fetchval(
+        """
+        select exists (select from calls
+                       where org = $2 and sent_at > $3 and app_id = $1 and outcome = 'accepted')
+        """,
+        app_id,
+        org,
+        since,
+    )
+    return found
 
 
 async def tasks(connection: Connection, batch_ids: Sequence[int]) -> dict[int, list[int]]:
