@@ -10,7 +10,7 @@ from dingbell.bootstrap import Service
 from dingbell.errors import ConflictError, InputError
 from dingbell.operations import directory, resends, runs
 from dingbell.operations.context import Operations
-from dingbell.planning.resend import repair
+from dingbell.planning.resend import queue_resend
 from dingbell.store.connection import transaction
 from dingbell.store.ledger import resends as resend_rows
 from dingbell.store.ledger import runs as run_rows
@@ -81,6 +81,12 @@ async def test_who_failed_is_sent_to_again_when_a_person_says_so(
     assert set(again["totals"]) <= {"unread", "read"}
     with pytest.raises(ConflictError, match="nobody"):
         await resends.resend(desk, found["id"])
+    async with desk.pool.acquire() as connection:
+        noted = await connection.fetch(
+            "select noun, actor from outbox where new in ('planned', 'sending') "
+            "and actor is not null order by noun"
+        )
+    assert [tuple(row) for row in noted] == [("delivery", "cli"), ("run", "cli")]
 
 
 async def test_a_refused_batch_is_sent_again_whole(
@@ -195,7 +201,7 @@ async def test_nothing_is_repaired_in_a_run_that_was_canceled_or_is_being_recall
         assert len(wanted) == 1
         # Somebody recalls it while the repair waits for the lock.
         await run_rows.ask_recall(connection, found["id"], now)
-        assert await repair(connection, wanted, desk.pace, not_before=now, now=now) == 0
+        assert await queue_resend(connection, wanted, desk.pace, not_before=now, now=now) == 0
     with pytest.raises(ConflictError, match="recalled"):
         await resends.resend(desk, found["id"])
     async with desk.pool.acquire() as connection:

@@ -11,7 +11,7 @@ from dingbell.operations import runs
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View
-from dingbell.planning.resend import may_resend, repair
+from dingbell.planning.resend import may_resend, queue_resend
 from dingbell.store.connection import Connection, transaction
 from dingbell.store.ledger import deliveries, resends
 from dingbell.store.ledger import runs as run_rows
@@ -75,7 +75,9 @@ async def resend(
             )
         people = await _wanted(connection, run_id, kinds, now)
         if not dry_run:
-            await repair(connection, people, ops.pace, not_before=now, now=now)
+            await queue_resend(
+                connection, people, ops.pace, not_before=now, now=now, actor=ops.actor.name
+            )
     return Resent(
         run=run_id,
         people=len(people),

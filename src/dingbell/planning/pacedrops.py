@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from dingbell.domain.receipts import PACE_CODES
 from dingbell.domain.slots import Pace
-from dingbell.planning.resend import repair
+from dingbell.planning.resend import queue_resend
 from dingbell.store.connection import Connection
 from dingbell.store.ledger import resends
 from dingbell.telemetry import Event, log
@@ -41,6 +41,6 @@ async def queue_again(
     if PACE_CODES.isdisjoint(codes):
         return
     people = await resends.dropped_for_pace(connection, batch_ids, most_generations=_MOST_REPAIRS)
-    resent = await repair(connection, people, default, not_before=now + _WINDOW, now=now)
+    resent = await queue_resend(connection, people, default, not_before=now + _WINDOW, now=now)
     if resent:
         log(Event.BATCH_RESENT, level=logging.WARNING, people=resent)

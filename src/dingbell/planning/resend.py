@@ -22,7 +22,7 @@ from dingbell.store.connection import Connection
 from dingbell.store.ledger import batches, resends, runs
 from dingbell.store.ledger.resends import Broken
 
-__all__ = ["may_resend", "repair"]
+__all__ = ["may_resend", "queue_resend"]
 
 
 def may_resend(slot_at: datetime, in_doubt_since: datetime) -> bool:
@@ -30,22 +30,24 @@ def may_resend(slot_at: datetime, in_doubt_since: datetime) -> bool:
     return arrives_that_day(slot_at, in_doubt_since, arrives_within=CALL_TIMEOUT)
 
 
-async def repair(
+async def queue_resend(
     connection: Connection,
     people: Sequence[Broken],
     default: Pace,
     *,
     not_before: datetime,
     now: datetime,
+    actor: str | None = None,
 ) -> int:
     """Queue people once more, in batches of their own; they are `planned` again.
 
     Args:
         connection: in a transaction in which `people` were locked.
-        people: whom to send to; from `store.broken`.
+        people: whom to send to; from `store.ledger.resends`.
         default: the pace of apps and orgs that have none of their own.
         not_before: the first instant allowed.
         now: the present instant.
+        actor: who asked for it; None is the engine.
 
     Returns:
         How many people were queued.
@@ -67,9 +69,9 @@ async def repair(
     slots = [
         slot for (slot,) in await reservation.reserve_slots(connection, wanted, paces, now=now)
     ]
-    await _book(connection, groups, slots)
+    await _book(connection, groups, slots, actor)
     run_ids = sorted({one.run_id for one in people})
-    await runs.move(connection, run_ids, Run.SENDING, now, usual=Run.SETTLED)
+    await runs.move(connection, run_ids, Run.SENDING, now, actor=actor, usual=Run.SETTLED)
     return len(people)
 
 
@@ -120,7 +122,10 @@ def _doubt(one: Broken) -> tuple[int, bool]:
 
 
 async def _book(
-    connection: Connection, groups: Sequence[_Group], slots: Sequence[datetime]
+    connection: Connection,
+    groups: Sequence[_Group],
+    slots: Sequence[datetime],
+    actor: str | None,
 ) -> None:
     ordinals = await resends.next_ordinals(
         connection, sorted({group.first.run_id for group in groups})
@@ -140,5 +145,6 @@ async def _book(
             (group.first.batch_id, batch_id, list(group.userids))
             for group, batch_id in zip(groups, ids, strict=True)
         ],
+        actor=actor,
     )
     await jobs.enqueue(connection, cut.jobs)

@@ -119,7 +119,12 @@ async def next_ordinals(connection: Connection, run_ids: Sequence[int]) -> dict[
     return {row["run_id"]: row["next"] for row in rows}
 
 
-async def hand_over(connection: Connection, moves: Sequence[tuple[int, int, list[str]]]) -> None:
+async def hand_over(
+    connection: Connection,
+    moves: Sequence[tuple[int, int, list[str]]],
+    *,
+    actor: str | None = None,
+) -> None:
     """Move people from one batch to another and plan them anew: (old batch, new batch, userids)."""
     pairs = [(old, new, userid) for old, new, userids in moves for userid in userids]
     await move(
@@ -135,6 +140,7 @@ async def hand_over(connection: Connection, moves: Sequence[tuple[int, int, list
         ),
         only="t.userid = g.userid",
         changes="code = null, batch_id = g.new, read_at = null",
+        actor=actor,
     )
     await connection.execute(
         """
