@@ -295,8 +295,13 @@ class DingBell:
                 open_desk(self._settings, database=database, actor=LIBRARY)
             )
             await programs.register(desk, self._program, self._specs)
-            keep = timedelta(days=self._settings.keep_people_days)
-            service = Service(desk, database, functions=self._functions, keep=keep)
+            service = Service(
+                desk,
+                database,
+                functions=self._functions,
+                keep=timedelta(days=self._settings.keep_people_days),
+                keep_outbox=timedelta(days=self._settings.keep_outbox_days),
+            )
             await service.start()
             stack.push_async_callback(service.stop)
             self._stack = stack.pop_all()

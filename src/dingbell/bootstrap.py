@@ -153,6 +153,7 @@ class Service:
         functions: Mapping[str, MessageFunction] | None = None,
         polls: tuple[timedelta, ...] | None = None,
         keep: timedelta = timedelta(days=180),
+        keep_outbox: timedelta = timedelta(days=7),
         roles: Collection[Role] = ("scheduler", "worker"),
     ) -> None:
         # Loaded here: most commands need a desk and no engine.
@@ -175,6 +176,7 @@ class Service:
             polls=polls,
             allowance=desk.allowance,
             keep=keep,
+            keep_outbox=keep_outbox,
             roles=roles,
         )
         reader = DirectoryReader(desk.pool, desk.clients, desk.clock, desk.pace)

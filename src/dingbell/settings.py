@@ -94,6 +94,7 @@ class Settings(BaseSettings):
         monthly_calls: calls of an org's edition (5000, 200000, …) that does not set its own; unset
             counts and holds nothing.
         keep_people_days: how long the ledger keeps people; totals are kept for ever.
+        keep_outbox_days: how long the outbox keeps what changed; so long whoever reads it may lag.
         program: by what a program that uses the library is known, so that its schedules stay its
             own; the file that makes its bell when unset. Programs in containers need one each.
         log: level of the log: debug, info, warning, error.
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     daily_per_person: Pace = 500
     monthly_calls: Pace | None = None
     keep_people_days: Annotated[int, Field(ge=2, le=36_500)] = 180
+    keep_outbox_days: Annotated[int, Field(ge=1, le=36_500)] = 7
     program: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     log: Literal["debug", "info", "warning", "error"] = "info"
 

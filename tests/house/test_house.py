@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from dingbell.domain.alarms import AlarmKind
@@ -147,10 +148,31 @@ def test_advisory_locks_are_duties() -> None:
     )
 
 
-def test_no_table_keeps_a_sentence() -> None:
-    newest = (SOURCE / "store/migrations/versions/r0004_one_home.py").read_text(encoding="utf-8")
-    assert "drop column reason" in newest
-    assert "drop column detail" in newest
+# A column of such a name explains something to a person.
+EXPLAINS = r"(^|_)(reason|detail|problem|error|why|cause_text|sentence|explanation|said|note)s?$"
+EXPLAINING = {
+    "apps.paused_reason",  # a code of DingTalk's
+    "schedules.problem",  # why a rule raised, in the words of what raised it
+}
+
+
+async def test_no_table_keeps_a_sentence(dsn: str) -> None:
+    """Why something stands as it does is a kind and its parameters, in every table there is."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "select table_name as t, column_name as c, data_type as kind "
+            "from information_schema.columns where table_schema = 'dingbell'"
+        )
+    finally:
+        await connection.close()
+    kinds = {f"{row['t']}.{row['c']}": row["kind"] for row in rows}
+    texts = {column for column, kind in kinds.items() if kind in ("text", "character varying")}
+    explaining = {c for c in texts if re.search(EXPLAINS, c.partition(".")[2])}
+    assert explaining == EXPLAINING
+    causes = {column for column in kinds if re.search(r"\.cause$", column)}
+    assert {"runs.cause", "outbox.cause"} <= causes
+    assert {kinds.get(f"{cause}_params") for cause in causes} == {"jsonb"}
 
 
 @pytest.mark.parametrize("event", list(Event))

@@ -179,6 +179,7 @@ async def _serve(host: str, port: int, *, console: bool, only: str | None) -> No
             desk,
             database,
             keep=timedelta(days=settings.keep_people_days),
+            keep_outbox=timedelta(days=settings.keep_outbox_days),
             roles=_ROLES[only] if only else ("scheduler", "worker"),
         )
         api = ApiServer(

@@ -67,6 +67,7 @@ class Node:
         polls: tuple[timedelta, ...] | None = None,
         allowance: Allowance = Allowance(),
         keep: timedelta = timedelta(days=180),
+        keep_outbox: timedelta = timedelta(days=7),
         roles: Collection[Role] = ROLES,
     ) -> None:
         self._dsn = dsn
@@ -99,7 +100,7 @@ class Node:
         self._sender = Sender(context, self._outcomes)
         self._sweeper = Sweeper(context)
         self._sentinel = Sentinel(context)
-        self._archivist = Archivist(context, keep=keep)
+        self._archivist = Archivist(context, keep=keep, keep_outbox=keep_outbox)
         self._planner = Planner(context)
         self._tracker = Tracker(context)
         self._workers = self._make_workers(context)

@@ -18,16 +18,15 @@ __all__ = ["FIRST_FORGETTING", "FORGET_EVERY", "Archivist"]
 FIRST_FORGETTING = 60.0
 FORGET_EVERY = 86_400.0
 _PAUSE = 0.2
-# So long whoever feeds on the outbox may lag behind.
-_OUTBOX_KEPT = timedelta(days=7)
 
 
 class Archivist:
     """Forgets."""
 
-    def __init__(self, context: Context, *, keep: timedelta) -> None:
+    def __init__(self, context: Context, *, keep: timedelta, keep_outbox: timedelta) -> None:
         self._context = context
         self._keep = keep
+        self._keep_outbox = keep_outbox
 
     async def forget(self) -> int:
         """Forget all that is old enough, in small steps; return how many runs."""
@@ -45,5 +44,5 @@ class Archivist:
             if not await duty.taken(connection, Duty.FORGET):
                 return 0
             await spending.fold(connection, month_of(before))
-            await outbox.forget(connection, self._context.clock.now() - _OUTBOX_KEPT)
+            await outbox.forget(connection, self._context.clock.now() - self._keep_outbox)
             return await retention.forget(connection, before)
