@@ -65,6 +65,8 @@ def test_the_version_is_told(nowhere):
         (["runs", "show", "9" * 30], "less than or equal to"),
         (["runs", "list", "--limit", "0"], "greater than or equal to 1"),
         (["schedules", "preview", "x", "--count", "0"], "greater than or equal to 1"),
+        (["schedules", "list", "--limit", "0"], "greater than or equal to 1"),
+        (["alerts", "--limit", "0"], "greater than or equal to 1"),
         (["sandbox", "--port", "70000"], "less than or equal to 65535"),
         (["sandbox", "--people", "0"], "greater than or equal to 1"),
         (["serve", "--port", "-1"], "greater than or equal to 0"),

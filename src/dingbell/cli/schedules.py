@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dingbell.cli.frame import Account, Json, asked, print_json, print_views, run, table, totals
+from dingbell.cli.frame import (
+    Account,
+    After,
+    Json,
+    asked,
+    more,
+    print_json,
+    print_views,
+    run,
+    table,
+    totals,
+)
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
@@ -25,13 +36,21 @@ Name = Annotated[str, typer.Argument(help=tr("name of the schedule", "日程名�
 
 
 @app.command("list", help=tr("all schedules and when they fire next", "所有日程及下次发送时间"))
-def list_(as_json: Annotated[bool, Json] = False) -> None:
+def list_(
+    limit: Annotated[
+        int,
+        typer.Option("--limit", min=1, max=10_000, help=tr("how many", "数量")),
+    ] = 1_000,
+    after: After = None,
+    as_json: Annotated[bool, Json] = False,
+) -> None:
     """List schedules."""
     from dingbell.operations import schedules
 
-    found = run(asked(schedules.listed))
+    page = run(asked(lambda ops: schedules.page(ops, limit=limit, after=after)))
     if as_json:
-        print_views(found)
+        print_views(page.items)
+        more(page.next)
         return
     table(
         (
@@ -49,9 +68,10 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
                 one.rule,
                 one.app,
             )
-            for one in found
+            for one in page.items
         ),
     )
+    more(page.next)
 
 
 def _local(instant: datetime | None) -> str:

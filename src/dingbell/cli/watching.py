@@ -81,14 +81,22 @@ def alerts(
     everything: Annotated[
         bool, typer.Option("--all", help=tr("also those that are over", "包括已结束的"))
     ] = False,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", min=1, max=10_000, help=tr("how many", "数量")),
+    ] = 100,
+    after: After = None,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """List alerts."""
     from dingbell.operations import alerts as operations
 
-    found = run(asked(lambda ops: operations.listed(ops, only_open=not everything)))
+    page = run(
+        asked(lambda ops: operations.page(ops, limit=limit, after=after, only_open=not everything))
+    )
     if as_json:
-        print_views(found)
+        print_views(page.items)
+        more(page.next)
         return
     table(
         (
@@ -100,9 +108,10 @@ def alerts(
         ),
         (
             (moment(a.began_at), moment(a.ended_at), a.kind, f"{a.noun} {a.subject}", say(a.detail))
-            for a in found
+            for a in page.items
         ),
     )
+    more(page.next)
 
 
 @nodes.command("list", help=tr("all nodes, and whether they are alive", "所有节点及是否存活"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from dingbell.errors import InputError, Text
 
-__all__ = ["after_id", "after_key", "cursor"]
+__all__ = ["after_id", "after_key", "after_name", "cursor"]
 
 _NO_CURSOR = Text(
     "{cursor!r} is no cursor: use the one that the page before ended with",
@@ -29,6 +29,17 @@ def after_id(given: str | None) -> int | None:
     if not (given.isascii() and given.isdecimal() and 0 < int(given[:20]) <= _MOST):
         raise InputError(_NO_CURSOR.format(cursor=given[:100]))
     return int(given)
+
+
+def after_name(given: str | None) -> str:
+    """Read a cursor that is a name; before the first of them stands nothing.
+
+    Raises:
+        InputError: it is none.
+    """
+    if given is not None and not given.isprintable():
+        raise InputError(_NO_CURSOR.format(cursor=given[:100]))
+    return given or ""
 
 
 def cursor(ordinal: int, userid: str) -> str:

@@ -15,7 +15,7 @@ from dingbell.domain.run import Kind, Manual, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.domain.triggers import instants, parse_zone
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
-from dingbell.operations import approvals, apps, forecasts
+from dingbell.operations import approvals, apps, forecasts, paging
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import ForecastView
@@ -28,12 +28,14 @@ from dingbell.store.schedules import Schedule
 
 __all__ = [
     "RunOutlook",
+    "SchedulePage",
     "ScheduleView",
     "Upcoming",
     "UpcomingPeople",
     "delete",
     "listed",
     "outlook_of_run",
+    "page",
     "pause",
     "preview",
     "preview_people",
@@ -77,6 +79,13 @@ class ScheduleView(View):
         """Its rule as it was written, in one line."""
         written = self.spec
         return ", ".join(f"{key} {value}" for key, value in written["when"].items())
+
+
+class SchedulePage(View):
+    """A page of schedules; `next` is the cursor of the page after it."""
+
+    items: tuple[ScheduleView, ...]
+    next: str | None
 
 
 class Upcoming(View):
@@ -133,6 +142,22 @@ async def listed(ops: Operations) -> tuple[ScheduleView, ...]:
     ops.may(Operation.SCHEDULES_SEE)
     async with acquire(ops.pool) as connection:
         return tuple(_view(one) for one in await schedules.all_schedules(connection))
+
+
+async def page(ops: Operations, *, limit: int = 1_000, after: str | None = None) -> SchedulePage:
+    """Schedules by name, so many at a time.
+
+    Raises:
+        InputError: the cursor is none.
+    """
+    ops.may(Operation.SCHEDULES_SEE)
+    behind = paging.after_name(after)
+    async with acquire(ops.pool) as connection:
+        found = await schedules.page(connection, limit=limit + 1, after=behind)
+    more, found = len(found) > limit, found[:limit]
+    return SchedulePage(
+        items=tuple(_view(one) for one in found), next=found[-1].name if more else None
+    )
 
 
 async def show(ops: Operations, name: str) -> ScheduleView:

@@ -104,6 +104,14 @@ async def all_schedules(connection: Connection) -> list[Schedule]:
     return [_schedule(row) for row in await connection.fetch(f"{_SELECT} order by s.name")]
 
 
+async def page(connection: Connection, *, limit: int, after: str) -> list[Schedule]:
+    """So many schedules by name, behind a name."""
+    rows = await connection.fetch(
+        f"{_SELECT} where s.name > $2 order by s.name limit $1", limit, after
+    )
+    return [_schedule(row) for row in rows]
+
+
 async def named(connection: Connection, name: str, *, lock: bool = False) -> Schedule | None:
     """The schedule of a name, locked against other changes where that is asked for."""
     suffix = " for update of s" if lock else ""

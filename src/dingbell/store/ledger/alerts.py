@@ -155,12 +155,15 @@ async def give_back(connection: Connection, ids: list[int]) -> None:
     )
 
 
-async def listed(connection: Connection, *, limit: int, only_open: bool) -> list[Alert]:
-    """The newest alerts first."""
+async def listed(
+    connection: Connection, *, limit: int, only_open: bool, before: int | None = None
+) -> list[Alert]:
+    """The newest alerts first, of those before an id."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from alerts where $2 is false or ended_at is null "
-        "order by id desc limit $1",
+        f"select {_COLUMNS} from alerts where ($2 is false or ended_at is null) "
+        "and ($3::bigint is null or id < $3) order by id desc limit $1",
         limit,
         only_open,
+        before,
     )
     return [_alert(row) for row in rows]
