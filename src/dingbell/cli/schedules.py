@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dingbell.cli.frame import Account, Json, asked, print_json, print_views, run, table, totals
+from dingbell.cli.frame import Account, Json, asked, print_json, run, table, totals
 from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
     from dingbell.operations.context import Operations
-    from dingbell.operations.schedules import Upcoming, UpcomingPeople
+    from dingbell.operations.schedules import ScheduleView, Upcoming, UpcomingPeople
 
 __all__ = ["app"]
 
@@ -31,7 +31,7 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
 
     found = run(asked(schedules.listed))
     if as_json:
-        print_views(found)
+        print_json([_told(one) for one in found])
         return
     table(
         (
@@ -46,12 +46,17 @@ def list_(as_json: Annotated[bool, Json] = False) -> None:
                 one.name,
                 one.state,
                 _local(one.next_due_at),
-                one.rule,
+                say(one.words) if one.words else one.rule,
                 one.app,
             )
             for one in found
         ),
     )
+
+
+def _told(found: ScheduleView | Upcoming) -> dict[str, Any]:
+    """A schedule as JSON, its rule in the reader's language."""
+    return {**found.to_json(), "words": say(found.words) if found.words else None}
 
 
 def _local(instant: datetime | None) -> str:
@@ -64,7 +69,7 @@ def show(name: Name, as_json: Annotated[bool, Json] = False) -> None:
     """Show one schedule."""
     from dingbell.operations import schedules
 
-    found = run(asked(lambda ops: schedules.show(ops, name))).to_json()
+    found = _told(run(asked(lambda ops: schedules.show(ops, name))))
     if as_json:
         print_json(found)
         return
@@ -104,8 +109,9 @@ def preview(
 
 def _show_preview(found: Upcoming, *, as_json: bool) -> None:
     if as_json:
-        print_json(found.to_json())
+        print_json(_told(found))
         return
+    typer.echo(say(found.words), err=True)
     for instant in found.instants:
         typer.echo(instant.isoformat())
 

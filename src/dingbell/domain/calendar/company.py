@@ -13,7 +13,7 @@ from dingbell.domain.calendar.calendar import Calendar
 from dingbell.domain.calendar.notice import Notice
 from dingbell.errors import InputError, Text
 
-__all__ = ["CalendarSpec", "DayRange", "composed"]
+__all__ = ["CalendarSpec", "DayRange", "composed", "in_order"]
 
 _DAY = timedelta(days=1)
 _RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\s*(?:\.\.|~|/|至)\s*(\d{4}-\d{2}-\d{2}))?")
@@ -108,6 +108,21 @@ class CalendarSpec(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """The form it is stored and compared in."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def in_order(specs: Mapping[str, CalendarSpec]) -> dict[str, CalendarSpec]:
+    """Calendars in an order in which each comes after the one it is built upon."""
+    found: dict[str, CalendarSpec] = {}
+
+    def add(name: str, above: tuple[str, ...]) -> None:
+        base = specs[name].base
+        if base in specs and base not in found and base not in above:
+            add(base, (*above, name))
+        found.setdefault(name, specs[name])
+
+    for name in specs:
+        add(name, (name,))
+    return found
 
 
 def composed(
