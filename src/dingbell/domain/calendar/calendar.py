@@ -54,6 +54,16 @@ class Calendar:
         named = self.off.get(day)
         return tuple(named.split(_BETWEEN)) if named else ()
 
+    def is_within(self, day: date, name: str) -> bool:
+        """Whether a day lies in a holiday of a name, weekends in it included."""
+        for first, last in self.spans(name, day.year):
+            if first <= day:
+                if day <= last:
+                    return True
+            elif first.year > day.year:
+                break
+        return False
+
     @property
     def names(self) -> frozenset[str]:
         """The names of all its holidays."""

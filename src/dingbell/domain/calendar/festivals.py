@@ -32,10 +32,8 @@ def _eve(year: int) -> date:
 
 def _clear_and_bright(year: int) -> date:
     """清明: when the sun stands at 15°; the formula holds for 1901 to 2100."""
-    passed = year - (1900 if year <= 2000 else 2000)
-    constant = 5.59 if year <= 2000 else 4.81
-    leaps = (passed - 1) // 4 if year <= 2000 else passed // 4
-    return date(year, 4, int(passed * 0.2422 + constant) - leaps)
+    passed, constant = (year - 1900, 5.59) if year <= 2000 else (year - 2000, 4.81)
+    return date(year, 4, int(passed * 0.2422 + constant) - passed // 4)
 
 
 # The first day of each, and how many days it has (since 2025).

@@ -48,7 +48,8 @@ class Excepted:
         for one in self.ranges:
             if one.first <= day <= one.last:
                 return one.last
-        if self.holidays and self.calendar and set(self.calendar.holidays(day)) & {*self.holidays}:
+        own = self.calendar
+        if own is not None and any(own.is_within(day, name) for name in self.holidays):
             return day
         return day if any(not one.is_workday(day) for one in self.days_off) else None
 

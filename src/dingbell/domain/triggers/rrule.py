@@ -24,7 +24,7 @@ _PARTS = (
 )  # fmt: skip
 _STAMP = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 _NTH = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
-_LINE = re.compile(r"\s+(?=[A-Z]+[;:])")
+_LINE = re.compile(r"\s+(?=[A-Za-z]+[;:=])")
 _MOST = 10_000
 
 
