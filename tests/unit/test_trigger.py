@@ -362,8 +362,8 @@ def test_once_at_a_skipped_time_is_the_next_valid_instant() -> None:
     [
         ({}, "exactly one of daily, cron, every, once"),
         ({"daily": "16:00", "cron": "* * * * *"}, "exactly one"),
-        ({"weekly": "16:00"}, "found: weekly"),
-        ({"daily": "16:00", "from": "2026-01-01"}, "'from' belongs to 'every' only"),
+        ({"fortnightly": "16:00"}, "found: fortnightly"),
+        ({"daily": "16:00", "from": "soon"}, "is not an instant"),
         ({"daily": []}, "at least one time"),
         ({"daily": "25:00"}, "'25:00' is not a time of day"),
         ({"daily": "16:60"}, "is not a time of day"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,6 @@ from dingbell.cli.frame import (
     asked,
     more,
     print_json,
-    print_views,
     run,
     table,
     totals,
@@ -23,7 +22,7 @@ from dingbell.cli.language import say, tr
 
 if TYPE_CHECKING:
     from dingbell.operations.context import Operations
-    from dingbell.operations.schedules import Upcoming, UpcomingPeople
+    from dingbell.operations.schedules import ScheduleView, Upcoming, UpcomingPeople
 
 __all__ = ["app"]
 
@@ -49,7 +48,7 @@ def list_(
 
     page = run(asked(lambda ops: schedules.page(ops, limit=limit, after=after)))
     if as_json:
-        print_views(page.items)
+        print_json([_told(one) for one in page.items])
         more(page.next)
         return
     table(
@@ -65,13 +64,18 @@ def list_(
                 one.name,
                 one.state,
                 _local(one.next_due_at),
-                one.rule,
+                say(one.words) if one.words else one.rule,
                 one.app,
             )
             for one in page.items
         ),
     )
     more(page.next)
+
+
+def _told(found: ScheduleView | Upcoming) -> dict[str, Any]:
+    """A schedule as JSON, its rule in the reader's language."""
+    return {**found.to_json(), "words": say(found.words) if found.words else None}
 
 
 def _local(instant: datetime | None) -> str:
@@ -84,7 +88,7 @@ def show(name: Name, as_json: Annotated[bool, Json] = False) -> None:
     """Show one schedule."""
     from dingbell.operations import schedules
 
-    found = run(asked(lambda ops: schedules.show(ops, name))).to_json()
+    found = _told(run(asked(lambda ops: schedules.show(ops, name))))
     if as_json:
         print_json(found)
         return
@@ -124,8 +128,9 @@ def preview(
 
 def _show_preview(found: Upcoming, *, as_json: bool) -> None:
     if as_json:
-        print_json(found.to_json())
+        print_json(_told(found))
         return
+    typer.echo(say(found.words), err=True)
     for instant in found.instants:
         typer.echo(instant.isoformat())
 

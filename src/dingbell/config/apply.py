@@ -14,15 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 from dingbell.config.schema import Config
 from dingbell.domain.audience import Audience
+from dingbell.domain.calendar.company import in_order
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, OutsideError, Text
-from dingbell.operations import apps, audiences, directory, forecasts, orgs, rules, schedules
+from dingbell.operations import (
+    apps,
+    audiences,
+    calendars,
+    directory,
+    forecasts,
+    orgs,
+    rules,
+    schedules,
+)
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
+from dingbell.store import calendars as calendar_rows
 from dingbell.store import fitness
 from dingbell.store import rules as rule_rows
 from dingbell.store import schedules as schedule_rows
@@ -46,7 +57,7 @@ class Change:
 
     Attributes:
         action: `create`, `change`, `delete` or `keep` (only in the database, without --prune).
-        kind: `org`, `app`, `audience`, `schedule` or `rule`.
+        kind: `org`, `app`, `calendar`, `audience`, `schedule` or `rule`.
         fields: for a change, what stands now and what will stand; secrets are not among them.
         warnings: what its author should know.
     """
@@ -170,6 +181,15 @@ _APPS = Resource(
     write=lambda ops, connection, name, new, _: apps.store(ops, connection, name, new),
     ours=lambda _: False,
 )
+_CALENDARS = Resource(
+    "calendar",
+    "calendars",
+    wanted=lambda config: in_order(config.calendars),
+    read=calendar_rows.specs,
+    compare=lambda _, old, new: _differences(old, new.to_dict()),
+    write=lambda ops, connection, name, new, _: calendars.store(ops, connection, name, new),
+    delete=calendars.remove,
+)
 _AUDIENCES = Resource(
     "audience",
     "audiences",
@@ -199,7 +219,7 @@ _SCHEDULES = Resource(
     ours=lambda row: row.source == "yaml",
 )
 # What schedules stand on comes before them.
-_GROUND = (_ORGS, _APPS, _AUDIENCES, _RULES)
+_GROUND = (_ORGS, _APPS, _CALENDARS, _AUDIENCES, _RULES)
 _ALL = (*_GROUND, _SCHEDULES)
 
 
@@ -214,6 +234,7 @@ async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[
     """
     ops.may(Operation.CONFIG_PLAN)
     async with acquire(ops.pool) as connection:
+        config = await _bound(connection, config)
         changes = await _changes(ops, connection, config, prune=prune)
         lacks = await fitness.lacks(connection)
     if lacks:
@@ -341,6 +362,7 @@ async def apply(ops: Operations, config: Config, *, prune: bool = False) -> list
     """
     ops.may(Operation.CONFIG_APPLY)
     async with acquire(ops.pool) as connection:
+        config = await _bound(connection, config)
         changes = await _changes(ops, connection, config, prune=prune)
     await _read_directories(ops, config, changes)
     async with transaction(ops.pool) as connection:
@@ -352,6 +374,13 @@ async def apply(ops: Operations, config: Config, *, prune: bool = False) -> list
         await _write_all(ops, connection, config, changes, (_SCHEDULES,), people)
         await _delete(ops, connection, changes)
     return _warned(changes, outlooks)
+
+
+async def _bound(connection: Connection, config: Config) -> Config:
+    """The file, whose schedules have its calendars, and under them those of the database."""
+    known = (await calendar_rows.known(connection)).over(config.calendars)
+    specs = {name: spec.on(known) for name, spec in config.schedules.items()}
+    return config.model_copy(update={"schedules": specs})
 
 
 async def _changes(

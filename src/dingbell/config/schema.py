@@ -17,10 +17,11 @@ from pydantic_core import ErrorDetails
 from dingbell.config.document import Document, Problem, ProblemsError, read
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
+from dingbell.domain.calendar.company import CalendarSpec
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import ScheduleName, ScheduleSpec
 from dingbell.domain.templates import TemplateError
-from dingbell.domain.triggers import parse_zone
+from dingbell.domain.triggers import RuleError, parse_zone
 from dingbell.domain.zones import DEFAULT, ServiceZone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
@@ -46,6 +47,7 @@ class Config(BaseModel):
     timezone: Annotated[str, AfterValidator(_known_zone)] = DEFAULT
     orgs: dict[Name, OrgSpec] = {}
     apps: dict[Name, AppSpec] = {}
+    calendars: dict[Name, CalendarSpec] = {}
     audiences: dict[Name, Audience] = {}
     schedules: dict[Name, ScheduleSpec] = {}
     deny: Audience | None = None
@@ -98,7 +100,7 @@ def load_placed(
     return config, document
 
 
-_NAMED = ("orgs", "apps", "audiences", "schedules")
+_NAMED = ("orgs", "apps", "calendars", "audiences", "schedules")
 
 
 def _without(content: dict[str, Any], places: Iterable[Sequence[str | int]]) -> dict[str, Any]:
@@ -189,6 +191,10 @@ def _at(document: Document, path: Sequence[str | int], message: Text) -> Problem
 def _problem(document: Document, error: ErrorDetails) -> Problem:
     path = tuple(part for part in error["loc"] if part != "[key]")
     cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, RuleError):
+        return Problem(
+            *document.place((*path, *cause.field)), ".".join(map(str, path)), told(error)
+        )
     if isinstance(cause, TemplateError):
         place = document.place_in_text((*path, *cause.field), cause.line or 1)
         return Problem(*place, ".".join(map(str, path)), cause.message)

@@ -23,6 +23,8 @@ class CauseKind(StrEnum):
     APPROVAL_LATE = "approval_late"
     BUDGET = "budget"
     BUDGET_LATE = "budget_late"
+    CALENDAR_CHANGED = "calendar_changed"
+    CALENDAR_UNKNOWN = "calendar_unknown"
     CANCELED = "canceled"
     COOL_DOWN = "cool_down"
     EXPIRED = "expired"
@@ -65,6 +67,16 @@ _SENTENCES = {
     ),
     CauseKind.BUDGET_LATE: Text(
         "budget: held for longer than its grace", "预算: 挂起时间超过宽限时间"
+    ),
+    CauseKind.CALENDAR_CHANGED: Text(
+        "calendar: the year has been published, and this day is none of the rule's",
+        "日历: 该年份已公布, 这一天不在规则之内",
+    ),
+    CauseKind.CALENDAR_UNKNOWN: Text(
+        "calendar {calendar}: {year} has not been published; `dingbell calendar import` or "
+        "`dingbell runs approve`",
+        "日历 {calendar}: {year} 年尚未公布; 请用 `dingbell calendar import` 或 "
+        "`dingbell runs approve`",
     ),
     CauseKind.CANCELED: Text("canceled by {by}", "由 {by} 取消"),
     CauseKind.COOL_DOWN: Text(

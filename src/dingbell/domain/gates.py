@@ -63,6 +63,8 @@ class Gated:
         cool_down_until: until when its author may still cancel it.
         held: why it is held, for a run whose hold may end.
         rank: whose slots it may take, where that is known.
+        unpublished: the calendar and the year that would have to say whether this is its day, and
+            have not been published; None where they have, or nobody minds.
         blocked: an earlier occurrence of its schedule is still being sent.
         caught_up: it was late already when it was made: it follows the others of its schedule.
         expected: how many people are expected to end how; None before it has its slots.
@@ -78,6 +80,7 @@ class Gated:
     cool_down_until: datetime | None = None
     held: Cause | None = None
     rank: Rank | None = None
+    unpublished: tuple[str, int] | None = None
     blocked: bool = False
     caught_up: bool = False
     expected: Mapping[str, int] | None = None
@@ -133,11 +136,12 @@ def decide(run: Gated, now: datetime, rules: Rules, usage: Usage | None = None) 
 
     1. Whatever is too late is skipped.
     2. What somebody has to approve is held.
-    3. What lies in quiet hours is held until they end, or skipped.
-    4. What may still be canceled by its author is held so long.
-    5. Bulk waits when the month's calls run out.
-    6. An occurrence that would overlap an earlier one is skipped, or waits for it.
-    7. What would not reach everybody, or not in time, is refused where its author wants that.
+    3. What a calendar has to decide that is not published is held, where its author wants that.
+    4. What lies in quiet hours is held until they end, or skipped.
+    5. What may still be canceled by its author is held so long.
+    6. Bulk waits when the month's calls run out.
+    7. An occurrence that would overlap an earlier one is skipped, or waits for it.
+    8. What would not reach everybody, or not in time, is refused where its author wants that.
 
     Args:
         run: what asks.
@@ -148,6 +152,7 @@ def decide(run: Gated, now: datetime, rules: Rules, usage: Usage | None = None) 
     for gate in (
         _too_late(run, now),
         _unapproved(run),
+        _unpublished(run),
         _quiet(run, now, rules),
         _cooling_down(run, now),
         _over_budget(run, now, usage),
@@ -185,6 +190,13 @@ def _unapproved(run: Gated) -> Decision | None:
     if run.approved or run.released_by is not None:
         return None
     return Hold(Cause(CauseKind.APPROVAL), None)
+
+
+def _unpublished(run: Gated) -> Decision | None:
+    if run.unpublished is None or run.released_by is not None:
+        return None
+    calendar, year = run.unpublished
+    return Hold(Cause(CauseKind.CALENDAR_UNKNOWN, {"calendar": calendar, "year": year}), None)
 
 
 def _quiet(run: Gated, now: datetime, rules: Rules) -> Decision | None:

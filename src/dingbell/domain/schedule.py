@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from dingbell.domain.audience import Audience
+from dingbell.domain.calendar.calendars import CN, Calendars, shipped
 from dingbell.domain.duration import Duration
 from dingbell.domain.followup import FollowUp
 from dingbell.domain.message import Message
@@ -22,6 +24,7 @@ from dingbell.domain.misfire import Misfire
 from dingbell.domain.priority import Priority
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.triggers import Trigger, parse_trigger, parse_zone
+from dingbell.domain.triggers.every import EPOCH
 from dingbell.errors import InputError, Text
 from dingbell.intake import Identifier, content
 from dingbell.validation import matching
@@ -40,8 +43,6 @@ ScheduleName = Annotated[
         ),
     ),
 ]
-# `every` counts from here unless it says so itself, so that a repeated apply changes nothing.
-_EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+08:00")
 # Most is due on a full second, and is called then: it is prepared between two of them.
 _OFF_BEAT = timedelta(milliseconds=600)
 
@@ -96,6 +97,9 @@ class ScheduleSpec(Policies):
     Attributes:
         app: the app's name; None where there is one app only.
         timezone: IANA name of the zone of the trigger and of dates in templates.
+        calendar: which calendar says what a workday is: `cn`, `none`, or one of the file's.
+        unknown_year: what becomes of occurrences that a calendar decides about in a year that has
+            not been published yet: by `weekdays`, or `hold` for a person.
         when: the trigger, as `parse_trigger` reads it.
         to: the audience.
         message: what is sent; None when `function` makes it.
@@ -110,6 +114,8 @@ class ScheduleSpec(Policies):
 
     app: Identifier | None = None
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    calendar: ScheduleName = CN
+    unknown_year: Literal["weekdays", "hold"] = "weekdays"
     when: dict[str, Any]
     to: Audience
     message: Message | None = None
@@ -120,13 +126,16 @@ class ScheduleSpec(Policies):
     prepare_ahead: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(seconds=60)
     follow_up: FollowUp | None = None
 
+    _calendars: Calendars | None = PrivateAttr(default=None)
+
     @field_validator("when")
     @classmethod
     def _is_a_trigger(cls, when: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         # A zone that is wrong has been told already.
         zone = parse_zone(info.data.get("timezone", "UTC"))
         kept: dict[str, Any] = content(when, as_number)
-        parse_trigger(kept, zone=zone, anchor=_EPOCH)
+        # Which calendars there are is known where the schedule is stored.
+        parse_trigger(kept, zone=zone, anchor=EPOCH, calendar=info.data.get("calendar", CN))
         return kept
 
     @model_validator(mode="after")
@@ -160,9 +169,28 @@ class ScheduleSpec(Policies):
             )
         return self
 
-    def trigger(self) -> Trigger:
-        """The rule that gives the next instant."""
-        return parse_trigger(self.when, zone=parse_zone(self.timezone), anchor=_EPOCH)
+    def on(self, calendars: Calendars) -> Self:
+        """The schedule with the calendars that are known where it is stored."""
+        bound = self.model_copy()
+        bound._calendars = calendars  # noqa: SLF001  a copy of itself
+        return bound
+
+    def trigger(self, calendars: Calendars | None = None) -> Trigger:
+        """The rule that gives the next instant.
+
+        Args:
+            calendars: those that are known; those of `on` unless given, else the shipped ones.
+
+        Raises:
+            NotFoundError: its calendar is not known.
+        """
+        return parse_trigger(
+            self.when,
+            zone=parse_zone(self.timezone),
+            anchor=EPOCH,
+            calendars=calendars or self._calendars or shipped(),
+            calendar=self.calendar,
+        )
 
     @property
     def lead(self) -> timedelta:

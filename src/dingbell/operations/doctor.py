@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dingbell.dingtalk import Client, errors
+from dingbell.domain.calendar.calendars import CN
 from dingbell.errors import DingBellError, InputError, Text
 from dingbell.operations import apps as app_operations
-from dingbell.operations import keys
+from dingbell.operations import keys, unpublished
 from dingbell.operations.actor import Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
-from dingbell.store import apps, directory, fitness, nodes, schedules
+from dingbell.store import apps, calendars, directory, fitness, nodes, schedules
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 from dingbell.store.ledger import alerts, audit, calls
@@ -44,6 +45,7 @@ async def examine(ops: Operations) -> list[Check]:
         return [database]
     checks = [database, await _nodes(ops), await _ledger(ops), await _alerts(ops)]
     checks += await _functions(ops)
+    checks.append(await _calendars(ops))
     async with acquire(ops.pool) as connection:
         checks.append(await _key(ops, connection))
         named = [app for app in await apps.all_apps(connection) if app.names]
@@ -168,6 +170,29 @@ async def _functions(ops: Operations) -> list[Check]:
         return [Check("functions", "warn", text)]
     told = Text("{n} known to their programs", "{n} 个均有程序可调用").format(n=len(ours))
     return [Check("functions", "ok", told)] if ours else []
+
+
+async def _calendars(ops: Operations) -> Check:
+    """Whether the statutory calendar knows the years that schedules will soon ask for."""
+    async with acquire(ops.pool) as connection:
+        known = (await calendars.known(connection)).named(CN)
+        found = await schedules.all_schedules(connection)
+    now = ops.clock.now()
+    told = unpublished.warnings(found, now)
+    if told:
+        said = Text(
+            "{names}: {words}. `dingbell calendar import FILE|URL`",
+            "{names}: {words}。`dingbell calendar import 文件|网址`",
+        ).format(names=", ".join(sorted(told)), words=next(iter(told.values())))
+        return Check("calendar", "warn", said)
+    if years := unpublished.missing(known, now):
+        said = Text(
+            "{year} has not been published yet; no schedule asks for it",
+            "{year} 年尚未公布; 没有日程用到",
+        ).format(year=years[0])
+        return Check("calendar", "ok", said)
+    last = max(known.years or [0])
+    return Check("calendar", "ok", Text("known to {year}", "已知至 {year} 年").format(year=last))
 
 
 async def _ledger(ops: Operations) -> Check:

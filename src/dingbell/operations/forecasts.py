@@ -23,7 +23,7 @@ from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.domain.triggers import parse_zone
 from dingbell.errors import InputError, OutsideError, Text
-from dingbell.operations import apps, directory
+from dingbell.operations import apps, directory, unpublished
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View, Words
@@ -440,14 +440,17 @@ def _may_meet(one: ScheduleSpec, other: ScheduleSpec) -> bool:
 
 def warnings(name: str, spec: ScheduleSpec, now: datetime) -> list[Text]:
     """What the author of a schedule should know before it is saved, apart from people."""
+    unknown = unpublished.warning(spec, now)
+    told = [] if unknown is None else [unknown]
     found = repeats(name, spec, now)
     if found is None:
-        return []
+        return told
     first, second = (one.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") for one in found)
     return [
+        *told,
         Text(
             "the same words at {first} and {second}: DingTalk drops the second for everybody "
             "(143106)",
             "{first} 与 {second} 内容相同: 钉钉会对所有人丢弃第二条 (143106)",
-        ).format(first=first, second=second)
+        ).format(first=first, second=second),
     ]

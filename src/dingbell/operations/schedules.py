@@ -13,7 +13,8 @@ from dingbell.domain.forecast import Forecast
 from dingbell.domain.gates import Gated, Hold, Proceed, Rules, decide, state_of
 from dingbell.domain.run import Kind, Manual, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.domain.triggers import instants, parse_zone
+from dingbell.domain.triggers import Once, Trigger, instants, parse_zone
+from dingbell.domain.triggers.readback import read_back
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
 from dingbell.operations import approvals, apps, forecasts, paging
 from dingbell.operations.actor import Operation
@@ -21,7 +22,7 @@ from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import ForecastView
 from dingbell.operations.sending import wakeups_of
 from dingbell.operations.views import LocalInstant, View, Words
-from dingbell.store import jobs, rules, schedules
+from dingbell.store import calendars, jobs, rules, schedules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.ledger import runs
 from dingbell.store.schedules import Schedule
@@ -59,6 +60,7 @@ class ScheduleView(View):
         source: `yaml` or `python`.
         program: whose function makes the message.
         approved: whether its present revision may be sent.
+        words: its rule as a sentence; None where it cannot be read.
     """
 
     name: str
@@ -70,6 +72,7 @@ class ScheduleView(View):
     revision: int
     approved: bool
     next_due_at: LocalInstant | None
+    words: Words | None
     spec: dict[str, Any]
     created_at: LocalInstant
     updated_at: LocalInstant
@@ -89,12 +92,13 @@ class SchedulePage(View):
 
 
 class Upcoming(View):
-    """The next instants of a schedule, in its own zone."""
+    """The next instants of a schedule, in its own zone, and its rule as a sentence."""
 
     name: str
     timezone: str
     state: str
     instants: tuple[LocalInstant, ...]
+    words: Words
 
 
 class UpcomingPeople(ForecastView, Upcoming):
@@ -125,9 +129,17 @@ def _view(schedule: Schedule) -> ScheduleView:
         **{name: getattr(schedule, name) for name in names},
         state=_state(schedule),
         next_due_at=due.astimezone(zone) if due else None,
+        words=_words(schedule),
         created_at=schedule.created_at.astimezone(zone),
         updated_at=schedule.updated_at.astimezone(zone),
     )
+
+
+def _words(schedule: Schedule) -> Text | None:
+    try:
+        return schedule.parsed().trigger().words()
+    except ValueError:
+        return None  # its own alert tells of it
 
 
 def _state(schedule: Schedule) -> str:
@@ -178,12 +190,14 @@ async def preview(ops: Operations, name: str, count: int) -> Upcoming:
         schedule = await _named(connection, name)
     spec = schedule.parsed()
     zone = parse_zone(spec.timezone)
-    upcoming = instants(spec.trigger(), ops.clock.now(), count)
+    now, trigger = ops.clock.now(), spec.trigger()
+    upcoming = list(instants(trigger, now, count))
     return Upcoming(
         name=name,
         timezone=spec.timezone,
         state=_state(schedule),
         instants=tuple(instant.astimezone(zone) for instant in upcoming),
+        words=read_back(trigger, next(iter(upcoming), None), zone, now),
     )
 
 
@@ -263,6 +277,7 @@ async def store(
         people: how many it goes to: for a large one a second account has to approve.
     """
     ops.may(Operation.SCHEDULES_PUT)
+    spec = spec.on(await calendars.known(connection))
     app = await apps.find(ops, connection, spec.app)
     known = await schedules.named(connection, name, lock=True)
     if known:
@@ -298,6 +313,8 @@ async def store(
     fired = await runs.last_due(connection, known.id) is not None
     active = known.state == "active"
     next_due = _next_due(spec, now, taken_back, fired=fired) if active else None
+    if next_due is None and active and not isinstance(spec.trigger(), Once):
+        _first_due(name, spec, now)  # a rule that never comes due is refused when it is written
     await schedules.update(
         connection,
         known.id,
@@ -335,16 +352,24 @@ def _check_owner(known: Schedule, source: str, program: str | None) -> None:
 
 
 def _first_due(name: str, spec: ScheduleSpec, now: datetime) -> datetime | None:
-    due = spec.trigger().first_due(now, spec.grace())
+    trigger = spec.trigger()
+    due = trigger.first_due(now, spec.grace())
     if due is None:
-        raise InputError(
-            Text(
-                "schedule {name!r} would never fire: its instant has passed",
-                "日程 {name!r} 永远不会发送: 时刻已过",
-            ).format(name=name),
-            where="when",
-        )
+        raise InputError(_never(trigger).format(name=name, rule=trigger.words()), where="when")
     return due
+
+
+def _never(trigger: Trigger) -> Text:
+    """Why a rule does not come due: it has been, or there is no such day."""
+    if isinstance(trigger, Once):
+        return Text(
+            "schedule {name!r} would never fire: its instant has passed",
+            "日程 {name!r} 永远不会发送: 时刻已过",
+        )
+    return Text(
+        "schedule {name!r} would never fire: no day from now on fits its rule ({rule})",
+        "日程 {name!r} 永远不会发送: 今后没有任何日期符合规则 ({rule})",
+    )
 
 
 def _next_due(

@@ -9,9 +9,10 @@ from typing import Any
 
 import asyncpg
 
+from dingbell.domain.calendar.calendars import Calendars
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.domain.zones import DEFAULT
-from dingbell.store import duty
+from dingbell.store import calendars, duty
 from dingbell.store.connection import Connection
 
 __all__ = ["CHANNEL", "Due", "Schedule", "advance", "claim_due", "next_wake"]
@@ -29,6 +30,7 @@ class Schedule:
         attended: whether a node that is alive can fire it; only those with a function need one
             that has registered it.
         orphaned: whether nobody can, and the newest start of its program has not registered it.
+        calendars: those that are known where it is stored.
     """
 
     id: int
@@ -50,6 +52,7 @@ class Schedule:
     approved: bool
     created_at: datetime
     updated_at: datetime
+    calendars: Calendars
 
     @property
     def timezone(self) -> str:
@@ -58,7 +61,7 @@ class Schedule:
 
     def parsed(self) -> ScheduleSpec:
         """The specification as a value."""
-        return ScheduleSpec.model_validate(self.spec)
+        return ScheduleSpec.model_validate(self.spec).on(self.calendars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,15 @@ _SELECT = """
 """
 
 
-def _schedule(row: asyncpg.Record) -> Schedule:
-    return Schedule(**dict(row))
+def _schedule(row: asyncpg.Record, known: Calendars) -> Schedule:
+    return Schedule(**dict(row), calendars=known)
 
 
 async def all_schedules(connection: Connection) -> list[Schedule]:
     """Every schedule, by name."""
-    return [_schedule(row) for row in await connection.fetch(f"{_SELECT} order by s.name")]
+    rows = await connection.fetch(f"{_SELECT} order by s.name")
+    known = await calendars.known(connection)
+    return [_schedule(row, known) for row in rows]
 
 
 async def page(connection: Connection, *, limit: int, after: str) -> list[Schedule]:
@@ -116,7 +121,7 @@ async def named(connection: Connection, name: str, *, lock: bool = False) -> Sch
     """The schedule of a name, locked against other changes where that is asked for."""
     suffix = " for update of s" if lock else ""
     row = await connection.fetchrow(f"{_SELECT} where s.name = $1{suffix}", name)
-    return _schedule(row) if row else None
+    return _schedule(row, await calendars.known(connection)) if row else None
 
 
 async def insert(

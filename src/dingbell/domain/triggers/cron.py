@@ -14,9 +14,11 @@ from cronsim import CronSim
 from dingbell.domain import cronforms
 from dingbell.domain.triggers.trigger import Trigger
 from dingbell.domain.triggers.wallclock import first_shown, shown, unrepeated
-from dingbell.errors import InputError
+from dingbell.errors import InputError, Text
 
 __all__ = ["Cron"]
+
+_ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  only the expression is explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ class Cron(Trigger):
     def _is_fixed(self) -> bool:
         minute, hour = self.expression.split()[-5:-3]
         return not any(mark in field for field in (minute, hour) for mark in "*/")
+
+    def words(self) -> Text:
+        """Cron 0 9 * * 1-5 (At 09:00 on every day from Monday through Friday)."""
+        written = " ".join(self.expression.split()).upper()
+        explained = CronSim(self.expression, _ANY_DAY).explain()
+        return Text(f"cron {written} ({explained})", f"cron {written}")
 
     def to_dict(self) -> dict[str, Any]:
         """`{"cron": expression}`."""

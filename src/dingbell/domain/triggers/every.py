@@ -12,7 +12,10 @@ from dingbell.domain.duration import format_duration
 from dingbell.domain.triggers.trigger import Trigger
 from dingbell.errors import InputError, Text
 
-__all__ = ["Every"]
+__all__ = ["EPOCH", "Every"]
+
+# It counts from here unless it says so itself, so that a repeated apply changes nothing.
+EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+08:00")
 
 _SHORTEST = timedelta(seconds=1)
 
@@ -35,6 +38,16 @@ class Every(Trigger):
         anchor = self.anchor.astimezone(UTC)
         first = (instant - anchor) // self.interval + 1
         return (anchor + steps * self.interval for steps in count(max(first, 0)))
+
+    def words(self) -> Text:
+        """Every 15m, counted from where it is not the usual beginning."""
+        said = Text("every {length}", "每隔 {length}").format(length=format_duration(self.interval))
+        if self.anchor == EPOCH:
+            return said
+        anchor = self.anchor.isoformat(" ")
+        return Text("{said}, counted from {anchor}", "{said}, 从 {anchor} 起算").format(
+            said=said, anchor=anchor
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """`{"every": "15m", "from": anchor}`."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dingbell.domain.triggers.trigger import Trigger
+from dingbell.errors import Text
 
 __all__ = ["Once"]
 
@@ -27,6 +28,11 @@ class Once(Trigger):
     def first_due(self, now: datetime, grace: timedelta) -> datetime | None:
         """The instant, also when it has passed by no more than the grace."""
         return self.at if now - self.at <= grace else None
+
+    def words(self) -> Text:
+        """Once, at 2026-11-23 16:00:00+08:00."""
+        at = self.at.isoformat(" ")
+        return Text(f"once, at {at}", f"仅一次, {at}")
 
     def to_dict(self) -> dict[str, Any]:
         """`{"once": "2026-11-23T16:00:00+08:00"}`."""

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from dingbell.domain.calendar.calendar import Calendar
+from dingbell.errors import Text
+
 __all__ = ["Trigger", "instants"]
 
 
@@ -23,6 +26,20 @@ class Trigger(ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The form that `parse_trigger` reads."""
+
+    @abstractmethod
+    def words(self) -> Text:
+        """The rule as a sentence; rules that come due at different instants read differently."""
+
+    @property
+    def calendars(self) -> tuple[Calendar, ...]:
+        """The calendars that decide when it comes due; of most rules none."""
+        return ()
+
+    def unknown_year(self, instant: datetime) -> int | None:
+        """The year that a calendar does not know yet, and that decided about an occurrence."""
+        del instant
+        return None
 
     def next_after(self, instant: datetime) -> datetime | None:
         """The first occurrence after `instant`, or None when there is none."""

@@ -11,6 +11,7 @@ import logging
 from datetime import datetime
 from math import floor
 
+from dingbell.domain.calendar.calendars import Calendars
 from dingbell.domain.causes import Cause
 from dingbell.domain.gates import (
     Decision,
@@ -26,9 +27,10 @@ from dingbell.domain.lifecycle import Run
 from dingbell.domain.misfire import Verdict, review
 from dingbell.domain.run import Kind, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
+from dingbell.domain.triggers import Trigger
 from dingbell.engine.node.context import Context
 from dingbell.planning import wakeups
-from dingbell.store import jobs, rules, schedules
+from dingbell.store import calendars, jobs, rules, schedules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.ledger import runs
 from dingbell.telemetry import Event, log
@@ -81,13 +83,14 @@ class Ticker:
             if not due:
                 return 0
             standing = Rules(await rules.quiet_hours(connection))
+            known = await calendars.known(connection)
             made: list[runs.NewRun] = []
             steps: list[tuple[int, datetime | None, datetime | None]] = []
             for place, schedule in enumerate(due):
                 if place % _READ_AT_ONCE == 0:
                     await self._context.clock.sleep(0)
                 try:
-                    step, occurrences = _occurrences(schedule, now, standing)
+                    step, occurrences = _occurrences(schedule, now, standing, known)
                 except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
                     await _quarantine(connection, schedule, error)
                     continue
@@ -127,30 +130,43 @@ async def _quarantine(connection: Connection, schedule: schedules.Due, error: Ex
 
 
 def _occurrences(
-    schedule: schedules.Due, now: datetime, rules: Rules
+    schedule: schedules.Due, now: datetime, rules: Rules, known: Calendars
 ) -> tuple[tuple[int, datetime | None, datetime | None], list[runs.NewRun]]:
     """What a schedule has to fire now, and where it moves on to."""
     spec = ScheduleSpec.model_validate(schedule.spec)
+    trigger = spec.trigger(known)
     found = review(
-        spec.trigger(),
+        trigger,
         schedule.next_due_at,
         now=now,
         until=now + spec.lead,
         policy=spec.misfire.model_copy(update={"grace": spec.grace()}),
     )
     kept = Occurrence.of(spec)
-    made = [_run(schedule, kept, v, _fate(schedule, kept, v, now, rules)) for v in found.verdicts]
+    made = []
+    for verdict in found.verdicts:
+        gated = Gated(
+            Kind.OCCURRENCE,
+            kept,
+            verdict.due,
+            approved=schedule.approved,
+            unpublished=_unpublished(spec, trigger, verdict.due),
+        )
+        made.append(_run(schedule, kept, verdict, _fate(gated, verdict, now, rules)))
     wake = found.following - spec.lead if found.following else None
     return (schedule.id, found.following, wake), made
 
 
-def _fate(
-    schedule: schedules.Due, spec: Occurrence, verdict: Verdict, now: datetime, rules: Rules
-) -> Decision:
+def _unpublished(spec: ScheduleSpec, trigger: Trigger, due: datetime) -> tuple[str, int] | None:
+    """The calendar and the year that an occurrence has to wait for."""
+    year = trigger.unknown_year(due) if spec.unknown_year == "hold" else None
+    return None if year is None else (spec.calendar, year)
+
+
+def _fate(gated: Gated, verdict: Verdict, now: datetime, rules: Rules) -> Decision:
     """What becomes of an occurrence."""
     if verdict.skip is not None:
         return Skip(Cause(verdict.skip))
-    gated = Gated(Kind.OCCURRENCE, spec, verdict.due, approved=schedule.approved)
     return decide(gated, min(now, verdict.due), rules)
 
 
