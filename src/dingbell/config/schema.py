@@ -23,12 +23,16 @@ from dingbell.domain.templates import TemplateError
 from dingbell.domain.triggers import parse_zone
 from dingbell.domain.zones import DEFAULT, ServiceZone
 from dingbell.errors import InputError, Text
+from dingbell.meaning import Meaning, meanings
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.orgs import OrgSpec
 from dingbell.store import rules
 from dingbell.validation import faults, told
 
-__all__ = ["Config", "OrgSpec", "load", "load_placed"]
+__all__ = ["FREE", "Config", "OrgSpec", "load", "load_placed"]
+
+# Keys at the top that begin so may hold anything, for anchors of YAML.
+FREE = "x-"
 
 Name = ScheduleName
 
@@ -38,6 +42,38 @@ def _known_zone(name: str) -> str:
     return name
 
 
+@meanings(
+    timezone=Meaning(
+        Text(
+            "zone of schedules without their own, of sends by hand, and of what is shown",
+            "日程 (未另写者)、手动发送和显示所用的时区",
+        ),
+        "Asia/Shanghai",
+    ),
+    orgs=Meaning(
+        Text("organisations whose limits differ, by name", "限额不同的企业, 按名称"),
+        "{default: {monthly_calls: 5000}}",
+    ),
+    apps=Meaning(
+        Text("DingTalk apps, by a name of your own", "钉钉应用, 名称自取"),
+        "{hr: {agent_id: 781348000, app_key: ding123, app_secret: '${HR_APP_SECRET}'}}",
+    ),
+    audiences=Meaning(
+        Text("saved audiences, by name", "保存的受众, 按名称"), "{hangzhou: {departments: [2]}}"
+    ),
+    schedules=Meaning(
+        Text("what is sent to whom, when; by name", "何时给谁发什么, 按名称"),
+        '{off-work: {when: {daily: "16:00"}, to: {users: [manager4220]}, message: "下午好!"}}',
+    ),
+    deny=Meaning(
+        Text("who is never sent to: an audience", "永远不发的人: 受众"), "{users: [chairman1]}"
+    ),
+    quiet_hours=Meaning(Text("when nobody is rung", "安静时段"), '{from: "22:00", to: "07:30"}'),
+    alerts=Meaning(
+        Text("where alerts go beside log and metrics", "告警除日志和指标外还发往何处"),
+        "{notify: {users: [manager4220]}}",
+    ),
+)
 class Config(BaseModel):
     """The whole file."""
 
@@ -83,7 +119,11 @@ def load_placed(
     """Read and check a file as `load` does, and keep where everything in it stands."""
     document = read(path, environment)
     content = _with_zone(
-        {name: part for name, part in document.content.items() if part is not None}
+        {
+            name: part
+            for name, part in document.content.items()
+            if part is not None and not name.startswith(FREE)
+        }
     )
     problems: list[Problem] = []
     try:
