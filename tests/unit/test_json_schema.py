@@ -332,3 +332,22 @@ def test_editors_are_offered_the_rules_that_are_read_and_no_others() -> None:
     for name in notation.RULES.keys() - offered.keys():
         with pytest.raises(ValidationError):
             Config.model_validate(schedule(when={name: notation.RULES[name].sample}))
+
+
+def properties(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(part, dict):
+        for name, one in part.get("properties", {}).items():
+            yield f"{path}.{name}", one
+        for key, below in part.items():
+            yield from properties(below, f"{path}.{key}")
+    elif isinstance(part, list):
+        for place, below in enumerate(part):
+            yield from properties(below, f"{path}.{place}")
+
+
+def test_nothing_in_it_is_without_a_meaning() -> None:
+    for path, one in properties(raw()):
+        if path not in (".$defs", ".properties"):
+            said = one.get("description")
+            assert isinstance(said, Text), path
+            assert said, path

@@ -52,8 +52,21 @@ def raw() -> dict[str, Any]:
     found = Config.model_json_schema(schema_generator=_Generator)
     for name, section in found["properties"].items():
         found["properties"][name] = _or_nothing(section)
+    named: dict[str, Any] = {}
+    found = _hoisted(found, named)
+    found["$defs"] |= named
     found["patternProperties"] = {f"^{FREE}": {"description": _FREE}}
     return {"$schema": DIALECT, **found, "title": _TITLE}
+
+
+def _hoisted(part: Any, into: dict[str, Any]) -> Any:
+    """A part in which what has a name of its own stands among the definitions, once."""
+    if isinstance(part, Mapping):
+        if isinstance(name := part.get("named"), str):
+            into[name] = {key: item for key, item in part.items() if key != "named"}
+            return {"$ref": f"#/$defs/{name}"}
+        return {key: _hoisted(item, into) for key, item in list(part.items())}
+    return [_hoisted(item, into) for item in part] if isinstance(part, list) else part
 
 
 def _or_nothing(section: JsonSchemaValue) -> JsonSchemaValue:
@@ -121,7 +134,7 @@ class _Generator(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         found = super().default_schema(schema)
         # Nothing is said by what stands for "not given".
-        return {k: v for k, v in found.items() if k != "default" or v not in (None, [], {})}
+        return {k: v for k, v in found.items() if k != "default" or not _is_nothing(v)}
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         found = super().model_schema(schema)
@@ -156,6 +169,11 @@ def _without_names(said: JsonSchemaValue) -> JsonSchemaValue:
         for word, part in said.items()
         if word not in _OF_FIELDS and (word != "title" or isinstance(part, Text))
     }
+
+
+def _is_nothing(default: object) -> bool:
+    """Whether a default is told by the keys below, or says nothing."""
+    return default is None or isinstance(default, list | dict)
 
 
 def _any(*forms: JsonSchemaValue) -> JsonSchemaValue:

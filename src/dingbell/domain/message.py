@@ -246,7 +246,7 @@ class Message:
     ) -> dict[str, Any]:
         """What editors are told: a text by itself, or one of the eight types."""
         written: dict[str, Any] = _in_both(messages.schema())
-        return {"anyOf": [{"type": "string", "minLength": 1}, written]}
+        return {"anyOf": [{"type": "string", "minLength": 1}, {"named": "Message", **written}]}
 
 
 def _in_both(part: Any) -> Any:

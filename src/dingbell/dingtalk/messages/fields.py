@@ -47,7 +47,10 @@ _FORM = {
                 "anyOf": [
                     {
                         "type": "object",
-                        "properties": {"key": _TEXT, "value": _TEXT},
+                        "properties": {
+                            "key": {**_TEXT, "description": ("what stands before", "键")},
+                            "value": {**_TEXT, "description": ("what stands after", "值")},
+                        },
                         "additionalProperties": False,
                     },
                     {"type": "array", "items": _TEXT, "minItems": 2, "maxItems": 2},
@@ -60,7 +63,11 @@ _BUTTONS = {
     "type": "array",
     "items": {
         "type": "object",
-        "properties": {"title": _TEXT, "url": _TEXT, "action_url": _TEXT},
+        "properties": {
+            "title": {**_TEXT, "description": ("its words", "按钮文字")},
+            "url": {**_TEXT, "description": ("what it opens", "打开的网址")},
+            "action_url": {**_TEXT, "description": ("the same as `url`", "同 `url`")},
+        },
         "required": ["title"],
         "additionalProperties": False,
     },
@@ -266,10 +273,15 @@ def _form(one: Field) -> dict[str, Any]:
 
 
 def _parts(one: Field) -> dict[str, Any]:
-    names = {name: part for key, part in one.parts.items() for name in (key, *part.others)}
+    properties: dict[str, Any] = {}
+    for key, part in one.parts.items():
+        properties[key] = _described(part)
+        for other in part.others:
+            same = (f"the same as `{key}`", f"同 `{key}`")
+            properties[other] = {**_form(part), "description": same}
     found: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _described(part) for name, part in names.items()},
+        "properties": properties,
         "additionalProperties": False,
     }
     required = [key for key, part in one.parts.items() if part.required and not part.others]
