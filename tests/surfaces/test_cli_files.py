@@ -92,3 +92,23 @@ def test_a_dot_env_file_that_cannot_be_read_is_told_in_words(nowhere, encoding):
     (nowhere.folder / ".env").write_bytes("DINGBELL_LOG=info\nTO=é\n".encode(encoding))
     assert "cannot read .env" in nowhere.refused("schedules", "list")
     assert "UTF-8" in nowhere.refused("--lang", "zh", "schedules", "list")
+
+
+def test_an_export_can_be_planned_where_its_variables_are_set(place):
+    place.write(
+        "dingbell.yaml",
+        "schedules:\n"
+        "  exported:\n"
+        '    when: {daily: "16:00"}\n'
+        "    to: {users: [manager4220]}\n"
+        "    message: {text: 由导出而来}\n",
+    )
+    place.done("apply", "--prune")
+    ran = place.run("--lang", "zh", "export", "--out", "exported.yaml")
+    assert (ran.code, ran.out) == (0, "")
+    assert "DINGBELL_APP_SECRET" in ran.err
+    text = (place.folder / "exported.yaml").read_text()
+    assert place.variables["DINGBELL_APP_SECRET"] not in text
+    assert text == place.done("--lang", "zh", "export")
+    assert place.json("plan", "-f", "exported.yaml", "--prune") == []
+    assert "--force" in place.refused("export", "-o", "exported.yaml")

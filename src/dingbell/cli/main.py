@@ -10,6 +10,7 @@ import typer
 from dingbell.cli import (
     database,
     directory,
+    exchange,
     files,
     remedies,
     runs,
@@ -64,6 +65,7 @@ def root(
 
 services.add_to(app)
 files.add_to(app)
+exchange.add_to(app)
 sending.add_to(app)
 watching.add_to(app)
 remedies.add_to(runs.app)
