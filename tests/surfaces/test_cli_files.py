@@ -112,3 +112,31 @@ def test_an_export_can_be_planned_where_its_variables_are_set(place):
     assert text == place.done("--lang", "zh", "export")
     assert place.json("plan", "-f", "exported.yaml", "--prune") == []
     assert "--force" in place.refused("export", "-o", "exported.yaml")
+
+
+CRONTAB = "CRON_TZ=Asia/Tokyo\n0 16 * * 1-5 /opt/cron-report.sh\n@reboot a\n"
+
+
+def test_a_crontab_becomes_a_file_that_can_be_planned_once_it_says_whom(place):
+    place.write("tab", CRONTAB)
+    ran = place.run("import", "crontab", "tab", "--to", "users:manager4220", "-o", "cron.yaml")
+    assert (ran.code, ran.out) == (0, "")
+    assert "1 kept, 1 noted, 1 refused" in ran.err
+    changes = place.json("plan", "-f", "cron.yaml")
+    assert [one["name"] for one in changes if one["action"] == "create"] == ["cron-report"]
+    place.write("cron.yaml", place.done("--lang", "zh", "import", "crontab", "tab"))
+    assert "cron.yaml:12:5: schedules.cron-report.to" in place.refused("plan", "-f", "cron.yaml")
+
+
+def test_each_line_of_a_crontab_is_told_as_json_in_the_chosen_language(nowhere):
+    nowhere.write("tab", CRONTAB)
+    told = json.loads(nowhere.done("--lang", "zh", "import", "crontab", "tab", "--json"))
+    assert [(one["line"], one["fate"]) for one in told] == [
+        (1, "noted"),
+        (2, "kept"),
+        (3, "refused"),
+    ]
+    assert told[1]["when"] == {"cron": "0 16 * * 1-5"}
+    assert told[1]["said"] == "每周一至周五 16:00"
+    assert "tab" in nowhere.refused("import", "crontab", "tabb")
+    assert "not a target" in nowhere.refused("import", "crontab", "tab", "--to", "somebody")
