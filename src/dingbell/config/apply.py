@@ -266,38 +266,48 @@ async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[
     ops.may(Operation.CONFIG_PLAN)
     async with acquire(ops.pool) as connection:
         changes = await _changes(ops, connection, config, prune=prune)
-    await _rehearse(ops, config, changes)
-    return changes
+    return _warned(changes, await _rehearse(ops, config, changes))
 
 
 class _RolledBack(Exception):  # noqa: N818  no mistake: it ends a rehearsal
     """Nothing of this was meant to stay."""
 
 
-async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> None:
+async def _rehearse(
+    ops: Operations, config: Config, changes: list[Change]
+) -> dict[str, Forecast | None]:
     """Do what `apply` does, as far as DingTalk need not be asked, and take all of it back.
+
+    Returns:
+        What is expected of the schedules of which the directory tells enough.
 
     Raises:
         InputError: something is refused.
     """
+    outlooks: dict[str, Forecast | None] = {}
     # Nothing stays, so that whoever may look may see what would be refused.
     ops = ops.as_(ENGINE)
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
             await _write_all(ops, connection, config, changes, _GROUND)
             await _write_all(ops, connection, config, changes, (_SCHEDULES,))
-            for change in _written(changes, _SCHEDULES):
-                spec = config.schedules[change.name]
-                with _part(_SCHEDULES.where(change.name)):
-                    await _try_out(ops, connection, spec)
+            known = [
+                change
+                for change in _written(changes, _SCHEDULES)
+                if await _is_known(ops, connection, config.schedules[change.name])
+            ]
+            outlooks = await _look_ahead(ops, connection, config, known)
             raise _RolledBack
+    return outlooks
 
 
-async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) -> None:
-    """Look a schedule's audience up where the directory is known."""
+async def _is_known(ops: Operations, connection: Connection, spec: ScheduleSpec) -> bool:
+    """Whether the people of a schedule can be told without asking DingTalk."""
+    personal = spec.message is not None and spec.message.is_personal
+    if not (personal or spec.to.needs_directory()):
+        return True
     app = await apps.find(ops, connection, spec.app)
-    if spec.to.needs_directory() and await last_sync(connection, app.org) is not None:
-        await directory.resolve(connection, app.org, spec.to)
+    return await last_sync(connection, app.org) is not None
 
 
 async def _write_all(
