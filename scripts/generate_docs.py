@@ -20,6 +20,7 @@ from typing import Any
 
 os.environ["DINGBELL_LANG"] = "en"  # help texts are made at import
 
+import yaml_pages
 from typer.main import get_command
 
 from dingbell.dingtalk import codes, errors
@@ -54,6 +55,8 @@ def pages() -> dict[str, str]:
         "events.md": events_page(),
         "codes.md": codes_page(),
         "states.md": states_page(),
+        "yaml.md": _page(*yaml_pages.page("en")),
+        "yaml.zh-CN.md": _page(*yaml_pages.page("zh")),
     }
 
 

@@ -34,6 +34,10 @@ class Text(str):
         text.zh = zh
         return text
 
+    def __reduce__(self) -> tuple[type[Text], tuple[str, str]]:
+        """What a copy is made of."""
+        return Text, (str(self), self.zh)
+
     def format(self, *args: object, **values: object) -> Text:
         """Fill in both languages; `Text` values keep theirs."""
 

@@ -64,7 +64,16 @@ def from_dotenv(path: Path) -> dict[str, str]:
     """
     if not path.exists() or path.is_dir():
         return {}
-    found = dotenv_values(stream=StringIO(textfile.read(path).text))
+    said = textfile.read(path).text
+    if "\0" in said:
+        # UTF-16 or UTF-32 without its mark: every setting would be another name.
+        raise InputError(
+            Text(
+                "cannot read {path}: it has NUL characters. Save it as UTF-8",
+                "无法读取 {path}: 含有 NUL 字符。请另存为 UTF-8",
+            ).format(path=path)
+        )
+    found = dotenv_values(stream=StringIO(said))
     return {name: value for name, value in found.items() if value is not None}
 
 

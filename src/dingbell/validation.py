@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import AfterValidator, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails
 
 from dingbell.errors import InputError, Text
+from dingbell.meaning import VARIABLE
 
 __all__ = ["faults", "matching", "refusal", "told"]
 
@@ -50,8 +53,27 @@ _TRIED = re.compile(r"literal\[.*\]|[a-z-]+\[.*\]|QuietHours|Audience")
 _CHOICES = frozenset({"quiet_hours", "to"})
 
 
-def matching(pattern: str, words: Text) -> AfterValidator:
-    """Demand that a text looks like a pattern; a person is told in words."""
+@dataclass(frozen=True, slots=True)
+class _Matching(AfterValidator):
+    """Demands a pattern, and tells editors of it."""
+
+    pattern: str | None = None
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        said: dict[str, Any] = dict(handler(core))
+        return said if self.pattern is None else {**said, "pattern": self.pattern}
+
+
+def matching(pattern: str, words: Text, *, editors: str | None = None) -> AfterValidator:
+    """Demand that a text looks like a pattern; a person is told in words.
+
+    Args:
+        pattern: what the whole text has to match.
+        words: what is said of one that does not.
+        editors: the pattern in the part of the notation that JavaScript has, where it differs.
+    """
     form = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -59,7 +81,7 @@ def matching(pattern: str, words: Text) -> AfterValidator:
             raise InputError(words)
         return value
 
-    return AfterValidator(check)
+    return _Matching(check, editors or rf"^\s*{pattern}\s*${VARIABLE}")
 
 
 def faults(error: ValidationError) -> list[ErrorDetails]:

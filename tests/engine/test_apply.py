@@ -157,7 +157,7 @@ async def test_two_schedules_that_say_the_same_on_one_day_are_told_so(
                 "dated": _schedule("{{ due }}", ann, when=later),
             },
         }
-        | {"quiet_hours": None}
+        | {"quiet_hours": None, "deny": None}
     )
     told = {c.name: c.warnings for c in await plan(desk, config) if c.warnings}
     assert told.keys() == {"s", "t"}
@@ -169,29 +169,6 @@ async def test_two_schedules_that_say_the_same_on_one_day_are_told_so(
     against = await plan(desk, Config.model_validate({**whole, "schedules": more}))
     (created,) = [c for c in against if c.name == "u"]
     assert {"'s'" in w or "'t'" in w for w in created.warnings} == {True}
-
-
-async def test_a_plan_renders_every_message_for_one_of_its_people(
-    desk: Operations, whole: dict[str, Any]
-) -> None:
-    await apply(desk, Config.model_validate(whole))
-    everyone = {"everyone": True}
-    config = Config.model_validate(
-        {
-            **whole,
-            "schedules": {
-                "fine": _schedule("hello {{ person.name }}", everyone),
-                "wrong": _schedule("{{ person.shoe_size }}", everyone),
-            },
-        }
-    )
-    told = {c.name: c.warnings for c in await plan(desk, config) if c.kind == "schedule"}
-    assert told["fine"] == ()
-    (warning,) = told["wrong"]
-    assert "tried as a sample" in warning
-    assert "shoe_size" in warning
-    assert "为例" in warning.zh
-    assert [one["name"] for one in (await in_force(desk))["schedules"]] == ["s"]
 
 
 @pytest.mark.parametrize("how", ["read-only", "role"])
@@ -224,3 +201,43 @@ async def test_who_cannot_write_to_the_database_plans_and_is_told_what_was_not_t
     assert [bool(c.warnings) for c in changes] == [True, *[False] * (len(changes) - 1)]
     assert "not tried out" in changes[0].warnings[0]
     assert said in changes[0].warnings[0]
+
+
+HOSTILE = {
+    "an audience of nobody there": _schedule("x", {"departments": [999_999]}),
+    "a template that works for nobody": _schedule("{{ 1 / 0 }}", {"users": ["manager4220"]}),
+    "a template that lacks what nobody has": _schedule(
+        "{{ person.nosuch }} x", {"users": ["manager4220"]}
+    ),
+    "a template that grows too long": _schedule(
+        "{% for a in person.name %}" + "x" * 1900 + "{% endfor %}", {"users": ["manager4220"]}
+    ),
+    "an instant that has passed": _schedule(
+        "x", {"users": ["manager4220"]}, when={"once": "2020-01-01 10:00"}
+    ),
+    "an app that is not there": {**_schedule("x", {"users": ["manager4220"]}), "app": "ghost"},
+    "a role that is not there": _schedule("x", {"roles": ["nosuch"]}),
+    "a mobile of nobody": _schedule("x", {"mobiles": ["+8613999999999"]}),
+    "everybody but everybody": _schedule("x", {"everyone": True, "except": {"everyone": True}}),
+    "more than DingTalk takes": _schedule("{{ due }}" + "好" * 700, {"users": ["manager4220"]}),
+}
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+async def test_plan_refuses_whatever_apply_refuses_in_the_same_words(
+    desk: Operations, whole: dict[str, Any], bad: str
+) -> None:
+    await apply(desk, Config.model_validate(whole))
+    config = {**whole, "schedules": {**whole["schedules"], "t": HOSTILE[bad]}}
+    said = []
+    for work in (plan, apply):
+        try:
+            changes = await work(desk, Config.model_validate(config))
+        except DingBellError as refused:
+            said.append([str(refused)])
+        else:
+            said.append([str(text) for change in changes for text in change.warnings])
+            if work is apply:
+                await apply(desk, Config.model_validate(whole), prune=True)
+    assert said[0] == said[1]
+    assert said[0]

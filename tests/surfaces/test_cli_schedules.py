@@ -33,7 +33,11 @@ def applied(place):
 class TestInit:
     def test_the_example_can_be_planned_and_applied_as_it_is(self, nowhere, place):
         written = nowhere.json("init", "here", **place.variables)
-        assert written == ["here/dingbell.yaml", "here/.env.example"]
+        assert written == [
+            "here/dingbell.yaml",
+            "here/.env.example",
+            "here/dingbell.schema.json",
+        ]
         changes = nowhere.json("plan", "-f", "here/dingbell.yaml", **place.variables)
         assert [(c["action"], c["name"]) for c in changes if c["action"] == "create"] == [
             ("create", "off-work")

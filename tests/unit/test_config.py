@@ -384,3 +384,35 @@ def test_a_template_that_does_not_work_is_told_with_its_own_line(
     assert "模板有误" in caught.value.in_chinese()
     assert "line" not in caught.value.in_chinese()
     assert "Error" not in str(caught.value)
+
+
+APPS = "apps:\n  hr: {agent_id: 7, app_key: k, app_secret: s}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{APPS}alerts:\n  app: it\n", "4:3: alerts.app: there is no app 'it'"),
+        ("alerts:\n  notify: {audience: y}\n", "2:3: alerts.notify: there is no audience 'y'"),
+        (
+            SCHEDULES + "    follow_up:\n      unread_after: 1h\n      message: again\n"
+            "      escalate: {unread_after: 2h, message: x, to: {audience: y}}\n",
+            "9:48: schedules.x.follow_up.escalate.to: there is no audience 'y'",
+        ),
+        (
+            "schedules:\n  x:\n    when: {daily: '16:00'}\n    to: {users: a}\n    function: a:b\n",
+            "5:5: schedules.x.function: belongs to schedules that a Python program registers",
+        ),
+        (
+            f"{APPS}  it: {{agent_id: 7, app_key: k, app_secret: other}}\n",
+            "3:3: apps.it: is the same app as 'hr' (agent_id 7) and says something else",
+        ),
+    ],
+)
+def test_what_would_go_wrong_later_is_told_at_once(loading: Loader, text: str, said: str) -> None:
+    (line,) = problems(loading, text)
+    assert line.startswith(said)
+
+
+def test_an_app_may_have_two_names(loading: Loader) -> None:
+    assert len(loading(f"{APPS}  it: {{agent_id: 7, app_key: k, app_secret: s}}\n").apps) == 2

@@ -1,8 +1,10 @@
-"""`dingbell init | plan | apply`."""
+"""`dingbell init | schema | plan | apply`."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from dingbell.cli import private
 from dingbell.cli.frame import Account, Json, acting, fail, print_json, run
-from dingbell.cli.language import say, tr
+from dingbell.cli.language import chosen, say, tr
 
 if TYPE_CHECKING:
     from dingbell.config.apply import Change
@@ -27,6 +29,13 @@ Prune = Annotated[
         ),
     ),
 ]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", help=tr("write to this file instead of printing", "写入此文件, 而不是输出")
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help=tr("overwrite", "覆盖已有文件"))]
 _FILE = Path("dingbell.yaml")
 
 
@@ -38,35 +47,65 @@ def add_to(app: typer.Typer) -> None:
             "生成带注释的 dingbell.yaml 和 .env.example",
         )
     )(init)
+    app.command(
+        help=tr(
+            "print the JSON Schema of dingbell.yaml, with which editors complete and check",
+            "输出 dingbell.yaml 的 JSON Schema, 供编辑器补全和检查",
+        )
+    )(schema)
     app.command(help=tr("show what apply would change", "显示 apply 会改变什么"))(plan)
     app.command(help=tr("make the database say what the file says", "使数据库与文件一致"))(apply)
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help=tr("where to write", "写入的文件夹"))] = Path(),
-    force: Annotated[bool, typer.Option("--force", help=tr("overwrite", "覆盖已有文件"))] = False,
+    force: Force = False,
     as_json: Annotated[bool, Json] = False,
 ) -> None:
     """Write example files."""
-    from dingbell import textfile
-    from dingbell.config.examples import ENVIRONMENT, YAML
+    from dingbell.config.examples import ENVIRONMENT, SCHEMA_FILE, YAML
 
-    contents = {folder / "dingbell.yaml": YAML, folder / ".env.example": ENVIRONMENT}
-    if existing := [str(path) for path in contents if path.exists() and not force]:
-        names = ", ".join(existing)
-        fail(tr(f"{names} exists already; --force overwrites", f"{names} 已存在; --force 可覆盖"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in contents.items():
-            with private.create(path, mode="w", encoding="utf-8") as file:
-                file.write(content)
-    except OSError as error:
-        fail(f"{error.filename}: {say(textfile.reason(error))}")
+    contents = {
+        folder / "dingbell.yaml": YAML,
+        folder / ".env.example": ENVIRONMENT,
+        folder / SCHEMA_FILE: _schema(),
+    }
+    write(contents, force=force)
     if as_json:
         print_json([str(path) for path in contents])
         return
     for path in contents:
         typer.echo(str(path))
+
+
+def schema(out: Out = None, force: Force = False) -> None:
+    """Print or write the schema, its descriptions in the chosen language."""
+    if out is not None:
+        write({out: _schema()}, force=force)
+        return
+    typer.echo(_schema(), nl=False)
+
+
+def _schema() -> str:
+    from dingbell.config.json_schema import schema
+
+    return json.dumps(schema(chosen()), ensure_ascii=False, indent=1) + "\n"
+
+
+def write(contents: Mapping[Path, str], *, force: bool) -> None:
+    """Write files, all or none of them; what is there already is overwritten by force only."""
+    from dingbell import textfile
+
+    if existing := [str(path) for path in contents if path.exists() and not force]:
+        names = ", ".join(existing)
+        fail(tr(f"{names} exists already; --force overwrites", f"{names} 已存在; --force 可覆盖"))
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with private.create(path, mode="w", encoding="utf-8") as file:
+                file.write(content)
+    except OSError as error:
+        fail(f"{error.filename}: {say(textfile.reason(error))}")
 
 
 def plan(file: File = _FILE, prune: Prune = False, as_json: Annotated[bool, Json] = False) -> None:

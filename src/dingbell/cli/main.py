@@ -11,6 +11,7 @@ from dingbell.cli import (
     calendar,
     database,
     directory,
+    exchange,
     files,
     remedies,
     runs,
@@ -67,6 +68,7 @@ def root(
 
 services.add_to(app)
 files.add_to(app)
+exchange.add_to(app)
 sending.add_to(app)
 watching.add_to(app)
 remedies.add_to(runs.app)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dingbell.config.schema import Config
-from dingbell.domain.audience import Audience
+from dingbell.config.sheet import Sheet
 from dingbell.domain.calendar.company import in_order
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
@@ -44,7 +44,7 @@ from dingbell.store.schedules import reserve
 if TYPE_CHECKING:
     from dingbell.dingtalk import Client
 
-__all__ = ["Change", "apply", "plan"]
+__all__ = ["RESOURCES", "Change", "Resource", "apply", "plan"]
 
 # What stands and what will stand, by name of the field.
 Fields = dict[str, tuple[Any, Any]]
@@ -96,6 +96,8 @@ class Resource:
         write: creates or changes one; told how many people it reaches, where that is known.
         delete: removes one; None where that is never done.
         ours: whether one that is only in the database could be from a file.
+        shown: what a file says of one that is in the database; None where it need say nothing.
+        foreign: where one comes from that is not from a file, and cannot be.
     """
 
     kind: str
@@ -106,6 +108,8 @@ class Resource:
     write: Callable[[Operations, Connection, str, Any, int], Awaitable[object]]
     delete: Callable[[Operations, Connection, str], Awaitable[None]] | None = None
     ours: Callable[[Any], bool] = lambda _: True
+    shown: Callable[[Operations, Sheet, str, Any], Any] = lambda _ops, _sheet, _name, row: row
+    foreign: Callable[[Any], str | None] = lambda _: None
 
     def where(self, name: str) -> str:
         """The place of one in the file."""
@@ -164,6 +168,52 @@ async def _remove_schedule(ops: Operations, connection: Connection, name: str) -
         await schedules.remove(ops, connection, row)
 
 
+def _show_org(_: Operations, __: Sheet, ___: str, row: Mapping[str, Any]) -> Any:
+    return {key: value for key, value in row.items() if value is not None} or None
+
+
+def _show_app(ops: Operations, sheet: Sheet, name: str, app: app_rows.App) -> Any:
+    of_environment = name == ops.default_app
+    secret = sheet.secret(
+        app.id,
+        name="DINGBELL_APP_SECRET" if of_environment else f"{name}_APP_SECRET",
+        otherwise=f"APP_{app.agent_id}_SECRET",
+    )
+    said = {
+        "agent_id": app.agent_id,
+        "app_key": app.app_key,
+        "app_secret": secret,
+        "org": app.org if app.org != AppSpec.model_fields["org"].default else None,
+        "oapi_url": app.oapi_url if app.oapi_url != ops.oapi_url else None,
+        "api_url": app.api_url if (app.oapi_url, app.api_url) != _addresses(ops) else None,
+        "people_per_minute": app.people_per_minute,
+        "calls_per_second": app.calls_per_second,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _addresses(ops: Operations) -> tuple[str, str]:
+    """What an app has that does not say its own."""
+    return ops.oapi_url, ops.api_url
+
+
+def _show_rule(_: Operations, sheet: Sheet, name: str, row: dict[str, Any]) -> Any:
+    if name == rule_rows.TIMEZONE:
+        return row["name"]
+    if row.get("webhook"):
+        webhook = sheet.secret(name, name="DINGBELL_ALERTS_WEBHOOK", otherwise="")
+        return {**row, "webhook": webhook}
+    return row
+
+
+def _show_schedule(_: Operations, sheet: Sheet, __: str, row: schedule_rows.Schedule) -> Any:
+    said = {"timezone": row.timezone, **row.spec}
+    if said["timezone"] == sheet.zone:
+        del said["timezone"]
+    order = ("app", "timezone", "when", "to", "message", *ScheduleSpec.model_fields)
+    return {key: said[key] for key in dict.fromkeys(order) if key in said}
+
+
 _ORGS = Resource(
     "org",
     "orgs",
@@ -171,6 +221,7 @@ _ORGS = Resource(
     read=app_rows.all_orgs,
     compare=lambda _, old, new: _given(old, new.model_dump()),
     write=lambda ops, connection, name, new, _: orgs.store(ops, connection, name, new),
+    shown=_show_org,
 )
 _APPS = Resource(
     "app",
@@ -180,6 +231,7 @@ _APPS = Resource(
     compare=_compare_apps,
     write=lambda ops, connection, name, new, _: apps.store(ops, connection, name, new),
     ours=lambda _: False,
+    shown=_show_app,
 )
 _CALENDARS = Resource(
     "calendar",
@@ -207,6 +259,7 @@ _RULES = Resource(
     compare=_compare_rules,
     write=lambda ops, connection, name, new, _: rules.store(ops, connection, name, new),
     delete=rules.remove,
+    shown=_show_rule,
 )
 _SCHEDULES = Resource(
     "schedule",
@@ -217,10 +270,12 @@ _SCHEDULES = Resource(
     write=_store_schedule,
     delete=_remove_schedule,
     ours=lambda row: row.source == "yaml",
+    shown=_show_schedule,
+    foreign=lambda row: None if row.source == "yaml" else row.program or row.source,
 )
 # What schedules stand on comes before them.
 _GROUND = (_ORGS, _APPS, _CALENDARS, _AUDIENCES, _RULES)
-_ALL = (*_GROUND, _SCHEDULES)
+RESOURCES = (*_GROUND, _SCHEDULES)
 
 
 async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[Change]:
@@ -241,11 +296,7 @@ async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[
         first = next((change for change in changes if change.action != "keep"), None)
         untried = _UNTRIED.format(why=lacks[0])
         return [_warned_of(change, untried if change is first else None) for change in changes]
-    told = await _rehearse(ops, config, changes)
-    return [
-        _warned_of(change, told.get(change.name) if change.kind == "schedule" else None)
-        for change in changes
-    ]
+    return _warned(changes, await _rehearse(ops, config, changes))
 
 
 _UNTRIED = Text(
@@ -264,60 +315,41 @@ class _RolledBack(Exception):  # noqa: N818  no mistake: it ends a rehearsal
     """Nothing of this was meant to stay."""
 
 
-async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> dict[str, Text]:
+async def _rehearse(
+    ops: Operations, config: Config, changes: list[Change]
+) -> dict[str, Forecast | None]:
     """Do what `apply` does, as far as DingTalk need not be asked, and take all of it back.
 
     Returns:
-        By schedule, what is wrong with its message for the first of its people.
+        What is expected of the schedules of which the directory tells enough.
 
     Raises:
         InputError: something is refused.
     """
+    outlooks: dict[str, Forecast | None] = {}
     # Nothing stays, so that whoever may look may see what would be refused.
     ops = ops.as_(ENGINE)
-    told: dict[str, Text] = {}
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
             await _write_all(ops, connection, config, changes, _GROUND)
             await _write_all(ops, connection, config, changes, (_SCHEDULES,))
-            for change in _written(changes, _SCHEDULES):
-                spec = config.schedules[change.name]
-                with _part(_SCHEDULES.where(change.name)):
-                    wrong = await _try_out(ops, connection, change.name, spec)
-                if wrong is not None:
-                    told[change.name] = wrong
+            known = [
+                change
+                for change in _written(changes, _SCHEDULES)
+                if await _is_known(ops, connection, config.schedules[change.name])
+            ]
+            outlooks = await _look_ahead(ops, connection, config, known)
             raise _RolledBack
-    return told
+    return outlooks
 
 
-async def _try_out(
-    ops: Operations, connection: Connection, name: str, spec: ScheduleSpec
-) -> Text | None:
-    """Look a schedule's audience up where the directory is known, and render it for the first.
-
-    Returns:
-        Why that one would not get it, where it is for the message; None where all is well.
-    """
-    app = await apps.find(ops, connection, spec.app)
+async def _is_known(ops: Operations, connection: Connection, spec: ScheduleSpec) -> bool:
+    """Whether the people of a schedule can be told without asking DingTalk."""
     personal = spec.message is not None and spec.message.is_personal
-    if not (spec.to.needs_directory() or personal):
-        return None
-    if await last_sync(connection, app.org) is None:
-        return None
-    userid, *_ = await directory.resolve(connection, app.org, spec.to)
-    question = forecasts.next_question(app, name, spec, ops.clock.now()) if personal else None
-    if question is None:
-        return None
-    try:
-        one = replace(question, audience=Audience(users=(userid,)))
-        wrong = (await forecasts.outlook(ops, connection, one)).words.get(userid)
-    except InputError as error:
-        # Others may have what this one lacks: only `apply` asks for everybody.
-        wrong = error.message
-    return None if wrong is None else _WRONG_FOR.format(userid=userid, why=wrong)
-
-
-_WRONG_FOR = Text("for {userid}, tried as a sample: {why}", "以 {userid} 为例: {why}")
+    if not (personal or spec.to.needs_directory()):
+        return True
+    app = await apps.find(ops, connection, spec.app)
+    return await last_sync(connection, app.org) is not None
 
 
 async def _write_all(
@@ -388,7 +420,7 @@ async def _changes(
 ) -> list[Change]:
     """The difference between the file and the database."""
     changes = []
-    for resource in _ALL:
+    for resource in RESOURCES:
         changes += await _difference(ops, connection, config, resource, prune=prune)
     told = await _warnings(ops, connection, config)
     return [
@@ -446,7 +478,7 @@ def _written(changes: list[Change], resource: Resource) -> list[Change]:
 
 async def _delete(ops: Operations, connection: Connection, changes: list[Change]) -> None:
     """Delete what the file has not; schedules first, they stand on the others."""
-    for resource in reversed(_ALL):
+    for resource in reversed(RESOURCES):
         for change in changes:
             if change.kind == resource.kind and change.action == "delete" and resource.delete:
                 await resource.delete(ops, connection, change.name)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["ENVIRONMENT", "YAML"]
+__all__ = ["ENVIRONMENT", "SCHEMA_FILE", "YAML"]
+
+# Beside the example: editors complete and check with it.
+SCHEMA_FILE = "dingbell.schema.json"
 
 YAML = """\
+# yaml-language-server: $schema=./dingbell.schema.json
 # DingBell 叮铃: what is sent to whom, when.  `dingbell plan` shows the difference, `dingbell apply`
 # makes it so; a repeat changes nothing.
 # 何时、给谁、发什么。`dingbell plan` 查看差异, `dingbell apply` 使其生效; 重复执行没有副作用。
+# The first line lets editors complete and check this file; after an upgrade
+# `dingbell schema --force --out dingbell.schema.json` writes its schema again.
+# 首行供编辑器补全和检查; 升级后用上面的命令重新生成。
+# Keys that begin with x- may hold anything, for anchors (&). 以 x- 开头的键内容不限, 供锚点使用。
 
 timezone: Asia/Shanghai
 
@@ -43,6 +51,27 @@ schedules:
   #   priority: normal            # urgent | normal | bulk
   #   preflight: warn             # or refuse: send only when everybody is expected to be reached
   #   follow_up: {unread_after: 4h, message: {text: "还没有看?"}}   # remind the unread / 提醒未读
+
+  # workday-end:                  # every workday, make-up days included / 每个工作日, 含调休上班日
+  #   when: {workday: "16:00"}
+  #   to: {everyone: true}
+  #   message: {text: "下班前请填写日报。"}
+
+  # payslip:                      # a row of a table for each person / 每人一行数据
+  #   when: {monthly: {day: 5, at: "10:00", shift: next_workday}}
+  #   to: {everyone: true}
+  #   rows: payslips.csv          # 工号,net
+  #   message: {text: "{{ person.name }}, 本月实发 {{ row.net|money }}"}
+
+  # birthday:                     # whoever has a birthday on that day / 当天过生日的人
+  #   when: {daily: "09:00"}
+  #   to: {everyone: true, where: {birthday: {anniversary: true}}}
+  #   message: {text: "{{ person.name }}, 生日快乐!"}
+
+  # poster:                       # a picture beside this file / 与本文件同目录的图片
+  #   when: {once: "2036-12-31 10:00"}
+  #   to: {everyone: true}
+  #   message: {image: ./poster.png}
 
 # For everything / 对所有日程生效
 # deny: {users: [chairman1]}                   # never sent to / 永远不发

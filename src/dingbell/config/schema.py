@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,12 +24,16 @@ from dingbell.domain.templates import TemplateError
 from dingbell.domain.triggers import RuleError, parse_zone
 from dingbell.domain.zones import DEFAULT, ServiceZone
 from dingbell.errors import InputError, Text
+from dingbell.meaning import Meaning, meanings
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.orgs import OrgSpec
 from dingbell.store import rules
 from dingbell.validation import faults, told
 
-__all__ = ["Config", "OrgSpec", "load", "load_placed"]
+__all__ = ["FREE", "Config", "OrgSpec", "load", "load_placed"]
+
+# Keys at the top that begin so may hold anything, for anchors of YAML.
+FREE = "x-"
 
 Name = ScheduleName
 
@@ -39,6 +43,38 @@ def _known_zone(name: str) -> str:
     return name
 
 
+@meanings(
+    timezone=Meaning(
+        Text(
+            "zone of schedules without their own, of sends by hand, and of what is shown",
+            "日程 (未另写者)、手动发送和显示所用的时区",
+        ),
+        "Asia/Shanghai",
+    ),
+    orgs=Meaning(
+        Text("organisations whose limits differ, by name", "限额不同的企业, 按名称"),
+        "{default: {monthly_calls: 5000}}",
+    ),
+    apps=Meaning(
+        Text("DingTalk apps, by a name of your own", "钉钉应用, 名称自取"),
+        "{hr: {agent_id: 781348000, app_key: ding123, app_secret: '${HR_APP_SECRET}'}}",
+    ),
+    audiences=Meaning(
+        Text("saved audiences, by name", "保存的受众, 按名称"), "{hangzhou: {departments: [2]}}"
+    ),
+    schedules=Meaning(
+        Text("what is sent to whom, when; by name", "何时给谁发什么, 按名称"),
+        '{off-work: {when: {daily: "16:00"}, to: {users: [manager4220]}, message: "下午好!"}}',
+    ),
+    deny=Meaning(
+        Text("who is never sent to: an audience", "永远不发的人: 受众"), "{users: [chairman1]}"
+    ),
+    quiet_hours=Meaning(Text("when nobody is rung", "安静时段"), '{from: "22:00", to: "07:30"}'),
+    alerts=Meaning(
+        Text("where alerts go beside log and metrics", "告警除日志和指标外还发往何处"),
+        "{notify: {users: [manager4220]}}",
+    ),
+)
 class Config(BaseModel):
     """The whole file."""
 
@@ -85,7 +121,11 @@ def load_placed(
     """Read and check a file as `load` does, and keep where everything in it stands."""
     document = read(path, environment)
     content = _with_zone(
-        {name: part for name, part in document.content.items() if part is not None}
+        {
+            name: part
+            for name, part in document.content.items()
+            if part is not None and not name.startswith(FREE)
+        }
     )
     problems: list[Problem] = []
     try:
@@ -146,16 +186,64 @@ def _names(document: Document, section: str) -> set[str]:
 def _check_references(document: Document, config: Config) -> list[Problem]:
     problems = []
     apps = _names(document, "apps")
-    for name, audience in config.audiences.items():
-        problems += _unknown_audiences(document, ("audiences", name), audience, config)
-    if config.deny is not None:
-        problems += _unknown_audiences(document, ("deny",), config.deny, config)
+    for path, audience in _audiences(config):
+        problems += _unknown_audiences(document, path, audience, config)
+    for path, app in _apps(config):
+        if app is not None and apps and app not in apps:
+            message = Text("there is no app {name!r}", "没有应用 {name!r}").format(name=app)
+            problems.append(_at(document, path, message))
     for name, spec in config.schedules.items():
-        problems += _unknown_audiences(document, ("schedules", name, "to"), spec.to, config)
-        if spec.app is not None and apps and spec.app not in apps:
-            message = Text("there is no app {name!r}", "没有应用 {name!r}").format(name=spec.app)
-            problems.append(_at(document, ("schedules", name, "app"), message))
+        if spec.function is not None:
+            problems.append(_at(document, ("schedules", name, "function"), _ONLY_PYTHON))
+    return problems + _contradictions(document, config)
+
+
+_ONLY_PYTHON = Text(
+    "belongs to schedules that a Python program registers: write a message",
+    "只用于 Python 程序注册的日程: 请写 message",
+)
+
+
+def _audiences(config: Config) -> Iterator[tuple[tuple[str, ...], Audience]]:
+    """Every audience that may name saved ones, with its place."""
+    for name, audience in config.audiences.items():
+        yield ("audiences", name), audience
+    if config.deny is not None:
+        yield ("deny",), config.deny
+    if config.alerts is not None and config.alerts.notify is not None:
+        yield ("alerts", "notify"), config.alerts.notify
+    for name, spec in config.schedules.items():
+        yield ("schedules", name, "to"), spec.to
+        escalate = spec.follow_up.escalate if spec.follow_up else None
+        if escalate is not None and isinstance(escalate.to, Audience):
+            yield ("schedules", name, "follow_up", "escalate", "to"), escalate.to
+
+
+def _apps(config: Config) -> Iterator[tuple[tuple[str, ...], str | None]]:
+    """Every name of an app, with its place."""
+    if config.alerts is not None:
+        yield ("alerts", "app"), config.alerts.app
+    for name, spec in config.schedules.items():
+        yield ("schedules", name, "app"), spec.app
+
+
+def _contradictions(document: Document, config: Config) -> list[Problem]:
+    """Two names of one app that say different things: each apply would undo half of the other."""
+    problems = []
+    first: dict[tuple[int, str | None], str] = {}
+    for name, app in config.apps.items():
+        other = first.setdefault((app.agent_id, app.oapi_url), name)
+        if config.apps[other] != app:
+            message = _ONE_APP.format(other=other, agent_id=app.agent_id)
+            problems.append(_at(document, ("apps", name), message))
     return problems
+
+
+_ONE_APP = Text(
+    "is the same app as {other!r} (agent_id {agent_id}) and says something else: write the same in "
+    "both, or leave one out",
+    "与 {other!r} 是同一个应用 (agent_id {agent_id}), 内容却不同: 请写成相同, 或删去其一",
+)
 
 
 def _unknown_audiences(

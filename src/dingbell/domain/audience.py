@@ -17,6 +17,7 @@ from pydantic import (
 
 from dingbell.errors import InputError, Text
 from dingbell.intake import LARGEST_ID, Identifier, name
+from dingbell.meaning import ONE_OR_MANY, Meaning, meanings
 from dingbell.validation import matching, refusal
 from dingbell.written import Decimal
 
@@ -62,9 +63,11 @@ _NO_ID = Text(
 _Id = Annotated[Identifier, Field(min_length=1, max_length=64), matching(r"[^\s,|]+", _NO_ID)]
 _Name = Annotated[str, Field(max_length=255), AfterValidator(_named)]
 _Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
-_Ids = Annotated[tuple[_Id, ...], BeforeValidator(_words), AfterValidator(_once)]
-_Names = Annotated[tuple[_Name, ...], BeforeValidator(_words), AfterValidator(_once)]
-_Numbers = Annotated[tuple[_Number, ...], BeforeValidator(_numbers), AfterValidator(_once)]
+_Ids = Annotated[tuple[_Id, ...], BeforeValidator(_words), AfterValidator(_once), ONE_OR_MANY]
+_Names = Annotated[tuple[_Name, ...], BeforeValidator(_words), AfterValidator(_once), ONE_OR_MANY]
+_Numbers = Annotated[
+    tuple[_Number, ...], BeforeValidator(_numbers), AfterValidator(_once), ONE_OR_MANY
+]
 
 
 _NOBODY = Text(
@@ -73,6 +76,25 @@ _NOBODY = Text(
 )
 
 
+@meanings(
+    users=Meaning(Text("people by userid", "按 userid 指定的人"), "[manager4220, manager7675]"),
+    departments=Meaning(
+        Text("departments by id, their sub-departments included", "部门 id, 含下级部门"), "[2, 7]"
+    ),
+    roles=Meaning(Text("roles by id or name", "角色的 id 或名称"), "[主管]"),
+    mobiles=Meaning(
+        Text(
+            "people by mobile number, looked up in the directory", "按手机号指定的人, 从通讯录查找"
+        ),
+        '["13800138000"]',
+    ),
+    everyone=Meaning(Text("everybody in the directory", "通讯录中的所有人"), "true"),
+    audience=Meaning(Text("saved audiences by name", "已保存受众的名称"), "[hangzhou]"),
+    except_=Meaning(
+        Text("who is left out: an audience itself", "排除哪些人, 写法与受众相同"),
+        "{users: [manager7675]}",
+    ),
+)
 class Audience(BaseModel):
     """Everybody named by any part, minus those named by `except`.
 

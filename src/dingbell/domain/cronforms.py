@@ -13,7 +13,7 @@ from cronsim import CronSim, CronSimError
 
 from dingbell.errors import Text
 
-__all__ = ["problem"]
+__all__ = ["problem", "shortcut"]
 
 _SHORTCUTS = {
     "@yearly": "0 0 1 1 *",
@@ -47,6 +47,11 @@ _FIELDS = {
 }
 
 _SOME_FIELD = Text("one of its fields", "有一个字段不对")
+
+
+def shortcut(written: str) -> str | None:
+    """The five fields of another program's `@daily` and its like; None where there are none."""
+    return _SHORTCUTS.get(written.strip().lower())
 
 
 def problem(expression: str) -> Text | None:

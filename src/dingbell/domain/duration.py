@@ -6,9 +6,10 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from dingbell.errors import InputError, Text
+from dingbell.meaning import VARIABLE
 
 __all__ = ["Duration", "format_duration", "parse_duration"]
 
@@ -16,6 +17,8 @@ _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _PART = re.compile(rf"({_NUMBER.pattern})\s*([dhms])", re.ASCII)
 _LONGEST = 366 * 86_400
+# The same for editors, which know no flags.
+_WRITTEN = r"^\s*[0-9]+(\.[0-9]+)?\s*([dhmsDHMS]\s*([0-9]+(\.[0-9]+)?\s*[dhmsDHMS]\s*)*)?$"
 _TOO_LONG = _LONGEST + 1
 _TICK = timedelta.resolution
 _TICKS_PER_SECOND = 1_000_000
@@ -72,4 +75,13 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(
+        {
+            "title": Text("duration (30s, 30m, 2h, 1d)", "时长 (30s、30m、2h、1d)"),
+            "anyOf": [
+                {"type": "string", "pattern": _WRITTEN + VARIABLE},
+                {"type": "number", "minimum": 0, "maximum": _LONGEST},
+            ],
+        }
+    ),
 ]

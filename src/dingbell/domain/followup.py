@@ -11,6 +11,7 @@ from dingbell.domain.audience import Audience
 from dingbell.domain.duration import Duration
 from dingbell.domain.message import Message, Roster
 from dingbell.errors import InputError, Text
+from dingbell.meaning import Meaning, meanings
 
 __all__ = ["Escalation", "FollowUp", "Step"]
 
@@ -35,6 +36,32 @@ _Wait = Annotated[Duration, AfterValidator(_inside_the_window)]
 Step = Literal["remind", "escalate"]
 
 
+@meanings(
+    unread_after=Meaning(
+        Text("how long after the notice, at most 23h", "通知发出之后多久, 至多 23h"), "8h"
+    ),
+    to=Meaning(
+        Text(
+            "`managers`, each about their own people, or an audience, about all of them",
+            "`managers`: 各主管分别得知自己的人; 或一个受众: 得知所有人",
+        ),
+        "managers",
+    ),
+    message=Meaning(
+        Text(
+            "a message that may use `{{ unread }}`, the list of who has not read",
+            "消息, 可用 `{{ unread }}` 即未读者的列表",
+        ),
+        '{text: "还有 {{ unread|length }} 人未读"}',
+    ),
+    long_list=Meaning(
+        Text(
+            "where the list is longer than a notice holds: `shorten` it or `split` it into several",
+            "名单超出一条通知时: `shorten` 缩短, 或 `split` 分成多条",
+        ),
+        "split",
+    ),
+)
 class Escalation(BaseModel):
     """Whom to tell when the reminder was not enough.
 
@@ -54,6 +81,19 @@ class Escalation(BaseModel):
     long_list: Literal["shorten", "split"] = "shorten"
 
 
+@meanings(
+    unread_after=Meaning(
+        Text("how long after the notice, at most 23h", "通知发出之后多久, 至多 23h"), "4h"
+    ),
+    message=Meaning(
+        Text("the reminder; its words must differ from the notice's", "提醒内容, 须与原通知不同"),
+        '{text: "还没有看?"}',
+    ),
+    escalate=Meaning(
+        Text("whom to tell later who still has not read", "之后把仍未读的人告知谁"),
+        '{unread_after: 8h, to: managers, message: {text: "仍未读: {{ unread|length }} 人"}}',
+    ),
+)
 class FollowUp(BaseModel):
     """What follows a run that some have not read.
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from dingbell import intake
@@ -239,6 +239,24 @@ class Message:
             read,
             serialization=core_schema.plain_serializer_function_ser_schema(cls.to_dict),
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """What editors are told: a text by itself, or one of the eight types."""
+        written: dict[str, Any] = _in_both(messages.schema())
+        return {"anyOf": [{"type": "string", "minLength": 1}, {"named": "Message", **written}]}
+
+
+def _in_both(part: Any) -> Any:
+    """A part of the client's schema, its meanings as texts in both languages."""
+    if isinstance(part, Mapping):
+        return {
+            key: Text(*item) if key == "description" and isinstance(item, tuple) else _in_both(item)
+            for key, item in part.items()
+        }
+    return [_in_both(item) for item in part] if isinstance(part, list) else part
 
 
 class Roster(Message):

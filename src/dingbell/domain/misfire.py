@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from dingbell.domain.causes import CauseKind
 from dingbell.domain.duration import Duration
 from dingbell.domain.triggers import Trigger
+from dingbell.errors import Text
+from dingbell.meaning import Meaning, meanings
 
 __all__ = ["LATE", "Misfire", "Review", "Verdict", "judge", "latest_of", "review", "too_late"]
 
@@ -27,6 +29,16 @@ _MOST_SKIPPED = 50
 _FIRST_GLANCE = timedelta(minutes=1)
 
 
+@meanings(
+    grace=Meaning(Text("how late an occurrence may still be sent", "最多晚多久仍然发送"), "2h"),
+    catch_up=Meaning(
+        Text(
+            "of several missed within the grace, send the `latest`, `all` or `none`",
+            "宽限内错过多次时: 只发最近一次 (`latest`)、全部 (`all`) 或不发 (`none`)",
+        ),
+        "all",
+    ),
+)
 class Misfire(BaseModel):
     """The policy of a schedule for occurrences that were missed.
 

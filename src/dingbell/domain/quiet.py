@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dingbell.errors import InputError, Text
+from dingbell.meaning import Meaning, meanings
 from dingbell.validation import matching
 
 __all__ = ["QuietHours"]
@@ -22,6 +23,20 @@ _OfDay = Annotated[
 _DAY = timedelta(days=1)
 
 
+@meanings(
+    start=Meaning(Text("the first quiet minute", "从何时开始安静"), '"22:00"'),
+    end=Meaning(
+        Text(
+            "the first minute that is not quiet any more; the next day's where it is the earlier",
+            "到何时结束; 早于开始时间则指次日",
+        ),
+        '"07:30"',
+    ),
+    then=Meaning(
+        Text("`hold` a notice until they end, or `skip` it", "`hold` 等到结束再发, 或 `skip` 不发"),
+        "skip",
+    ),
+)
 class QuietHours(BaseModel):
     """From one time of day to another, over midnight where the second is the earlier one.
 

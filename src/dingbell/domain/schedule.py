@@ -23,16 +23,19 @@ from dingbell.domain.message import Message
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.priority import Priority
 from dingbell.domain.quiet import QuietHours
-from dingbell.domain.triggers import Trigger, parse_trigger, parse_zone
+from dingbell.domain.triggers import Trigger, notation, parse_trigger, parse_zone
 from dingbell.domain.triggers.every import EPOCH
 from dingbell.errors import InputError, Text
 from dingbell.intake import Identifier, content
+from dingbell.meaning import INTERNAL, Meaning, Notation, meanings
 from dingbell.validation import matching
 from dingbell.written import as_number
 
-__all__ = ["NAME_PATTERN", "Policies", "ScheduleName", "ScheduleSpec"]
+__all__ = ["NAME_FOR_EDITORS", "NAME_PATTERN", "Policies", "ScheduleName", "ScheduleSpec"]
 
 NAME_PATTERN = r"[\w][\w.\-]{0,99}"
+# Editors know letters of ASCII only, so that it says which signs of ASCII there must not be.
+NAME_FOR_EDITORS = r"^[^\x00-/:-@\[-^`{-\x7f][^\x00-,/:-@\[-^`{-\x7f]{0,99}$"
 ScheduleName = Annotated[
     str,
     matching(
@@ -41,6 +44,7 @@ ScheduleName = Annotated[
             "is no name: use letters, digits, . _ - (at most 100); begin with a letter or digit",
             "不能作名称: 请用文字、数字、. _ - (至多 100 个), 并以文字或数字开头",
         ),
+        editors=NAME_FOR_EDITORS,
     ),
 ]
 # Most is due on a full second, and is called then: it is prepared between two of them.
@@ -58,6 +62,59 @@ def _at_most_a_day(length: timedelta) -> timedelta:
     return length
 
 
+@meanings(
+    tracking=Meaning(
+        Text(
+            "whether departments are expanded so that each person is accounted for (`people`), or "
+            "sent to as they are (`coarse`); `auto` is `people`",
+            "是否展开部门以便逐人记录 (`people`), 或按部门整体发送 (`coarse`); `auto` 即 `people`",
+        ),
+        "people",
+    ),
+    on_ambiguous=Meaning(
+        Text(
+            "when nobody knows whether a call arrived: `resend` the same bytes, which DingTalk "
+            "drops if it has them, or `hold` for a person",
+            "无法确定调用是否到达时: `resend` 用相同内容重发 (钉钉会去重), 或 `hold` 等待人工处理",
+        ),
+        "hold",
+    ),
+    priority=Meaning(
+        Text(
+            "`urgent` waits for nobody and knows no quiet hours; `bulk` lets everybody pass",
+            "`urgent` 不等待, 也不受安静时段限制; `bulk` 让其他通知先发",
+        ),
+        "bulk",
+    ),
+    preflight=Meaning(
+        Text(
+            "where somebody is expected not to be reached: `warn`, or `refuse` the run",
+            "预计有人收不到时: `warn` 提醒, 或 `refuse` 拒绝发送",
+        ),
+        "refuse",
+    ),
+    spread=Meaning(
+        Text(
+            "spread the calls evenly over this time, at most a day",
+            "在这段时间内均匀发送, 至多一天",
+        ),
+        "20m",
+    ),
+    finish_by=Meaning(
+        Text(
+            "how long after the due instant the last call must be made, at most a day",
+            "最后一次调用须在应发时刻之后多久以内, 至多一天",
+        ),
+        "1h",
+    ),
+    quiet_hours=Meaning(
+        Text(
+            "quiet hours in place of those for everything; `false` for none",
+            "代替全局设置的安静时段; `false` 表示没有",
+        ),
+        '{from: "21:00", to: "08:00"}',
+    ),
+)
 class Policies(BaseModel):
     """What a schedule and a manual send have in common beside audience and message.
 
@@ -91,6 +148,55 @@ class Policies(BaseModel):
         return None if self.priority == "urgent" else everywhere
 
 
+@meanings(
+    app=Meaning(
+        Text(
+            "the app that sends it; needed where there are several",
+            "由哪个应用发送; 有多个应用时必填",
+        ),
+        "hr",
+    ),
+    timezone=Meaning(
+        Text("zone of its rule and of dates in its words", "触发规则和消息中日期所用的时区"),
+        "Asia/Tokyo",
+        default=Text("the file's", "文件的时区"),
+    ),
+    when=Meaning(Text("the rule that says when", "触发规则"), '{daily: "16:00"}'),
+    to=Meaning(Text("whom: an audience", "发给谁: 受众"), "{users: [manager4220]}"),
+    message=Meaning(Text("what: a message", "发什么: 消息"), '{text: "下午好!"}'),
+    function=INTERNAL,
+    misfire=Meaning(
+        Text("what becomes of occurrences that come late", "错过的时刻如何处理"),
+        "{grace: 2h, catch_up: latest}",
+    ),
+    overlap=Meaning(
+        Text(
+            "what an occurrence does while an earlier one is still being sent",
+            "上一次仍在发送时, 新的时刻如何处理",
+        ),
+        "queue",
+    ),
+    expires_after=Meaning(
+        Text(
+            "an occurrence that is later than this is never sent, whatever the grace",
+            "超过此时长的时刻不再发送, 不论宽限多久",
+        ),
+        "4h",
+    ),
+    prepare_ahead=Meaning(
+        Text(
+            "how long before the due instant it is prepared, at most a day",
+            "提前多久准备, 至多一天",
+        ),
+        "5m",
+    ),
+    follow_up=Meaning(
+        Text(
+            "whom to remind, and whom to tell, when some have not read", "有人未读时提醒谁、告知谁"
+        ),
+        '{unread_after: 4h, message: {text: "还没有看?"}}',
+    ),
+)
 class ScheduleSpec(Policies):
     """One schedule.
 
@@ -116,7 +222,7 @@ class ScheduleSpec(Policies):
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     calendar: ScheduleName = CN
     unknown_year: Literal["weekdays", "hold"] = "weekdays"
-    when: dict[str, Any]
+    when: Annotated[dict[str, Any], Notation(notation.schema)]
     to: Audience
     message: Message | None = None
     function: str | None = None

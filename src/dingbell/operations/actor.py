@@ -78,6 +78,7 @@ class Operation(StrEnum):
     ACCOUNTS_CHANGE = "accounts.change"
     CONFIG_PLAN = "config.plan"
     CONFIG_APPLY = "config.apply"
+    CONFIG_EXPORT = "config.export"
     ALERTS_SEE = "alerts.see"
     BUDGETS_SEE = "budgets.see"
     NODES_SEE = "nodes.see"
@@ -130,6 +131,8 @@ PERMISSIONS: Mapping[Operation, frozenset[Role]] = {
     Operation.CONFIG_PLAN: _EVERYBODY,
     # What the file changes is asked for kind by kind as well.
     Operation.CONFIG_APPLY: _AUTHOR,
+    # Secrets are not in it.
+    Operation.CONFIG_EXPORT: _EVERYBODY,
     Operation.ALERTS_SEE: _EVERYBODY,
     Operation.BUDGETS_SEE: _EVERYBODY,
     Operation.NODES_SEE: _EVERYBODY,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from dingbell.dingtalk import Credentials
+from dingbell.domain.schedule import NAME_FOR_EDITORS
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.intake import Identifier, Secret
+from dingbell.meaning import Meaning, meanings
 from dingbell.operations import keys
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
@@ -35,12 +37,52 @@ __all__ = [
     "trial",
 ]
 
+_ORG_FOR_EDITORS = NAME_FOR_EDITORS.replace("99", "63")
 _ORG = Text(
     "is no name: use letters, digits, . _ - (at most 64); begin with a letter or digit",
     "不能作名称: 请用文字、数字、. _ - (至多 64 个), 并以文字或数字开头",
 )
 
 
+@meanings(
+    agent_id=Meaning(Text("the app's AgentId", "应用的 AgentId"), "781348000", Text("id", "编号")),
+    app_key=Meaning(Text("its AppKey (Client ID)", "应用的 AppKey (Client ID)"), "${HR_APP_KEY}"),
+    app_secret=Meaning(
+        Text(
+            "its AppSecret (Client Secret): keep it in the environment or in .env",
+            "应用的 AppSecret (Client Secret): 请放在环境变量或 .env 中",
+        ),
+        "${HR_APP_SECRET}",
+    ),
+    org=Meaning(
+        Text(
+            "the DingTalk organisation it belongs to; limits are counted per org",
+            "所属的企业; 限额按企业计算",
+        ),
+        "acme",
+    ),
+    oapi_url=Meaning(
+        Text("the address of another edition's API", "其他版本的接口地址"),
+        "https://oapi.dingtalk.com",
+    ),
+    api_url=Meaning(
+        Text(
+            "the same for the new API; follows `oapi_url` unless written",
+            "新版接口的地址; 省略则与 `oapi_url` 相同",
+        ),
+        "https://api.dingtalk.com",
+    ),
+    people_per_minute=Meaning(
+        Text("its pace, where it differs from the settings", "发送节奏, 与全局设置不同时填写"),
+        "3000",
+        Text("people a minute", "人/分钟"),
+    ),
+    calls_per_second=Meaning(
+        Text("its pace, where it differs from the settings", "调用节奏, 与全局设置不同时填写"),
+        "10",
+        Text("calls a second", "次/秒"),
+    ),
+)
 class AppSpec(BaseModel):
     """An app as a person gives it.
 
@@ -60,7 +102,7 @@ class AppSpec(BaseModel):
     agent_id: AgentId
     app_key: Identifier = Field(min_length=1)
     app_secret: Secret = Field(min_length=1)
-    org: Annotated[str, matching(r"[\w][\w.\-]{0,63}", _ORG)] = "default"
+    org: Annotated[str, matching(r"[\w][\w.\-]{0,63}", _ORG, editors=_ORG_FOR_EDITORS)] = "default"
     oapi_url: Url | None = None
     api_url: Url | None = None
     people_per_minute: Pace | None = None

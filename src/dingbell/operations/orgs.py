@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dingbell.errors import Text
+from dingbell.meaning import Meaning, meanings
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View
@@ -16,6 +18,26 @@ from dingbell.store.connection import Connection, acquire, transaction
 __all__ = ["OrgSpec", "OrgView", "listed", "put", "store"]
 
 
+@meanings(
+    people_per_minute=Meaning(
+        Text("its pace, where it differs from the settings", "发送节奏, 与全局设置不同时填写"),
+        "3000",
+        Text("people a minute", "人/分钟"),
+    ),
+    monthly_calls=Meaning(
+        Text("the calls of its edition", "所购版本的调用额度"),
+        "5000",
+        Text("calls a month", "次/月"),
+    ),
+    hold_bulk_at=Meaning(
+        Text(
+            "from which part of them on runs of priority `bulk` are held",
+            "用到多大比例之后挂起 `bulk` 发送",
+        ),
+        "0.9",
+        Text("part of the month's calls, 0 to 1", "占每月额度的比例, 0 到 1"),
+    ),
+)
 class OrgSpec(BaseModel):
     """What differs for an org.
 

@@ -114,7 +114,8 @@ async def page(connection: Connection, *, limit: int, after: str) -> list[Schedu
     rows = await connection.fetch(
         f"{_SELECT} where s.name > $2 order by s.name limit $1", limit, after
     )
-    return [_schedule(row) for row in rows]
+    known = await calendars.known(connection)
+    return [_schedule(row, known) for row in rows]
 
 
 async def named(connection: Connection, name: str, *, lock: bool = False) -> Schedule | None:

@@ -3,6 +3,7 @@
 from dingbell.dingtalk.messages.advice import Warning_, warnings
 from dingbell.dingtalk.messages.body import canonical, check_size, max_recipients
 from dingbell.dingtalk.messages.checks import MessageError
+from dingbell.dingtalk.messages.fields import schema
 from dingbell.dingtalk.messages.kinds import (
     OA,
     ActionCard,
@@ -44,5 +45,6 @@ __all__ = [
     "check_size",
     "max_recipients",
     "parse",
+    "schema",
     "warnings",
 ]
