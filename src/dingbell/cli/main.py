@@ -11,11 +11,13 @@ from dingbell.cli import (
     database,
     directory,
     files,
+    messages,
     remedies,
     runs,
     schedules,
     sending,
     services,
+    templates,
     watching,
 )
 from dingbell.cli.frame import fail
@@ -70,6 +72,8 @@ remedies.add_to(runs.app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(runs.app, name="runs")
 app.add_typer(directory.app, name="directory")
+app.add_typer(templates.app, name="templates")
+app.add_typer(messages.app, name="messages")
 app.add_typer(watching.people, name="people")
 app.add_typer(watching.nodes, name="nodes")
 app.add_typer(watching.accounts, name="accounts")

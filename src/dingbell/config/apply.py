@@ -16,14 +16,26 @@ from dingbell.config.schema import Config
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, OutsideError, Text
-from dingbell.operations import apps, audiences, directory, forecasts, orgs, rules, schedules
+from dingbell.operations import (
+    apps,
+    audiences,
+    directory,
+    forecasts,
+    orgs,
+    rules,
+    schedules,
+    templates,
+)
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
+from dingbell.planning.words import resolved
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
+from dingbell.store import media
 from dingbell.store import rules as rule_rows
 from dingbell.store import schedules as schedule_rows
+from dingbell.store import templates as template_rows
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.directory import last_sync
 from dingbell.store.schedules import reserve
@@ -135,6 +147,10 @@ def _compare_rules(_: Operations, old: dict[str, Any], new: dict[str, Any]) -> F
     return found | dict.fromkeys(found.keys() & {"webhook"}, _SECRET)
 
 
+async def _templates(connection: Connection) -> dict[str, dict[str, Any]]:
+    return {one.name: one.content for one in await template_rows.all_templates(connection)}
+
+
 async def _schedules(connection: Connection) -> dict[str, schedule_rows.Schedule]:
     return {row.name: row for row in await schedule_rows.all_schedules(connection)}
 
@@ -177,6 +193,15 @@ _AUDIENCES = Resource(
     write=lambda ops, connection, name, new, _: audiences.store(ops, connection, name, new),
     delete=audiences.remove,
 )
+_TEMPLATES = Resource(
+    "template",
+    "templates",
+    wanted=lambda config: config.templates,
+    read=_templates,
+    compare=lambda _, old, new: _differences(old, new.to_dict()),
+    write=lambda ops, connection, name, new, _: templates.store(ops, connection, name, new),
+    delete=templates.remove,
+)
 _RULES = Resource(
     "rule",
     "",
@@ -197,7 +222,7 @@ _SCHEDULES = Resource(
     ours=lambda row: row.source == "yaml",
 )
 # What schedules stand on comes before them.
-_GROUND = (_ORGS, _APPS, _AUDIENCES, _RULES)
+_GROUND = (_ORGS, _APPS, _AUDIENCES, _TEMPLATES, _RULES)
 _ALL = (*_GROUND, _SCHEDULES)
 
 
@@ -238,8 +263,10 @@ async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> N
 
 
 async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) -> None:
-    """Look a schedule's audience up where the directory is known."""
+    """Look up a schedule's templates, and its audience where the directory is known."""
     app = await apps.find(ops, connection, spec.app)
+    for message in spec.messages():
+        await resolved(connection, message)
     if spec.to.needs_directory() and await last_sync(connection, app.org) is not None:
         await directory.resolve(connection, app.org, spec.to)
 
@@ -291,6 +318,7 @@ async def apply(ops: Operations, config: Config, *, prune: bool = False) -> list
     async with transaction(ops.pool) as connection:
         await reserve(connection, sorted(config.schedules))
         changes = await _changes(ops, connection, config, prune=prune)
+        await media.keep(connection, config.files, ops.clock.now())
         await _write_all(ops, connection, config, changes, _GROUND)
         outlooks = await _look_ahead(ops, connection, config, _written(changes, _SCHEDULES))
         people = {name: len(found.userids) for name, found in outlooks.items() if found}

@@ -68,6 +68,9 @@ class Operation(StrEnum):
     AUDIENCES_SEE = "audiences.see"
     AUDIENCES_PUT = "audiences.put"
     AUDIENCES_DELETE = "audiences.delete"
+    TEMPLATES_SEE = "templates.see"
+    TEMPLATES_PUT = "templates.put"
+    TEMPLATES_DELETE = "templates.delete"
     RULES_SEE = "rules.see"
     RULES_PUT = "rules.put"
     RULES_DELETE = "rules.delete"
@@ -116,6 +119,9 @@ PERMISSIONS: Mapping[Operation, frozenset[Role]] = {
     Operation.AUDIENCES_SEE: _EVERYBODY,
     Operation.AUDIENCES_PUT: _AUTHOR,
     Operation.AUDIENCES_DELETE: _AUTHOR,
+    Operation.TEMPLATES_SEE: _EVERYBODY,
+    Operation.TEMPLATES_PUT: _AUTHOR,
+    Operation.TEMPLATES_DELETE: _AUTHOR,
     Operation.RULES_SEE: _EVERYBODY,
     Operation.RULES_PUT: _OWNER,
     Operation.RULES_DELETE: _OWNER,

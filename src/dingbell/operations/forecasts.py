@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice, permutations, takewhile
 from typing import Any
@@ -22,6 +22,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.domain.triggers import parse_zone
+from dingbell.domain.variables import seen
 from dingbell.errors import InputError, OutsideError, Text
 from dingbell.operations import apps, directory
 from dingbell.operations.actor import Operation
@@ -30,7 +31,9 @@ from dingbell.operations.views import View, Words
 from dingbell.planning import reservation
 from dingbell.planning.denial import DenyList
 from dingbell.planning.drafting import Brief, Whom, draft_audience
-from dingbell.store import spending
+from dingbell.planning.uploading import KEPT
+from dingbell.planning.words import resolved
+from dingbell.store import media, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 from dingbell.store.ledger import forecasts
@@ -45,6 +48,7 @@ __all__ = [
     "of_schedule",
     "outlook",
     "present",
+    "ready",
     "repeats",
     "run_question",
     "same_words",
@@ -155,6 +159,8 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         InputError: the audience or the message does not work.
     """
     app = question.app
+    if question.message is not None:
+        question = replace(question, message=await ready(connection, app, question.message, ops))
     userids = await directory.resolve(connection, app.org, question.audience)
     paces = await reservation.paces_of(connection, [app.id], ops.pace, lock=False)
     drafts, reasons = await _drafts(ops, connection, question, userids, paces)
@@ -172,6 +178,19 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         usage=usage,
         words={u: d.words for d in drafts if d.words is not None for u in d.userids},
     )
+
+
+async def ready(connection: Connection, app: App, message: Message, ops: Operations) -> Message:
+    """A message with what its template says, and the ids of the files that DingTalk has already.
+
+    Raises:
+        InputError: there is no such template.
+    """
+    found, _ = await resolved(connection, message)
+    if not found.uploads:
+        return found
+    since = ops.clock.now() - KEPT
+    return found.with_media(await media.known(connection, app.id, found.uploads, since=since))
 
 
 async def _drafts(
@@ -298,7 +317,7 @@ def told_of(outlook: Forecast) -> Text | None:
 
 
 def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:
-    return {"due": at.astimezone(parse_zone(spec.timezone)), "schedule": name}
+    return seen(at, parse_zone(spec.timezone), name, spec.vars)
 
 
 def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> bool:
@@ -440,14 +459,16 @@ def _may_meet(one: ScheduleSpec, other: ScheduleSpec) -> bool:
 
 def warnings(name: str, spec: ScheduleSpec, now: datetime) -> list[Text]:
     """What the author of a schedule should know before it is saved, apart from people."""
+    advice = [text for message in spec.messages() for text in message.advice()]
     found = repeats(name, spec, now)
     if found is None:
-        return []
+        return advice
     first, second = (one.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") for one in found)
     return [
+        *advice,
         Text(
             "the same words at {first} and {second}: DingTalk drops the second for everybody "
             "(143106)",
             "{first} 与 {second} 内容相同: 钉钉会对所有人丢弃第二条 (143106)",
-        ).format(first=first, second=second)
+        ).format(first=first, second=second),
     ]

@@ -1,4 +1,4 @@
-"""Addresses in templates that open inside DingTalk: the side panel, the workbench, mini programs."""
+"""Addresses in templates that open inside DingTalk: side panel, workbench, mini programs."""
 
 from __future__ import annotations
 

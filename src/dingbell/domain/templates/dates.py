@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from dingbell.domain.calendar.lunar import LunarDate, from_solar
 from dingbell.domain.templates.faults import TemplateError
@@ -13,23 +13,28 @@ from dingbell.errors import Text
 
 __all__ = ["FILTERS"]
 
+_T = TypeVar("_T")
+
 _DATE = Text("a date", "日期")
 _NO_FORM = Text("{name} knows {known}, not {form!r}", "{name} 可用 {known}, 没有 {form!r}")
-_OUTSIDE = Text(
-    "the lunar calendar is known from 1900 to 2100", "农历只支持 1900 年至 2100 年"
-)
+_OUTSIDE = Text("the lunar calendar is known from 1900 to 2100", "农历只支持 1900 年至 2100 年")
 
 _DIGITS = "〇一二三四五六七八九"
-_COUNTED = ("", *"一二三四五六七八九", "十")
+_COUNTED: tuple[str, ...] = ("", *"一二三四五六七八九", "十")
 _WEEKDAYS: Mapping[str, tuple[str, ...]] = {
     "zh": tuple(f"星期{day}" for day in "一二三四五六日"),
     "short": tuple(f"周{day}" for day in "一二三四五六日"),
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 }
+_WEEKDAY_FORMS: Mapping[str, Callable[[date], str]] = {
+    "zh": lambda day: _WEEKDAYS["zh"][day.weekday()],
+    "short": lambda day: _WEEKDAYS["short"][day.weekday()],
+    "en": lambda day: _WEEKDAYS["en"][day.weekday()],
+}
 _STEMS = "甲乙丙丁戊己庚辛壬癸"
 _BRANCHES = "子丑寅卯辰巳午未申酉戌亥"
 _ANIMALS = "鼠牛虎兔龙蛇马羊猴鸡狗猪"
-_MONTHS = (*"正二三四五六七八九十", "冬", "腊")
+_MONTHS: tuple[str, ...] = (*"正二三四五六七八九十", "冬", "腊")
 
 
 def _day(name: str, value: object) -> date:
@@ -41,9 +46,10 @@ def _day(name: str, value: object) -> date:
     raise wrong(name, _DATE, value)
 
 
-def _form(name: str, forms: Mapping[str, Callable[[date], str]], form: object) -> Any:
-    if isinstance(form, str) and form in forms:
-        return forms[form]
+def _form(name: str, forms: Mapping[str, Callable[[_T], str]], form: object) -> Callable[[_T], str]:
+    found = forms.get(form) if isinstance(form, str) else None
+    if found is not None:
+        return found
     known = ", ".join(forms)
     raise TemplateError(_NO_FORM.format(name=name, known=known, form=str(form)[:40]))
 
@@ -68,25 +74,17 @@ _DATES: Mapping[str, Callable[[date], str]] = {
 
 def _cn_date(value: object, form: object = "long") -> str:
     """2026年11月23日; `short` without the year, `words` in characters."""
-    made: str = _form("cn_date", _DATES, form)(_day("cn_date", value))
-    return made
+    return _form("cn_date", _DATES, form)(_day("cn_date", value))
 
 
 def _weekday(value: object, form: object = "zh") -> str:
     """星期一; `short` 周一, `en` Monday."""
-    forms = {
-        name: lambda day, names=names: names[day.weekday()] for name, names in _WEEKDAYS.items()
-    }
-    made: str = _form("weekday", forms, form)(_day("weekday", value))
-    return made
+    return _form("weekday", _WEEKDAY_FORMS, form)(_day("weekday", value))
 
 
 def _lunar_day(found: LunarDate) -> str:
     tens, ones = divmod(found.day, 10)
-    if ones == 0:
-        day = ("初十", "二十", "三十")[tens - 1]
-    else:
-        day = "初十廿"[tens] + _COUNTED[ones]
+    day = "初十廿"[tens] + _COUNTED[ones] if ones else ("初十", "二十", "三十")[tens - 1]
     return f"{'闰' if found.leap else ''}{_MONTHS[found.month - 1]}月{day}"
 
 
@@ -110,8 +108,7 @@ def _lunar(value: object, form: object = "day") -> str:
         found = from_solar(day)
     except (ValueError, LookupError):
         raise TemplateError(_OUTSIDE) from None
-    said: str = made(found)
-    return said
+    return made(found)
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
