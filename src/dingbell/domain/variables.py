@@ -53,7 +53,7 @@ def _read(given: Any) -> Any:
         raise InputError(_NO_MAPPING)
     if len(given) > _MOST:
         raise InputError(_TOO_MANY.format(name="vars", most=_MOST))
-    return {_checked(name): _value(str(name), one) for name, one in typed(given).items()}
+    return {_checked(name): _value(str(name), one) for name, one in given.items()}
 
 
 def _checked(name: object) -> str:
@@ -71,6 +71,8 @@ def _value(name: str, given: Any) -> Any:
 
 
 def _single(name: str, given: Any) -> Any:
+    if isinstance(given, Mapping):  # as an exact number was stored
+        given = typed({name: given})[name]
     if isinstance(given, str):
         return intake.text(given)
     if isinstance(given, bool):

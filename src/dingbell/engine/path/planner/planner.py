@@ -186,6 +186,8 @@ class Planner:
         drafted = [entry for entry in tried if entry is not None]
         if drafted:
             written = await self._write_what_can_be(drafted)
+            # What has been withdrawn again meanwhile may be planned anew, however long tokens take.
+            self._under_way.difference_update(entry.run.id for entry in written)
             await self._warm(written)
 
     async def _forgive(self, run_ids: Sequence[int]) -> None:
@@ -312,8 +314,10 @@ class Planner:
         ids = await runs.outworded(connection, [run.id for run in due])
         if ids:
             await runs.forgive(connection, sorted(ids))
-            again = [wakeups.plan([run.id], run.function) for run in due if run.id in ids]
-            await jobs.enqueue(connection, again)
+            again = [run for run in due if run.id in ids]
+            await jobs.enqueue(
+                connection, [wakeups.plan([run.id], run.function, again=True) for run in again]
+            )
         return ids
 
     async def _let_through(
