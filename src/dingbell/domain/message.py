@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ from dingbell.dingtalk import limits, messages
 from dingbell.domain import media, templates
 from dingbell.errors import InputError, Text
 
-__all__ = ["Message", "Roster", "TemplateVariables", "TooLongError"]
+__all__ = ["Fillable", "Message", "Roster", "TemplateVariables", "TooLongError"]
 
 TemplateVariables = Mapping[str, Any]
 _Path = tuple[str, ...]
@@ -91,6 +92,17 @@ def _filled(value: Any, fill: Callable[[_Path, str], str], path: _Path = ()) -> 
     if isinstance(value, list | tuple):
         return [_filled(item, fill, (*path, str(n))) for n, item in enumerate(value)]
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Fillable:
+    """What a program returns that is to be filled in for each person, and not sent as it stands."""
+
+    content: dict[str, Any]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The message as it was written."""
+        return self.content
 
 
 class TooLongError(InputError):

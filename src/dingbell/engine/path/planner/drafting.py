@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from dingbell.domain.batching import Draft
 from dingbell.domain.followup import Escalation, FollowUp
-from dingbell.domain.message import Message
+from dingbell.domain.media import MediaFile
+from dingbell.domain.message import Fillable, Message
 from dingbell.domain.run import AlertNotice, FollowUpStep, Kind, Manual, Occurrence
 from dingbell.domain.variables import seen
 from dingbell.engine.node.authors import in_words
 from dingbell.engine.node.context import Context
 from dingbell.errors import InputError, Text
 from dingbell.planning import rosters, wakeups, words
+from dingbell.planning.attachments import attach
 from dingbell.planning.drafting import Brief, Whom, draft_audience, draft_people, named
 from dingbell.planning.uploading import uploaded
-from dingbell.store import directory, jobs, templates
-from dingbell.store.connection import Connection, acquire
+from dingbell.store import directory, jobs, media, templates
+from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.ledger import deliveries, runs
 from dingbell.store.ledger.runs import NewRun, RunRow
 
@@ -218,18 +222,27 @@ async def _message(
     assert run.function is not None
     function, due = context.functions[run.function], _variables(run)["due"]
     made = await context.authors.call(run.function, function, due, context.clock)
-    return None if made is None else _literal(made)
+    if made is None:
+        return None
+    message, files = await asyncio.to_thread(_read, made)
+    if files:
+        async with transaction(context.pool) as connection:
+            await media.keep(connection, files, context.clock.now())
+    return message
 
 
-def _literal(made: Any) -> Message:
-    """What a function returned, as a message: words are taken as they stand."""
+def _read(made: Any) -> tuple[Message, tuple[MediaFile, ...]]:
+    """What a function returned, as a message, and the files it names; reading those blocks.
+
+    Words are taken as they stand, unless it says itself that they are to be filled in.
+    """
     try:
         if isinstance(made, str):
-            return Message({"text": made}, literal=True)
-        if isinstance(made, Mapping):
-            return Message(made, literal=True)
-        if hasattr(made, "to_wire"):
-            return Message(made.to_wire(), literal=True)
+            return Message({"text": made}, literal=True), ()
+        if isinstance(made, Mapping) or hasattr(made, "to_wire"):
+            attached = attach(made if isinstance(made, Mapping) else made.to_wire(), Path())
+            literal = not isinstance(made, Fillable)
+            return Message(attached.content, literal=literal), attached.files
     except InputError:
         raise
     except BaseException as error:  # what it returned is its author's, too
