@@ -15,13 +15,15 @@ from dingbell.domain.audience import Audience
 from dingbell.domain.media import MediaFile
 from dingbell.domain.message import Message
 from dingbell.errors import ConflictError, InputError, NotFoundError
+from dingbell.messages import image, template
+from dingbell.operations import directory as operations_directory
 from dingbell.operations import previews, schedules, sending, templates
 from dingbell.operations.context import Operations
 from dingbell.planning.uploading import KEPT
 from dingbell.store import media
 from dingbell.store.connection import acquire, transaction
 
-from .conftest import Truth, final, until
+from .conftest import RunService, Truth, final, until
 from .given import runs_of, send, show, soon, spec
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 64
@@ -214,6 +216,46 @@ async def test_an_old_id_is_not_used_and_one_that_dingtalk_forgot_is_asked_for_a
     assert [one["code"] for one in failed["batches"]] == ["40007"]
     await again("manager4220")
     await said(truth, 3)
+
+
+async def test_plan_and_apply_name_people_for_whom_a_message_cannot_be_made(
+    desk: Operations, tmp_path: Path
+) -> None:
+    file = tmp_path / "dingbell.yaml"
+    file.write_text(
+        """
+templates: {boss: {text: "ask {{ person.manager.strange }}"}}
+schedules:
+  s: {when: {daily: "16:00"}, to: {users: [manager4220, manager7675]}, message: {template: boss}}
+  t: {when: {daily: "17:00"}, to: {users: [manager4220]}, message: "{{ person.name }}"}
+""",
+        encoding="utf-8",
+    )
+    await operations_directory.synchronise(desk, None)
+    planned = {
+        one.name: [str(text) for text in one.warnings] for one in await plan(desk, load(file))
+    }
+    assert planned["s"][0] == "the message cannot be made for 2 of 2 people"
+    assert "(manager4220): the template does not work: text line 1" in planned["s"][1]
+    assert planned["t"] == []
+    with pytest.raises(InputError, match="the template does not work"):
+        await apply(desk, load(file))
+
+
+@pytest.mark.parametrize("path", ["absolute", "none"])
+async def test_what_a_function_returns_is_filled_in_where_it_says_so_and_may_name_a_file(
+    run_service: RunService, desk: Operations, truth: Truth, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "p.png").write_bytes(PNG)
+    made: Any = (
+        image(tmp_path / "p.png") if path == "absolute" else template("{{ person.userid }}!")
+    )
+    one = spec(soon(desk, 1)).model_copy(update={"message": None, "function": "f:s"})
+    async with run_service(functions={"f:s": lambda: made}):
+        await schedules.put(desk, "s", one, source="python")
+        (sent,) = await said(truth)
+    assert sent.get("text", {}).get("content", "manager4220!") == "manager4220!"
+    assert sent["msgtype"] == ("image" if path == "absolute" else "text")
 
 
 async def test_files_that_nothing_names_are_forgotten_after_a_while(desk: Operations) -> None:

@@ -22,6 +22,7 @@ from dingbell.operations import (
     directory,
     forecasts,
     orgs,
+    previews,
     rules,
     schedules,
     templates,
@@ -235,22 +236,33 @@ async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[
     ops.may(Operation.CONFIG_PLAN)
     async with acquire(ops.pool) as connection:
         changes = await _changes(ops, connection, config, prune=prune)
-    await _rehearse(ops, config, changes)
-    return changes
+    told = await _rehearse(ops, config, changes)
+    return [
+        replace(change, warnings=(*change.warnings, *told.get(change.name, ())))
+        if change.kind == "schedule"
+        else change
+        for change in changes
+    ]
 
 
 class _RolledBack(Exception):  # noqa: N818  no mistake: it ends a rehearsal
     """Nothing of this was meant to stay."""
 
 
-async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> None:
+async def _rehearse(
+    ops: Operations, config: Config, changes: list[Change]
+) -> dict[str, list[Text]]:
     """Do what `apply` does, as far as DingTalk need not be asked, and take all of it back.
+
+    Returns:
+        By schedule, for whom its message cannot be made.
 
     Raises:
         InputError: something is refused.
     """
     # Nothing stays, so that whoever may look may see what would be refused.
     ops = ops.as_(ENGINE)
+    told: dict[str, list[Text]] = {}
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
             await _write_all(ops, connection, config, changes, _GROUND)
@@ -258,17 +270,32 @@ async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> N
             for change in _written(changes, _SCHEDULES):
                 spec = config.schedules[change.name]
                 with _part(_SCHEDULES.where(change.name)):
-                    await _try_out(ops, connection, spec)
+                    told[change.name] = await _try_out(ops, connection, change.name, spec)
             raise _RolledBack
+    return told
 
 
-async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) -> None:
-    """Look up a schedule's templates, and its audience where the directory is known."""
+async def _try_out(
+    ops: Operations, connection: Connection, name: str, spec: ScheduleSpec
+) -> list[Text]:
+    """Look up a schedule's templates, and its audience where the directory is known.
+
+    Returns:
+        For whom its message cannot be made.
+    """
     app = await apps.find(ops, connection, spec.app)
     for message in spec.messages():
         await resolved(connection, message)
-    if spec.to.needs_directory() and await last_sync(connection, app.org) is not None:
-        await directory.resolve(connection, app.org, spec.to)
+    if await last_sync(connection, app.org) is None:
+        return []
+    userids = list(spec.to.users)
+    if spec.to.needs_directory():
+        userids = await directory.resolve(connection, app.org, spec.to)
+    if spec.message is None:
+        return []
+    message = await forecasts.ready(connection, app, spec.message, ops)
+    question = forecasts.run_question(app, name, spec, ops.clock.now())
+    return await previews.problems(ops, question, message, userids)
 
 
 async def _write_all(
@@ -460,10 +487,10 @@ def _app_given(
 
 def _warned(changes: list[Change], outlooks: dict[str, Forecast | None]) -> list[Change]:
     """The changes, with what is expected of schedules that will not reach everybody."""
-    told = {name: forecasts.told_of(found) for name, found in outlooks.items() if found}
+    told = {name: forecasts.told_at_length(found) for name, found in outlooks.items() if found}
     return [
-        replace(change, warnings=(*change.warnings, warning))
-        if change.kind == "schedule" and (warning := told.get(change.name))
+        replace(change, warnings=(*change.warnings, *warnings))
+        if change.kind == "schedule" and (warnings := told.get(change.name))
         else change
         for change in changes
     ]

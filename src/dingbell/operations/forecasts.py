@@ -52,6 +52,7 @@ __all__ = [
     "repeats",
     "run_question",
     "same_words",
+    "told_at_length",
     "told_of",
     "warnings",
     "warnings_of_run",
@@ -316,6 +317,15 @@ def told_of(outlook: Forecast) -> Text | None:
     ).format(delivered=delivered, people=len(outlook.userids), counts=counts)
 
 
+def told_at_length(outlook: Forecast) -> list[Text]:
+    """The same, and some of those whose message cannot be made, with the words."""
+    told = told_of(outlook)
+    if told is None:
+        return []
+    some = islice(outlook.words.items(), _MOST_TOLD)
+    return [told, *(_FOR_ONE.format(userid=userid, said=said) for userid, said in some)]
+
+
 def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:
     return seen(at, parse_zone(spec.timezone), name, spec.vars)
 
@@ -400,6 +410,7 @@ def warnings_of_run(name: str, spec: ScheduleSpec, outlook: Forecast, now: datet
 
 
 _DAY = timedelta(days=1)
+_FOR_ONE = Text("{userid}: {said}", "{userid}: {said}")
 _SAID_ALREADY = Text(
     "{again} of {people} people have had the same words from this app today: DingTalk drops it for "
     "them (143106)",
