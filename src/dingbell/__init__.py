@@ -26,14 +26,23 @@ from dingbell.version import __version__
 if TYPE_CHECKING:
     from dingbell.bell import (
         DingBell,
+        action_card,
         departments,
         everyone,
+        file,
+        image,
+        link,
         markdown,
         mobiles,
+        oa,
         roles,
+        saved,
+        template,
         text,
         users,
+        voice,
     )
+    from dingbell.dingtalk import links
 
 __all__ = [
     "ConflictError",
@@ -44,13 +53,22 @@ __all__ = [
     "NotFoundError",
     "OutsideError",
     "__version__",
+    "action_card",
     "departments",
     "everyone",
+    "file",
+    "image",
+    "link",
+    "links",
     "markdown",
     "mobiles",
+    "oa",
     "roles",
+    "saved",
+    "template",
     "text",
     "users",
+    "voice",
 ]
 
 
@@ -58,6 +76,10 @@ def __getattr__(name: str) -> Any:
     """Load the library when it is first used; the command line does not need it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "links":
+        from dingbell.dingtalk import links
+
+        return links
     from dingbell import bell
 
     return getattr(bell, name)

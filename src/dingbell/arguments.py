@@ -13,14 +13,14 @@ from reprlib import repr as short
 from types import CodeType, FrameType
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
-from dingbell.domain.message import Message
 from dingbell.domain.schedule import NAME_PATTERN
+from dingbell.domain.variables import Vars
 from dingbell.engine.node.authors import takes_due
 from dingbell.errors import InputError, Text
+from dingbell.planning.attachments import Attached, attach
 from dingbell.validation import refusal
 
 __all__ = [
@@ -35,8 +35,10 @@ __all__ = [
     "schedule_name",
     "target",
     "times_of_day",
+    "values",
 ]
 
+_VALUES: TypeAdapter[dict[str, Any]] = TypeAdapter(Vars)
 _MOST_ID = 2**63 - 1
 _LONGEST_TEXT = 200
 
@@ -63,20 +65,28 @@ def target(to: object) -> Audience:
     )
 
 
-def message(given: object) -> Message:
-    """A message, a mapping or a string."""
+def message(given: object) -> Attached:
+    """A message, a mapping or a string, with the files it names; reading those blocks."""
     if isinstance(given, str):
-        return Message({"text": given})
+        return Attached({"text": given}, ())
     if isinstance(given, Mapping):
-        return Message(given)
+        return attach(given, Path())
     if hasattr(given, "to_wire"):
-        return Message(given.to_wire())
+        return attach(given.to_wire(), Path())
     raise InputError(
         Text(
             "{given} is no message: give text('…'), markdown('…', '…'), a mapping or a string",
             "{given} 不是消息: 请给出 text('…')、markdown('…', '…')、映射或字符串",
         ).format(given=short(given))
     )
+
+
+def values(given: object) -> dict[str, Any]:
+    """Values for templates."""
+    try:
+        return _VALUES.validate_python({} if given is None else given)
+    except ValidationError as error:
+        raise refusal(error) from None
 
 
 def times_of_day(times: tuple[object, ...]) -> list[str]:
@@ -191,14 +201,6 @@ def schedule_name(given: object, function: Callable[..., Any]) -> str:
             ).format(name=name)
         )
     return name
-
-
-def made(kind: Callable[..., messages.Message], *fields: str) -> messages.Message:
-    """A message of one kind."""
-    try:
-        return kind(*fields)
-    except messages.MessageError as error:
-        raise InputError(Text(error.en, error.zh)) from error
 
 
 def program_of_caller() -> str:

@@ -11,6 +11,7 @@ app = FastAPI(lifespan=bell.lifespan)
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -24,8 +25,21 @@ from dingbell import arguments
 from dingbell.bootstrap import Service, open_database, open_desk
 from dingbell.dingtalk import messages
 from dingbell.domain.audience import Audience
+from dingbell.domain.message import Fillable, Message
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.errors import InputError, Text
+from dingbell.messages import (
+    action_card,
+    file,
+    image,
+    link,
+    markdown,
+    oa,
+    saved,
+    template,
+    text,
+    voice,
+)
 from dingbell.operations import forecasts, programs, runs, sending
 from dingbell.operations.actor import LIBRARY
 from dingbell.operations.context import Operations
@@ -35,13 +49,21 @@ from dingbell.validation import refusal
 
 __all__ = [
     "DingBell",
+    "action_card",
     "departments",
     "everyone",
+    "file",
+    "image",
+    "link",
     "markdown",
     "mobiles",
+    "oa",
     "roles",
+    "saved",
+    "template",
     "text",
     "users",
+    "voice",
 ]
 
 # So many people are in a report.
@@ -75,16 +97,6 @@ def everyone() -> Audience:
     return arguments.audience(everyone=True)
 
 
-def text(content: str) -> messages.Message:
-    """A text message."""
-    return arguments.made(messages.Text, content)
-
-
-def markdown(title: str, text: str) -> messages.Message:
-    """A markdown message."""
-    return arguments.made(messages.Markdown, title, text)
-
-
 def _spec(name: str, spec: dict[str, Any]) -> ScheduleSpec:
     try:
         return ScheduleSpec.model_validate(spec)
@@ -99,12 +111,23 @@ def _policies(given: dict[str, Any]) -> Policies:
         raise refusal(error) from None
 
 
-def _order(to: object, message: object, app: object, policies: dict[str, Any]) -> sending.Order:
+async def _order(
+    to: object,
+    message: object,
+    app: object,
+    values: Mapping[str, Any] | None,
+    policies: dict[str, Any],
+) -> sending.Order:
+    audience = arguments.target(to)
+    # Files that it names are read, which may take a while.
+    said = await asyncio.to_thread(arguments.message, message)
     return sending.Order(
-        arguments.target(to),
-        arguments.message(message),
+        audience,
+        Message(said.content),
         app=arguments.optional_text("app", app),
         policies=_policies(policies),
+        vars=arguments.values(values),
+        files=said.files,
     )
 
 
@@ -209,27 +232,30 @@ class DingBell:
     async def send(
         self,
         to: Audience,
-        message: messages.Message | Mapping[str, Any] | str,
+        message: messages.Message | Fillable | Mapping[str, Any] | str,
         *,
         app: str | None = None,
         request_id: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002  as in the file
         **policies: Any,
     ) -> int:
         """Send now; return the run's id, for `report`.
 
         Args:
             to: the audience.
-            message: one of the eight types, the same as a mapping, or a string.
+            message: one of the eight types, the same as a mapping, or a string. A file is named by
+                its path; paths begin in the folder the program runs in.
             app: the app's name, where there are several.
             request_id: makes a repeat harmless: the same id sends once, and a repeat is answered
                 with the first run's id.
+            vars: values for its templates, `{{ vars.NAME }}`.
             policies: `tracking`, `priority`, `preflight`, `spread`, `finish_by`, `quiet_hours`,
                 `on_ambiguous`, as in a schedule.
 
         Raises:
             InputError: the audience, the message or the app does not work; nothing was sent.
         """
-        order = _order(to, message, app, policies)
+        order = await _order(to, message, app, vars, policies)
         if arguments.optional_text("request_id", request_id) is not None:
             made = await sending.requested(self.desk, str(request_id))
             if made is not None:
@@ -241,9 +267,10 @@ class DingBell:
     async def forecast(
         self,
         to: Audience,
-        message: messages.Message | Mapping[str, Any] | str,
+        message: messages.Message | Fillable | Mapping[str, Any] | str,
         *,
         app: str | None = None,
+        vars: Mapping[str, Any] | None = None,  # noqa: A002  as in the file
         **policies: Any,
     ) -> dict[str, Any]:
         """What a send would do to each person, and what it would cost; nothing is sent.
@@ -252,6 +279,7 @@ class DingBell:
             to: as for `send`.
             message: as for `send`.
             app: as for `send`.
+            vars: as for `send`.
             policies: as for `send`.
 
         Returns:
@@ -261,7 +289,7 @@ class DingBell:
         Raises:
             InputError: the audience, the message or the app does not work.
         """
-        order = _order(to, message, app, policies)
+        order = await _order(to, message, app, vars, policies)
         found = await sending.outlook(self.desk, order, thorough=True)
         return forecasts.present(found).to_json()
 

@@ -18,7 +18,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from dingbell.domain import templates
 from dingbell.domain.message import Message, Roster
 from dingbell.domain.templates import MissingError, TemplateError
-from dingbell.domain.templates.filters import FILTERS, TESTS
+from dingbell.domain.templates.catalogue import FILTERS
+from dingbell.domain.templates.filters import TESTS
 from dingbell.errors import InputError
 
 DUE = datetime(2026, 11, 23, 16, 5, tzinfo=UTC)

@@ -367,7 +367,6 @@ async def test_the_last_call_of_the_month_is_the_quota(met: Meeting) -> None:
 
 
 async def test_an_unknown_task_and_an_unknown_picture_are_permanent(met: Meeting) -> None:
-    await met.control("limits", {"strict_media": True})
     for call in (
         met.client.progress(1),
         met.client.result(1),

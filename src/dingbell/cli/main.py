@@ -13,11 +13,13 @@ from dingbell.cli import (
     directory,
     exchange,
     files,
+    messages,
     remedies,
     runs,
     schedules,
     sending,
     services,
+    templates,
     watching,
 )
 from dingbell.cli.frame import fail
@@ -76,6 +78,8 @@ app.add_typer(schedules.app, name="schedules")
 app.add_typer(runs.app, name="runs")
 app.add_typer(directory.app, name="directory")
 app.add_typer(calendar.app, name="calendar")
+app.add_typer(templates.app, name="templates")
+app.add_typer(messages.app, name="messages")
 app.add_typer(watching.people, name="people")
 app.add_typer(watching.nodes, name="nodes")
 app.add_typer(watching.accounts, name="accounts")

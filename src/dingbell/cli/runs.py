@@ -160,6 +160,9 @@ def show(
     typer.echo(f"{tr('due', '应发')} {moment(found.due_at)} · {totals(found.totals)}")
     if found.cause and (trace := found.cause.params.get("trace")):
         typer.echo(trace)
+    if found.template is not None:
+        version = f"{tr('version', '版本')} {found.template_version}"
+        typer.echo(f"{tr('template', '模板')} {found.template}, {version}")
     _show_forecast(found)
     if after is None:
         _show_batches(found)

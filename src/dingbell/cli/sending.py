@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dingbell.cli.composing import Composed, File, Image, Template, Values, composed
 from dingbell.cli.frame import Account, Json, asked, fail, guard, print_json, run
 from dingbell.cli.language import say, tr
 
@@ -57,6 +58,10 @@ def send(
             ),
         ),
     ] = None,
+    template: Template = None,
+    image: Image = None,
+    attach: File = None,
+    values: Values = None,
     app: Annotated[
         str | None, typer.Option("--app", help=tr("name of the app", "应用名称"))
     ] = None,
@@ -120,8 +125,17 @@ def send(
             spread=spread,
             finish_by=finish_by,
         )
-        content = _content(text, markdown, title, message)
-        order = _order(to, content, app, policies, cool_down)
+        said = composed(
+            text=text,
+            markdown=markdown,
+            title=title,
+            message=message,
+            template=template,
+            image=image,
+            file=attach,
+            values=values,
+        )
+        order = _order(to, said, app, policies, cool_down)
     except DingBellError as error:
         guard(error)
 
@@ -129,11 +143,13 @@ def send(
         from dingbell.operations import sending
 
         found = await sending.outlook(desk, order)
+        _advise(order)
         _warn(found)
         confirm(found, question=sending.needs_yes(order, found) and not yes)
         return await sending.send(desk, order, people=len(found.userids))
 
     if dry_run:
+        _advise(order)
         _show(run(asked(lambda ops: _outlook(ops, order), by)), as_json=as_json)
         return
     finish(run(carry_out(create, wait=wait, quiet=as_json, by=by)), as_json=as_json)
@@ -162,40 +178,27 @@ def _policies(**given: str | None) -> Policies:
 
 
 def _order(
-    to: list[str], content: dict[str, Any], app: str | None, policies: Policies, cool_down: str
+    to: list[str], said: Composed, app: str | None, policies: Policies, cool_down: str
 ) -> Order:
     from dingbell.domain.audience import parse_targets
     from dingbell.domain.duration import parse_duration
-    from dingbell.domain.message import Message
     from dingbell.operations.sending import Order
 
     return Order(
         parse_targets(to),
-        Message(content),
+        said.message,
         app=app,
         policies=policies,
         cool_down=parse_duration(cool_down),
+        vars=said.vars,
+        files=said.files,
     )
 
 
-def _content(
-    text: str | None, markdown: str | None, title: str | None, message: str | None
-) -> dict[str, Any]:
-    from dingbell.config import message_json
-    from dingbell.errors import InputError, Text
-
-    if sum(value is not None for value in (text, markdown, message)) != 1:
-        raise InputError(
-            Text(
-                "write exactly one of --text, --markdown, --message",
-                "请只写 --text、--markdown、--message 之一",
-            )
-        )
-    if text is not None:
-        return {"text": text}
-    if markdown is not None:
-        return {"markdown": {"title": title or markdown[:20], "text": markdown}}
-    return message_json.read(message or "")
+def _advise(order: Order) -> None:
+    """Say where DingTalk shows the message otherwise than its author may think."""
+    for words in order.message.advice():
+        typer.echo(f"! {say(words)}", err=True)
 
 
 def _warn(found: Forecast) -> None:

@@ -27,16 +27,19 @@ from dingbell.operations import (
     orgs,
     rules,
     schedules,
+    templates,
 )
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
+from dingbell.planning.words import resolved
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
 from dingbell.store import calendars as calendar_rows
-from dingbell.store import fitness
+from dingbell.store import fitness, media
 from dingbell.store import rules as rule_rows
 from dingbell.store import schedules as schedule_rows
+from dingbell.store import templates as template_rows
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.directory import last_sync
 from dingbell.store.schedules import reserve
@@ -152,6 +155,10 @@ def _compare_rules(_: Operations, old: dict[str, Any], new: dict[str, Any]) -> F
     return found | dict.fromkeys(found.keys() & {"webhook"}, _SECRET)
 
 
+async def _templates(connection: Connection) -> dict[str, dict[str, Any]]:
+    return {one.name: one.content for one in await template_rows.all_templates(connection)}
+
+
 async def _schedules(connection: Connection) -> dict[str, schedule_rows.Schedule]:
     return {row.name: row for row in await schedule_rows.all_schedules(connection)}
 
@@ -251,6 +258,15 @@ _AUDIENCES = Resource(
     write=lambda ops, connection, name, new, _: audiences.store(ops, connection, name, new),
     delete=audiences.remove,
 )
+_TEMPLATES = Resource(
+    "template",
+    "templates",
+    wanted=lambda config: config.templates,
+    read=_templates,
+    compare=lambda _, old, new: _differences(old, new.to_dict()),
+    write=lambda ops, connection, name, new, _: templates.store(ops, connection, name, new),
+    delete=templates.remove,
+)
 _RULES = Resource(
     "rule",
     "",
@@ -274,7 +290,7 @@ _SCHEDULES = Resource(
     foreign=lambda row: None if row.source == "yaml" else row.program or row.source,
 )
 # What schedules stand on comes before them.
-_GROUND = (_ORGS, _APPS, _CALENDARS, _AUDIENCES, _RULES)
+_GROUND = (_ORGS, _APPS, _CALENDARS, _AUDIENCES, _TEMPLATES, _RULES)
 RESOURCES = (*_GROUND, _SCHEDULES)
 
 
@@ -295,7 +311,10 @@ async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[
     if lacks:
         first = next((change for change in changes if change.action != "keep"), None)
         untried = _UNTRIED.format(why=lacks[0])
-        return [_warned_of(change, untried if change is first else None) for change in changes]
+        return [
+            replace(change, warnings=(*change.warnings, untried)) if change is first else change
+            for change in changes
+        ]
     return _warned(changes, await _rehearse(ops, config, changes))
 
 
@@ -303,12 +322,6 @@ _UNTRIED = Text(
     "only compared, not tried out, so that `apply` may refuse what is wrong here: {why}",
     "只做了对比, 没有试运行, apply 仍可能拒绝其中有误的内容: {why}",
 )
-
-
-def _warned_of(change: Change, warning: Text | None) -> Change:
-    if warning is None:
-        return change
-    return replace(change, warnings=(*change.warnings, warning))
 
 
 class _RolledBack(Exception):  # noqa: N818  no mistake: it ends a rehearsal
@@ -333,6 +346,7 @@ async def _rehearse(
         async with transaction(ops.pool) as connection:
             await _write_all(ops, connection, config, changes, _GROUND)
             await _write_all(ops, connection, config, changes, (_SCHEDULES,))
+            await _resolve_templates(connection, config, changes)
             known = [
                 change
                 for change in _written(changes, _SCHEDULES)
@@ -341,6 +355,14 @@ async def _rehearse(
             outlooks = await _look_ahead(ops, connection, config, known)
             raise _RolledBack
     return outlooks
+
+
+async def _resolve_templates(connection: Connection, config: Config, changes: list[Change]) -> None:
+    """See that the templates are there which new or changed schedules name."""
+    for change in _written(changes, _SCHEDULES):
+        with _part(_SCHEDULES.where(change.name)):
+            for message in config.schedules[change.name].messages():
+                await resolved(connection, message)
 
 
 async def _is_known(ops: Operations, connection: Connection, spec: ScheduleSpec) -> bool:
@@ -400,6 +422,7 @@ async def apply(ops: Operations, config: Config, *, prune: bool = False) -> list
     async with transaction(ops.pool) as connection:
         await reserve(connection, sorted(config.schedules))
         changes = await _changes(ops, connection, config, prune=prune)
+        await media.keep(connection, config.files, ops.clock.now())
         await _write_all(ops, connection, config, changes, _GROUND)
         outlooks = await _look_ahead(ops, connection, config, _written(changes, _SCHEDULES))
         people = {name: len(found.userids) for name, found in outlooks.items() if found}
@@ -548,8 +571,10 @@ def _app_given(
 
 def _warned(changes: list[Change], outlooks: dict[str, Forecast | None]) -> list[Change]:
     """The changes, with what is expected of schedules that will not reach everybody."""
-    told = {name: forecasts.told_of(found) for name, found in outlooks.items() if found}
+    told = {name: forecasts.told_at_length(found) for name, found in outlooks.items() if found}
     return [
-        _warned_of(change, told.get(change.name) if change.kind == "schedule" else None)
+        replace(change, warnings=(*change.warnings, *warnings))
+        if change.kind == "schedule" and (warnings := told.get(change.name))
+        else change
         for change in changes
     ]

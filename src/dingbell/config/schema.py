@@ -10,14 +10,18 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    PrivateAttr,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
 
+from dingbell.config.attaching import attached
 from dingbell.config.document import Document, Problem, ProblemsError, read
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.calendar.company import CalendarSpec
+from dingbell.domain.media import MediaFile
+from dingbell.domain.message import Roster
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.schedule import ScheduleName, ScheduleSpec
 from dingbell.domain.templates import TemplateError
@@ -85,10 +89,17 @@ class Config(BaseModel):
     apps: dict[Name, AppSpec] = {}
     calendars: dict[Name, CalendarSpec] = {}
     audiences: dict[Name, Audience] = {}
+    templates: dict[Name, Roster] = {}
     schedules: dict[Name, ScheduleSpec] = {}
     deny: Audience | None = None
     quiet_hours: QuietHours | None = None
     alerts: Alerting | None = None
+    _files: tuple[MediaFile, ...] = PrivateAttr(())
+
+    @property
+    def files(self) -> tuple[MediaFile, ...]:
+        """The content of the files that its messages name."""
+        return self._files
 
     def rules(self) -> dict[str, dict[str, Any]]:
         """What holds for everything, by name, in the form it is stored in."""
@@ -127,20 +138,28 @@ def load_placed(
             if part is not None and not name.startswith(FREE)
         }
     )
-    problems: list[Problem] = []
+    read_files = attached(document, content)
+    content, problems = read_files.content, list(read_files.problems)
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
         errors = faults(error)
-        problems += [_problem(document, one) for one in errors]
+        problems += [_problem(document, one) for one in _untold(errors, problems)]
         config = Config.model_validate(_without(content, [one["loc"] for one in errors]))
     problems += _check_references(document, config)
     if problems:
         raise ProblemsError(document.file, problems)
+    config._files = read_files.files  # noqa: SLF001  a model takes no files when it is made
     return config, document
 
 
-_NAMED = ("orgs", "apps", "calendars", "audiences", "schedules")
+def _untold(errors: Sequence[ErrorDetails], problems: Sequence[Problem]) -> Sequence[ErrorDetails]:
+    """Those that have not been told already: a path that does not work is no media id either."""
+    told_of = {problem.path for problem in problems}
+    return [one for one in errors if ".".join(map(str, one["loc"])) not in told_of]
+
+
+_NAMED = ("orgs", "apps", "calendars", "audiences", "templates", "schedules")
 
 
 def _without(content: dict[str, Any], places: Iterable[Sequence[str | int]]) -> dict[str, Any]:

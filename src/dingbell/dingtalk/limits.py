@@ -28,6 +28,7 @@ __all__ = [
     "MARKDOWN_TEXT_CHARS",
     "MEMBERS_PER_PAGE",
     "MESSAGE_BYTES",
+    "MESSAGE_FILE_BYTES",
     "MINUTE_SECONDS",
     "NOT_FINISHED_SECONDS",
     "OA_FORM_SHOWN",
@@ -75,6 +76,9 @@ UPLOAD_BYTES: Final = {
     "video": 20 * 1024 * 1024,
 }
 """Bytes per upload, by kind [D0646]. A *message* takes files up to 10 MB only [D0775]."""
+
+MESSAGE_FILE_BYTES: Final = 10 * 1024 * 1024
+"""Bytes of a file that a message refers to. [D0775]"""
 
 # Answers -----------------------------------------------------------------------------------------
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from dingbell import intake
-from dingbell.dingtalk import messages
-from dingbell.domain import templates
+from dingbell.dingtalk import limits, messages
+from dingbell.domain import media, templates
 from dingbell.errors import InputError, Text
 
-__all__ = ["Message", "Roster", "TemplateVariables", "TooLongError"]
+__all__ = ["Fillable", "Message", "Roster", "TemplateVariables", "TooLongError"]
 
 TemplateVariables = Mapping[str, Any]
 _Path = tuple[str, ...]
@@ -41,6 +42,28 @@ def _texts(value: Any, path: _Path = ()) -> Iterator[tuple[_Path, str]]:
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
             yield from _texts(item, (*path, str(place)))
+
+
+_NOT_LOOKED_UP = Text("template {name!r} is not looked up yet", "模板 {name!r} 尚未读取")
+
+
+def _template_name(content: Mapping[str, Any]) -> str | None:
+    """The saved template that a message stands for.
+
+    Raises:
+        InputError: more stands beside it, or it is no name.
+    """
+    if "template" not in content:
+        return None
+    name = content["template"]
+    if len(content) == 1 and isinstance(name, str) and name.strip():
+        return name
+    raise InputError(
+        Text(
+            "a saved template is named alone: {{template: NAME}}",
+            "引用已保存的模板时只写: {{template: 名称}}",
+        ).format()
+    )
 
 
 def _kept(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +94,17 @@ def _filled(value: Any, fill: Callable[[_Path, str], str], path: _Path = ()) -> 
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Fillable:
+    """What a program returns that is to be filled in for each person, and not sent as it stands."""
+
+    content: dict[str, Any]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The message as it was written."""
+        return self.content
+
+
 class TooLongError(InputError):
     """The message is longer than DingTalk takes."""
 
@@ -81,6 +115,11 @@ class Message:
     Args:
         content: the message as its author wrote it.
         literal: whether `{{` stands for itself: the words come from a function.
+        ids: those that DingTalk has given for the files it names.
+
+    Attributes:
+        content: as it was written.
+        template: the name of the saved template it stands for; None where it has its own words.
 
     Raises:
         InputError: a field is unknown, missing or over its limit.
@@ -88,12 +127,22 @@ class Message:
     """
 
     # What its templates may use.
-    variables = frozenset({"person", "due", "schedule"})
+    variables = frozenset({"person", "due", "schedule", "vars"})
 
-    def __init__(self, content: Mapping[str, Any], *, literal: bool = False) -> None:
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        *,
+        literal: bool = False,
+        ids: Mapping[media.Upload, str] | None = None,
+    ) -> None:
         self.content: dict[str, Any] = _kept(content)
-        self._texts = tuple(_texts(self.content))
         self._literal = literal
+        self.template = _template_name(self.content)
+        self._wire = media.stand_in(self.content, ids or {})
+        self._texts = () if self.template else tuple(_texts(self._wire))
+        if self.template:
+            return
         if not self.is_template:
             self.body({})
             return
@@ -109,9 +158,26 @@ class Message:
         return not self._literal and any(templates.is_template(text) for _, text in self._texts)
 
     @cached_property
+    def uploads(self) -> tuple[media.Upload, ...]:
+        """What DingTalk is to have before it can be sent."""
+        return media.uploads(self.content)
+
+    def saying(self, content: Mapping[str, Any]) -> Self:
+        """A message of the same kind with the words of a saved template.
+
+        Raises:
+            InputError: it uses what is not there.
+        """
+        return type(self)(content)
+
+    def with_media(self, ids: Mapping[media.Upload, str]) -> Self:
+        """The message with DingTalk's ids for the files it names."""
+        return type(self)(self.content, literal=self._literal, ids=ids)
+
+    @cached_property
     def is_personal(self) -> bool:
-        """Whether the body depends on who receives it."""
-        return not _PERSONAL.isdisjoint(self.names)
+        """Whether the body depends on who receives it; of a saved template that is not known."""
+        return bool(self.template) or not _PERSONAL.isdisjoint(self.names)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -121,7 +187,7 @@ class Message:
     @cached_property
     def people_per_call(self) -> int:
         """100, or 5 where a status bar is shown."""
-        return messages.max_recipients(self._sample())
+        return limits.USERIDS_PER_CALL if self.template else messages.max_recipients(self._sample())
 
     def body(self, variables: TemplateVariables) -> bytes:
         """Render the exact bytes that go out.
@@ -129,8 +195,11 @@ class Message:
         Raises:
             TemplateError: a template failed.
             TooLongError: the result is longer than DingTalk takes.
-            InputError: the result breaks another of DingTalk's rules.
+            InputError: the result breaks another of DingTalk's rules, or the message stands for a
+                saved template, which has to be looked up first.
         """
+        if self.template:
+            raise InputError(_NOT_LOOKED_UP.format(name=self.template))
         scope = templates.Scope(variables)
         try:
             body = messages.canonical(self._made(scope))
@@ -142,10 +211,10 @@ class Message:
     def _made(self, scope: templates.Scope) -> messages.Message:
         """The message with all its variables filled in."""
         if not self.is_template:
-            return messages.parse(self.content)
+            return messages.parse(self._wire)
         if self._simple is None:
             return messages.parse(
-                _filled(self.content, lambda p, t: _rendered(p, templates.read(t), scope))
+                _filled(self._wire, lambda p, t: _rendered(p, templates.read(t), scope))
             )
         kind, texts = self._simple
         return kind(*[_rendered(path, text, scope) for path, text in texts])
@@ -154,7 +223,7 @@ class Message:
     def _simple(self) -> _Simple | None:
         """The two commonest types and their templates: of those nothing else need be read again."""
         try:
-            raw = messages.parse(self.content)
+            raw = messages.parse(self._wire)
         except messages.MessageError:
             return None  # only what is filled in has the form that is asked for
         if isinstance(raw, messages.Text):
@@ -167,13 +236,21 @@ class Message:
     def _prepared(self, text: str, *path: str) -> tuple[_Path, templates.Template | str]:
         return path, templates.read(text) if templates.is_template(text) else text
 
+    def advice(self) -> list[Text]:
+        """Where DingTalk shows it otherwise than its author may think, or advises against it."""
+        if self.template:
+            return []
+        try:
+            said = messages.parse(self._wire)
+        except messages.MessageError:
+            said = self._sample()  # only what is filled in has the form that is asked for
+        return [Text(one.en, one.zh) for one in messages.warnings(said)]
+
     def _sample(self) -> messages.Message:
         """The message with something short in place of each template."""
         if not self.is_template:
-            return messages.parse(self.content)
-        return messages.parse(
-            _filled(self.content, lambda path, _: _SAMPLES.get(path[-1], _SAMPLE))
-        )
+            return messages.parse(self._wire)
+        return messages.parse(_filled(self._wire, lambda path, _: _SAMPLES.get(path[-1], _SAMPLE)))
 
     def to_dict(self) -> dict[str, Any]:
         """The content as it was written."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.duration import Duration
@@ -17,6 +17,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.misfire import Misfire
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.domain.triggers import parse_zone
+from dingbell.domain.variables import Vars
 from dingbell.validation import refusal
 
 __all__ = [
@@ -52,6 +53,7 @@ class _Spec(Policies):
     Attributes:
         timezone: IANA name of the zone of quiet hours and of dates in templates.
         follow_up: whom to remind, and whom to tell, when some have not read.
+        vars: values for its templates.
     """
 
     # Written by versions that may keep more than this one reads.
@@ -59,6 +61,7 @@ class _Spec(Policies):
 
     timezone: str = "Asia/Shanghai"
     follow_up: FollowUp | None = None
+    vars: Vars = Field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     PrivateAttr,
     ValidationInfo,
     field_validator,
@@ -25,6 +27,7 @@ from dingbell.domain.priority import Priority
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.triggers import Trigger, notation, parse_trigger, parse_zone
 from dingbell.domain.triggers.every import EPOCH
+from dingbell.domain.variables import Vars
 from dingbell.errors import InputError, Text
 from dingbell.intake import Identifier, content
 from dingbell.meaning import INTERNAL, Meaning, Notation, meanings
@@ -209,6 +212,7 @@ class ScheduleSpec(Policies):
         when: the trigger, as `parse_trigger` reads it.
         to: the audience.
         message: what is sent; None when `function` makes it.
+        vars: values for its templates, as `vars.NAME`: texts, numbers, lists.
         function: the Python function that makes the message, as `program:schedule`; the process
             of that program which registered it for this schedule knows it.
         misfire: what becomes of missed occurrences.
@@ -225,6 +229,7 @@ class ScheduleSpec(Policies):
     when: Annotated[dict[str, Any], Notation(notation.schema)]
     to: Audience
     message: Message | None = None
+    vars: Vars = Field(default_factory=dict)
     function: str | None = None
     misfire: Misfire = Misfire()
     overlap: Literal["skip", "queue", "allow"] = "skip"
@@ -274,6 +279,15 @@ class ScheduleSpec(Policies):
                 Text("write message or function, not both", "message 与 function 只能写一个")
             )
         return self
+
+    def messages(self) -> Iterator[Message]:
+        """Every message that it may send."""
+        if self.message is not None:
+            yield self.message
+        if self.follow_up is not None:
+            yield self.follow_up.message
+            if self.follow_up.escalate is not None:
+                yield self.follow_up.escalate.message
 
     def on(self, calendars: Calendars) -> Self:
         """The schedule with the calendars that are known where it is stored."""

@@ -71,6 +71,9 @@ class Operation(StrEnum):
     CALENDARS_SEE = "calendars.see"
     CALENDARS_PUT = "calendars.put"
     CALENDARS_DELETE = "calendars.delete"
+    TEMPLATES_SEE = "templates.see"
+    TEMPLATES_PUT = "templates.put"
+    TEMPLATES_DELETE = "templates.delete"
     RULES_SEE = "rules.see"
     RULES_PUT = "rules.put"
     RULES_DELETE = "rules.delete"
@@ -123,6 +126,9 @@ PERMISSIONS: Mapping[Operation, frozenset[Role]] = {
     Operation.CALENDARS_SEE: _EVERYBODY,
     Operation.CALENDARS_PUT: _AUTHOR,
     Operation.CALENDARS_DELETE: _AUTHOR,
+    Operation.TEMPLATES_SEE: _EVERYBODY,
+    Operation.TEMPLATES_PUT: _AUTHOR,
+    Operation.TEMPLATES_DELETE: _AUTHOR,
     Operation.RULES_SEE: _EVERYBODY,
     Operation.RULES_PUT: _OWNER,
     Operation.RULES_DELETE: _OWNER,

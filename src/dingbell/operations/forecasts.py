@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice, permutations, takewhile
 from typing import Any
@@ -22,6 +22,7 @@ from dingbell.domain.message import Message
 from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
 from dingbell.domain.triggers import parse_zone
+from dingbell.domain.variables import seen
 from dingbell.errors import InputError, OutsideError, Text
 from dingbell.operations import apps, directory, unpublished
 from dingbell.operations.actor import Operation
@@ -30,7 +31,9 @@ from dingbell.operations.views import View, Words
 from dingbell.planning import reservation
 from dingbell.planning.denial import DenyList
 from dingbell.planning.drafting import Brief, Whom, draft_audience
-from dingbell.store import spending
+from dingbell.planning.uploading import KEPT
+from dingbell.planning.words import resolved
+from dingbell.store import media, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 from dingbell.store.ledger import forecasts
@@ -45,9 +48,11 @@ __all__ = [
     "of_schedule",
     "outlook",
     "present",
+    "ready",
     "repeats",
     "run_question",
     "same_words",
+    "told_at_length",
     "told_of",
     "warnings",
     "warnings_of_run",
@@ -155,6 +160,8 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         InputError: the audience or the message does not work.
     """
     app = question.app
+    if question.message is not None:
+        question = replace(question, message=await ready(connection, app, question.message, ops))
     userids = await directory.resolve(connection, app.org, question.audience)
     paces = await reservation.paces_of(connection, [app.id], ops.pace, lock=False)
     drafts, reasons = await _drafts(ops, connection, question, userids, paces)
@@ -172,6 +179,19 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         usage=usage,
         words={u: d.words for d in drafts if d.words is not None for u in d.userids},
     )
+
+
+async def ready(connection: Connection, app: App, message: Message, ops: Operations) -> Message:
+    """A message with what its template says, and the ids of the files that DingTalk has already.
+
+    Raises:
+        InputError: there is no such template.
+    """
+    found, _ = await resolved(connection, message)
+    if not found.uploads:
+        return found
+    since = ops.clock.now() - KEPT
+    return found.with_media(await media.known(connection, app.id, found.uploads, since=since))
 
 
 async def _drafts(
@@ -297,8 +317,17 @@ def told_of(outlook: Forecast) -> Text | None:
     ).format(delivered=delivered, people=len(outlook.userids), counts=counts)
 
 
+def told_at_length(outlook: Forecast) -> list[Text]:
+    """The same, and some of those whose message cannot be made, with the words."""
+    told = told_of(outlook)
+    if told is None:
+        return []
+    some = islice(outlook.words.items(), _MOST_TOLD)
+    return [told, *(_FOR_ONE.format(userid=userid, said=said) for userid, said in some)]
+
+
 def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:
-    return {"due": at.astimezone(parse_zone(spec.timezone)), "schedule": name}
+    return seen(at, parse_zone(spec.timezone), name, spec.vars)
 
 
 def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> bool:
@@ -381,6 +410,7 @@ def warnings_of_run(name: str, spec: ScheduleSpec, outlook: Forecast, now: datet
 
 
 _DAY = timedelta(days=1)
+_FOR_ONE = Text("{userid}: {said}", "{userid}: {said}")
 _SAID_ALREADY = Text(
     "{again} of {people} people have had the same words from this app today: DingTalk drops it for "
     "them (143106)",
@@ -442,6 +472,7 @@ def warnings(name: str, spec: ScheduleSpec, now: datetime) -> list[Text]:
     """What the author of a schedule should know before it is saved, apart from people."""
     unknown = unpublished.warning(spec, now)
     told = [] if unknown is None else [unknown]
+    told += [text for message in spec.messages() for text in message.advice()]
     found = repeats(name, spec, now)
     if found is None:
         return told

@@ -31,6 +31,7 @@ class RunView(View):
         parent: the run that it follows up on.
         totals: how many people are in which state.
         forecast: what was expected when it was planned.
+        template: the saved template whose words it used, and in which version.
     """
 
     id: int
@@ -46,6 +47,8 @@ class RunView(View):
     requested_by: str | None
     totals: dict[str, int]
     forecast: dict[str, Any] | None
+    template: str | None
+    template_version: int | None
     created_at: Instant
     planned_at: Instant | None
     started_at: Instant | None
@@ -151,7 +154,7 @@ def run_fields(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
     """The fields of a run."""
     names = (
         "id schedule kind app due_at state cause occurrences held_until requested_by forecast "
-        "created_at planned_at started_at settled_at"
+        "template template_version created_at planned_at started_at settled_at"
     )
     return {
         **{name: getattr(summary, name) for name in names.split()},

@@ -41,6 +41,7 @@ __all__ = [
     "preview",
     "preview_people",
     "put",
+    "question",
     "remove",
     "resume",
     "run",
@@ -225,6 +226,26 @@ async def preview_people(
         **dict(forecasts.present(outlook)),
         warnings=tuple(forecasts.warnings(name, spec, ops.clock.now())),
     )
+
+
+async def question(
+    ops: Operations, name: str, spec: ScheduleSpec | None = None
+) -> forecasts.Question:
+    """What is to be asked about the next occurrence of a schedule; one that has none asks for now.
+
+    Args:
+        ops: where, and who asks.
+        name: of the schedule.
+        spec: what it says, where it is not what is stored under the name.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+    """
+    ops.may(Operation.FORECASTS_SEE)
+    spec = spec or await _spec(ops, name)
+    app, now = await apps.chosen(ops, spec.app), ops.clock.now()
+    upcoming = forecasts.next_question(app, name, spec, now)
+    return upcoming or forecasts.run_question(app, name, spec, now)
 
 
 async def _spec(ops: Operations, name: str) -> ScheduleSpec:

@@ -10,10 +10,12 @@ from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.gates import Decision, Gated, Hold, Proceed, Rules, decide, state_of
+from dingbell.domain.media import MediaFile
 from dingbell.domain.message import Message
 from dingbell.domain.run import Kind, Manual
 from dingbell.domain.schedule import Policies
 from dingbell.domain.triggers import parse_zone
+from dingbell.domain.variables import Vars, seen
 from dingbell.domain.zones import DEFAULT
 from dingbell.intake import identifier
 from dingbell.operations import approvals, apps
@@ -21,7 +23,7 @@ from dingbell.operations.actor import Actor, Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import Question, look_ahead
 from dingbell.planning import wakeups
-from dingbell.store import jobs, rules
+from dingbell.store import jobs, media, rules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.ledger import runs
 
@@ -37,6 +39,8 @@ class Order:
         policies: how it is sent.
         cool_down: how long it is held first, so that it can still be canceled.
         request_id: the same id sends once.
+        vars: values for its templates.
+        files: the content of the files that the message names.
     """
 
     audience: Audience
@@ -45,6 +49,8 @@ class Order:
     policies: Policies = Policies()
     cool_down: timedelta = timedelta(0)
     request_id: str = field(default_factory=lambda: uuid4().hex)
+    vars: Vars = field(default_factory=dict)
+    files: tuple[MediaFile, ...] = ()
 
     def __post_init__(self) -> None:
         for given in (self.app, self.request_id):
@@ -54,7 +60,13 @@ class Order:
     def spec(self, timezone: str = DEFAULT) -> Manual:
         """What the run keeps; dates and quiet hours are the service's zone's."""
         policies = {name: getattr(self.policies, name) for name in Policies.model_fields}
-        return Manual(timezone=timezone, to=self.audience, message=self.message, **policies)
+        return Manual(
+            timezone=timezone,
+            to=self.audience,
+            message=self.message,
+            vars=self.vars,
+            **policies,
+        )
 
 
 async def outlook(
@@ -71,14 +83,23 @@ async def outlook(
     Raises:
         InputError: the audience or the message does not work.
     """
+    asked = await question(ops, order)
+    return await look_ahead(ops, asked, thorough=thorough, progress=progress)
+
+
+async def question(ops: Operations, order: Order) -> Question:
+    """What is to be asked about a send.
+
+    Raises:
+        InputError: the app is not known.
+    """
     ops.may(Operation.FORECASTS_SEE)
     app = await apps.chosen(ops, order.app)
     at = ops.clock.now() + order.cool_down
     async with acquire(ops.pool) as connection:
         zone = parse_zone(await rules.zone_name(connection))
-    variables = {"due": at.astimezone(zone), "schedule": None}
-    question = Question(app, order.audience, order.message, order.policies, at, variables)
-    return await look_ahead(ops, question, thorough=thorough, progress=progress)
+    variables = seen(at, zone, None, order.vars)
+    return Question(app, order.audience, order.message, order.policies, at, variables)
 
 
 def needs_yes(order: Order, found: Forecast) -> bool:
@@ -104,6 +125,7 @@ async def send(ops: Operations, order: Order, *, people: int = 0) -> int:
     now = ops.clock.now()
     async with transaction(ops.pool) as connection:
         app = await apps.find(ops, connection, order.app)
+        await media.keep(connection, order.files, now)
         spec = order.spec(await rules.zone_name(connection))
         fate = await _fate(connection, order, spec, people, ops.actor, now)
         new = runs.NewRun(

@@ -33,7 +33,7 @@ async def revisit(connection: Connection, now: datetime) -> int:
     released = await holds.let_go(connection, held, now)
     await jobs.enqueue(
         connection,
-        [wakeups.plan([one.id], one.function) for one in again]
+        [wakeups.plan([one.id], one.function, again=True) for one in again]
         + [wakeups.plan([run_id], function) for run_id, function in released],
     )
     return len(again) + len(released)

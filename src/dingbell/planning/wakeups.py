@@ -51,6 +51,7 @@ def plan(
     *,
     alone: bool = False,
     asked_for: bool = False,
+    again: bool = False,
 ) -> Job:
     """Wake the planner for some runs of one function, or of none.
 
@@ -59,11 +60,13 @@ def plan(
         function: the author's function that makes their messages.
         alone: a run that is planned by itself, because its planning has ended badly before.
         asked_for: a person waits for it.
+        again: they have been planned before; the job that did it may not have ended yet.
     """
+    key = f"{PLAN}:{run_ids[0]}:{'alone' if alone else len(run_ids)}"
     return Job(
         plan_of(function),
         list(run_ids),
-        dedupe=f"{PLAN}:{run_ids[0]}:{'alone' if alone else len(run_ids)}",
+        dedupe=None if again else key,
         priority=_ASKED_FOR if asked_for else 0,
     )
 

@@ -21,6 +21,7 @@ PROGRESS = "getsendprogress"
 RESULT = "getsendresult"
 RECALL = "recall"
 STATUS_BAR = "status_bar/update"
+UPLOAD = "media/upload"
 
 
 async def add(connection: Connection, spent: Sequence[Spent], now: datetime) -> None:

@@ -21,6 +21,9 @@ __all__ = ["Transport"]
 _CONNECT_SHARE = 0.5
 """The part of a timeout that may pass until connected. What times out later may have gone out."""
 
+_SLOWEST_UPLOAD = 100_000
+"""Bytes a second that an upload is given time for."""
+
 _UNREACHABLE = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -37,7 +40,7 @@ class Transport:
         self, session: aiohttp.ClientSession, timeout: float, now: Callable[[], float]
     ) -> None:
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout * _CONNECT_SHARE)
+        self._timeout = timeout
         self._now = now
 
     async def exchange(self, request: Request) -> Answer:
@@ -59,13 +62,20 @@ class Transport:
             trouble = errors.Ambiguous("disconnected", type(error).__name__, request.endpoint)
         raise trouble
 
+    def _patience(self, request: Request) -> aiohttp.ClientTimeout:
+        """How long a request may take; what is uploaded needs its time on a slow line."""
+        uploading = sum(len(part.data) for part in request.parts) / _SLOWEST_UPLOAD
+        return aiohttp.ClientTimeout(
+            total=self._timeout + uploading, connect=self._timeout * _CONNECT_SHARE
+        )
+
     async def _send(self, request: Request) -> Answer:
         async with self._session.request(
             request.method,
             _address(request),
             headers=request.headers,
             data=_form(request.parts) if request.parts else request.body,
-            timeout=self._timeout,
+            timeout=self._patience(request),
             allow_redirects=False,
         ) as response:
             body = await _body(response, request)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dingbell.dingtalk import limits
-from dingbell.dingtalk.messages.kinds import OA, ActionCard, Link, Message, Text
+from dingbell.dingtalk.messages import rendering
+from dingbell.dingtalk.messages.kinds import OA, ActionCard, Link, Markdown, Message, Text
 
 __all__ = ["Warning_", "warnings"]
 
@@ -27,7 +28,28 @@ def warnings(message: Message) -> list[Warning_]:
     found = [_long(*measure) for measure in _measures(message) if measure[1] > measure[2]]
     if isinstance(message, OA) and len(message.body.form) > limits.OA_FORM_SHOWN:
         found.append(_hidden(len(message.body.form)))
-    return found
+    return found + [_otherwise(*one) for one in _renderings(message)]
+
+
+def _renderings(message: Message) -> Iterator[tuple[str, rendering.Surprise]]:
+    """Field, and what DingTalk shows otherwise than its author may think."""
+    match message:
+        case Text():
+            found = (("text.content", one) for one in rendering.of_text(message.content))
+        case Markdown():
+            found = (("markdown.text", one) for one in rendering.of_markdown(message.text))
+        case ActionCard():
+            shown = rendering.of_markdown(message.markdown)
+            found = (("action_card.markdown", one) for one in shown)
+        case OA():
+            found = (("oa.head", one) for one in rendering.of_head(message.head.bgcolor))
+        case _:
+            return
+    yield from found
+
+
+def _otherwise(field: str, surprise: rendering.Surprise) -> Warning_:
+    return Warning_(field, 0, surprise.found, f"{field}: {surprise.en}", f"{field}: {surprise.zh}")
 
 
 def _measures(message: Message) -> Iterator[tuple[str, int, int]]:

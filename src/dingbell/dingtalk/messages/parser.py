@@ -3,7 +3,8 @@
 Wire shape: `{"msgtype": "text", "text": {"content": "…"}}`. Short shape: `{"text": "…"}`,
 `{"markdown": {"title": "…", "text": "…"}}`. Fields go by DingTalk's names; for `link` both
 `messageUrl` and `message_url`, for `oa.status_bar` both `status_value` and `value`, for buttons
-both `btn_json_list` and `buttons` are read. Numbers are taken where text is meant.
+both `btn_json_list` and `buttons` are read. Numbers are taken where text is meant. An address may
+be a mapping that says where it opens: `{side_panel: URL}`, see `links`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from dingbell.dingtalk import links
 from dingbell.dingtalk.messages.checks import MessageError
 from dingbell.dingtalk.messages.kinds import (
     OA,
@@ -59,6 +61,18 @@ class _Fields:
         """Text or a number, else None."""
         return _text(f"{self._path}.{names[0]}", self.take(*names))
 
+    def address(self, *names: str) -> str | None:
+        """An address, or a mapping that says where it opens, see `links`; else None."""
+        field, value = f"{self._path}.{names[0]}", self.take(*names)
+        return _opened(field, value) if isinstance(value, Mapping) else _text(field, value)
+
+    def needed_address(self, *names: str) -> str:
+        """An address that must be there."""
+        value = self.address(*names)
+        if value is None:
+            raise self.missing(names[0])
+        return value
+
     def needed(self, *names: str) -> str:
         """Text or a number that must be there."""
         value = self.text(*names)
@@ -76,6 +90,45 @@ class _Fields:
         for name in self._left:
             field = f"{self._path}.{name}"
             raise _wrong(field, f"{field} is not a field of this message", f"未知字段 {field}")
+
+
+_OPENS: Final = ("side_panel", "browser", "workbench", "mini_program")
+
+
+def _opened(path: str, value: Mapping[str, Any]) -> str:
+    """`{side_panel: URL}` and its like as the address that opens so.
+
+    Raises:
+        MessageError: it names no way to open, several, or what cannot be opened so.
+    """
+    fields = _Fields(path, value)
+    given = {name: fields.text(name) for name in _OPENS}
+    named = [name for name in _OPENS if given[name] is not None]
+    if len(named) != 1:
+        ways = ", ".join(_OPENS)
+        raise _wrong(path, f"{path} has exactly one of {ways}", f"{path} 只能有 {ways} 之一")
+    how, target = named[0], given[named[0]] or ""
+    try:
+        if how == "workbench":
+            found = links.workbench(target, fields.needed("corp_id"), fields.needed("agent_id"))
+        elif how == "mini_program":
+            found = links.mini_program(target, _query(path, fields.take("query")))
+        else:
+            found = (links.browser if how == "browser" else links.side_panel)(target)
+    except links.LinkError as error:
+        raise _wrong(
+            f"{path}.{error.field}", f"{path}: {error.en}", f"{path}: {error.zh}"
+        ) from None
+    fields.done()
+    return found
+
+
+def _query(path: str, value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong(f"{path}.query", f"{path}.query must be a mapping", f"{path}.query 必须是映射")
+    return {str(key): _text(f"{path}.query.{key}", one) or "" for key, one in value.items()}
 
 
 def _wrong(field: str, en: str, zh: str) -> MessageError:
@@ -194,7 +247,7 @@ def _read_voice(value: object) -> Voice:
 def _read_link(value: object) -> Link:
     fields = _Fields("link", value)
     link = Link(
-        message_url=fields.needed("message_url", "messageUrl"),
+        message_url=fields.needed_address("message_url", "messageUrl"),
         pic_url=_picture("link.pic_url", fields.needed("pic_url", "picUrl")),
         title=fields.needed("title"),
         text=fields.needed("text"),
@@ -217,8 +270,8 @@ def _read_oa(value: object) -> OA:
         if part is None:
             raise fields.missing(name)
     message = OA(
-        message_url=fields.needed("message_url"),
-        pc_message_url=fields.text("pc_message_url"),
+        message_url=fields.needed_address("message_url"),
+        pc_message_url=fields.address("pc_message_url"),
         head=_read_head(head),
         body=_read_body(body),
         status_bar=None if bar is None else _read_status_bar(bar),
@@ -314,10 +367,10 @@ def _read_single(card: _Fields) -> Single | None:
     nested = card.take("single")
     if nested is not None:
         fields = _Fields("action_card.single", nested)
-        single = Single(fields.needed("title"), fields.needed("url"))
+        single = Single(fields.needed("title"), fields.needed_address("url"))
         fields.done()
         return single
-    title, url = card.text("single_title"), card.text("single_url")
+    title, url = card.text("single_title"), card.address("single_url")
     if title is None and url is None:
         return None
     if title is None or url is None:
@@ -336,7 +389,7 @@ def _read_buttons(value: object) -> tuple[Button, ...]:
 
 def _read_button(path: str, value: object) -> Button:
     fields = _Fields(path, value)
-    button = Button(fields.needed("title"), fields.needed("action_url", "url"))
+    button = Button(fields.needed("title"), fields.needed_address("action_url", "url"))
     fields.done()
     return button
 

@@ -11,8 +11,9 @@ from typing import Any
 from jinja2 import nodes
 
 from dingbell.domain.templates import values
+from dingbell.domain.templates.catalogue import FILTERS
 from dingbell.domain.templates.faults import MissingError, TemplateError
-from dingbell.domain.templates.filters import FILTERS, TESTS
+from dingbell.domain.templates.filters import TESTS
 from dingbell.domain.templates.scope import Scope, bounded
 from dingbell.errors import Text
 

@@ -18,7 +18,7 @@ from dingbell.domain.templates.faults import MissingError, TemplateError
 from dingbell.domain.templates.scope import MOST_TEXT, check_length
 from dingbell.errors import Text
 
-__all__ = ["FILTERS", "TESTS"]
+__all__ = ["FILTERS", "TESTS", "as_number", "read_date", "whole", "worded", "wrong"]
 
 # What strftime knows everywhere; widths (`%9999d`) would let a date fill the memory.
 _FORM = re.compile(r"(?:[^%]|%-?[A-Za-z%])*")
@@ -42,27 +42,33 @@ _NO_METHOD = Text("round knows common, ceil and floor", "round 可用 common、c
 _NO_TEST = Text("there is no test {name!r}: there are {known}", "没有测试 {name!r}: 可用 {known}")
 
 
-def _wrong(name: str, wanted: Text, value: object) -> TemplateError:
+def wrong(name: str, wanted: Text, value: object) -> TemplateError:
+    """The error for a filter that is given something it does not take."""
     return TemplateError(_TAKES.format(name=name, wanted=wanted, kind=values.kind(value)))
 
 
 def _listed(name: str, value: object) -> Sequence[Any]:
     if isinstance(value, list | tuple):
         return value
-    raise _wrong(name, _LIST, value)
+    raise wrong(name, _LIST, value)
 
 
-def _worded(name: str, value: object) -> str:
+def worded(name: str, value: object) -> str:
     """A text, or a number as it is written."""
     if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
         return values.text(value)
-    raise _wrong(name, _TEXT, value)
+    raise wrong(name, _TEXT, value)
 
 
-def _whole(name: str, value: object, most: int) -> int:
+def whole(name: str, value: object, most: int) -> int:
+    """A whole number of at most so much, either way.
+
+    Raises:
+        TemplateError: it is none.
+    """
     if isinstance(value, int) and not isinstance(value, bool) and -most <= value <= most:
         return value
-    raise _wrong(name, _WHOLE, value)
+    raise wrong(name, _WHOLE, value)
 
 
 # Dates: what the directory keeps as a text of the form 2026-11-23 is taken for the date it is.
@@ -74,7 +80,8 @@ def _formed(value: date, form: object) -> str:
     return value.strftime(form)
 
 
-def _read_date(value: object) -> object:
+def read_date(value: object) -> object:
+    """The date that a text of the form 2026-11-23 is; anything else unchanged."""
     if not isinstance(value, str) or len(value) > _LONGEST_NUMBER:
         return value
     try:
@@ -86,39 +93,44 @@ def _read_date(value: object) -> object:
 def _date(value: object, form: object = "%Y-%m-%d") -> str:
     if value is None:
         return ""
-    found = _read_date(value)
+    found = read_date(value)
     if not isinstance(found, date):
-        raise _wrong("date", _DATE, value)
+        raise wrong("date", _DATE, value)
     return _formed(found, form)
 
 
 def _time(value: object, form: object = "%H:%M") -> str:
     if value is None:
         return ""
-    found = _read_date(value)
+    found = read_date(value)
     if not isinstance(found, datetime):
-        raise _wrong("time", _TIME, value)
+        raise wrong("time", _TIME, value)
     return _formed(found, form)
 
 
 # Numbers.
 
 
-def _as_number(name: str, value: object) -> values.Number:
+def as_number(name: str, value: object) -> values.Number:
+    """A number, or a text that is one.
+
+    Raises:
+        TemplateError: it is neither.
+    """
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
         try:
             return values.number(Decimal(value.strip().replace(",", "")), name)
         except InvalidOperation:
-            raise _wrong(name, _NUMBER, value) from None
+            raise wrong(name, _NUMBER, value) from None
     return values.number(value, name)
 
 
 def _int(value: object) -> int:
-    return int(_as_number("int", value))
+    return int(as_number("int", value))
 
 
 def _float(value: object) -> values.Number:
-    return _as_number("float", value)
+    return as_number("float", value)
 
 
 def _abs(value: object) -> values.Number:
@@ -128,7 +140,7 @@ def _abs(value: object) -> values.Number:
 
 def _round(value: object, precision: object = 0, method: object = "common") -> values.Number:
     found = Decimal(values.number(value, "round"))
-    places = _whole("round", precision, _MOST_PLACES)
+    places = whole("round", precision, _MOST_PLACES)
     if not isinstance(method, str) or method not in _METHODS:
         raise TemplateError(_NO_METHOD)
     rounded = found.quantize(Decimal(1).scaleb(-places), _METHODS[method])
@@ -139,34 +151,34 @@ def _round(value: object, precision: object = 0, method: object = "common") -> v
 
 
 def _upper(value: object) -> str:
-    return _worded("upper", value).upper()
+    return worded("upper", value).upper()
 
 
 def _lower(value: object) -> str:
-    return _worded("lower", value).lower()
+    return worded("lower", value).lower()
 
 
 def _capitalize(value: object) -> str:
-    return _worded("capitalize", value).capitalize()
+    return worded("capitalize", value).capitalize()
 
 
 def _title(value: object) -> str:
-    return _worded("title", value).title()
+    return worded("title", value).title()
 
 
 def _trim(value: object) -> str:
-    return _worded("trim", value).strip()
+    return worded("trim", value).strip()
 
 
 def _replace(value: object, old: object, new: object) -> str:
-    text, before, after = (_worded("replace", one) for one in (value, old, new))
+    text, before, after = (worded("replace", one) for one in (value, old, new))
     check_length(text.count(before) * max(len(after) - len(before), 0) + len(text))
     return text.replace(before, after)
 
 
 def _truncate(value: object, length: object = 255, end: object = "…") -> str:
-    text, most = _worded("truncate", value), _whole("truncate", length, MOST_TEXT)
-    ending = _worded("truncate", end)
+    text, most = worded("truncate", value), whole("truncate", length, MOST_TEXT)
+    ending = worded("truncate", end)
     return text if len(text) <= most else text[: max(most - len(ending), 0)].rstrip() + ending
 
 
@@ -200,7 +212,7 @@ def _length(value: object) -> int:
 
 
 def _join(value: object, separator: object = "", attribute: object = None) -> str:
-    between, words, length = _worded("join", separator), [], 0
+    between, words, length = worded("join", separator), [], 0
     for one in _listed("join", value):
         words.append(values.text(_of(one, attribute)))
         length += len(words[-1])

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal
-from typing import Any
+from typing import Any, Self
 
 from dingbell.domain.templates.faults import MissingError, TemplateError
 from dingbell.domain.templates.scope import bounded
 from dingbell.errors import Text
 
 __all__ = [
+    "Named",
     "Number",
     "arithmetic",
     "attribute",
@@ -29,6 +30,21 @@ __all__ = [
 ]
 
 Number = int | Decimal
+
+
+class Named(str):
+    """A name that is written as it is, and has fields beside: `schedule`, `schedule.name`."""
+
+    __slots__ = ("fields",)
+
+    fields: Mapping[str, Any]
+
+    def __new__(cls, name: str, fields: Mapping[str, Any]) -> Self:
+        """A name and what it has."""
+        found = super().__new__(cls, name)
+        found.fields = fields
+        return found
+
 
 _MANY = (list, tuple, Mapping)
 # Beyond these nothing is a sum of money, a count or an id.
@@ -109,6 +125,8 @@ def attribute(value: object, name: str) -> Any:
             return value[name]
         except KeyError:
             raise MissingError(_NOT_THERE.format(name=name)) from None
+    if isinstance(value, Named) and name in value.fields:
+        return value.fields[name]
     parts = _TIME_PARTS | _DATE_PARTS if isinstance(value, datetime) else _DATE_PARTS
     if isinstance(value, date) and name in parts:
         return getattr(value, name)

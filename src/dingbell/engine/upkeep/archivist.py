@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from dingbell.domain.budget import month_of
 from dingbell.engine.node.context import Context
-from dingbell.store import duty, spending
+from dingbell.store import duty, media, spending
 from dingbell.store.connection import transaction
 from dingbell.store.duty import Duty
 from dingbell.store.ledger import outbox, retention
@@ -18,6 +18,8 @@ __all__ = ["FIRST_FORGETTING", "FORGET_EVERY", "Archivist"]
 FIRST_FORGETTING = 60.0
 FORGET_EVERY = 86_400.0
 _PAUSE = 0.2
+# A file that nothing names any more.
+_MEDIA_KEPT = timedelta(days=30)
 
 
 class Archivist:
@@ -45,4 +47,5 @@ class Archivist:
                 return 0
             await spending.fold(connection, month_of(before))
             await outbox.forget(connection, self._context.clock.now() - self._keep_outbox)
+            await media.forget(connection, self._context.clock.now() - _MEDIA_KEPT)
             return await retention.forget(connection, before)

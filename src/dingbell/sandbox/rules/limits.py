@@ -61,7 +61,7 @@ class Limits:
     completion_seconds: float = 1.0
     reading_seconds: float = 20.0
     lenient_bytes: bool = False
-    strict_media: bool = False
+    strict_media: bool = True
     include_forbidden_user_id_list: bool = False
     large_result_hold_seconds: float = 0.0
     progress_window_seconds: float = 7 * 86_400.0

@@ -425,6 +425,31 @@ async def stop(
     await batches.cancel_queued(connection, [row["id"] for row in rows], actor=actor)
 
 
+async def note_template(connection: Connection, run_id: int, used: tuple[str, int] | None) -> None:
+    """Note which version of which template a run's words are from."""
+    name, version = used or (None, None)
+    await connection.execute(
+        "update runs set template = $2, template_version = $3 where id = $1", run_id, name, version
+    )
+
+
+async def outworded(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of the runs whose template has changed since they were drafted.
+
+    No template of theirs changes any more until the transaction ends.
+    """
+    rows = await connection.fetch(
+        """
+        select r.id, t.version is distinct from r.template_version as changed
+        from runs r left join lateral (
+            select version from templates where name = r.template for share) t on true
+        where r.id = any($1::bigint[]) and r.template is not null
+        """,
+        list(ids),
+    )
+    return {row["id"] for row in rows if row["changed"]}
+
+
 async def respecify_held(
     connection: Connection,
     schedule_id: int,

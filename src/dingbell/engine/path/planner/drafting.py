@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 from dingbell.domain.batching import Draft
-from dingbell.domain.followup import Escalation
-from dingbell.domain.message import Message
+from dingbell.domain.followup import Escalation, FollowUp
+from dingbell.domain.media import MediaFile
+from dingbell.domain.message import Fillable, Message
 from dingbell.domain.run import AlertNotice, FollowUpStep, Kind, Manual, Occurrence
+from dingbell.domain.variables import seen
 from dingbell.engine.node.authors import in_words
 from dingbell.engine.node.context import Context
 from dingbell.errors import InputError, Text
-from dingbell.planning import rosters, wakeups
+from dingbell.planning import rosters, wakeups, words
+from dingbell.planning.attachments import attach
 from dingbell.planning.drafting import Brief, Whom, draft_audience, draft_people, named
-from dingbell.store import directory, jobs
-from dingbell.store.connection import Connection, acquire
+from dingbell.planning.uploading import uploaded
+from dingbell.store import directory, jobs, media, templates
+from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.ledger import deliveries, runs
 from dingbell.store.ledger.runs import NewRun, RunRow
 
-__all__ = ["draft"]
+__all__ = ["draft", "uploading"]
+
+_Words = TypeVar("_Words", bound=Message)
 
 
 async def draft(context: Context, run: RunRow, *, most: int, denied: frozenset[str]) -> list[Draft]:
@@ -35,10 +43,37 @@ async def draft(context: Context, run: RunRow, *, most: int, denied: frozenset[s
     message = await _message(context, run, spec)
     if message is None:
         return []
+    message = await _ready(context, run, message)
     brief = Brief(run.org, message, _variables(run), most, denied)
     at = max(run.due_at, context.clock.now())
     whom = Whom(run.app_id, spec.to, spec.coarse, at)
     return await draft_audience(lambda: acquire(context.pool), context.clock, brief, whom)
+
+
+async def uploading(connection: Connection, due: Sequence[RunRow]) -> set[int]:
+    """Those of the runs whose words name files, by their own words or by their template's."""
+    said = {run.id: list(_said(run)) for run in due}
+    names = {one.template for own in said.values() for one in own if one.template}
+    with_files = await templates.with_files(connection, names) if names else set()
+    return {
+        run_id
+        for run_id, own in said.items()
+        if any(one.uploads or one.template in with_files for one in own)
+    }
+
+
+def _said(run: RunRow) -> Iterator[Message]:
+    """Every message that a run may send; none where its specification cannot be read."""
+    try:
+        spec = run.spec
+    except InputError:
+        return
+    if isinstance(spec, FollowUpStep):
+        yield spec.follow_up.message
+        if spec.follow_up.escalate is not None:
+            yield spec.follow_up.escalate.message
+    elif spec.message is not None:
+        yield spec.message
 
 
 async def _follow_up(
@@ -48,7 +83,7 @@ async def _follow_up(
 
     Asked for at the last moment: whoever has read meanwhile is left alone.
     """
-    rule = spec.follow_up
+    rule = await _with_words(context, run, spec)
     async with acquire(context.pool) as connection:
         unread = await deliveries.unread(connection, run.parent_id or 0)
         if spec.step == "remind":
@@ -61,6 +96,34 @@ async def _follow_up(
         told = await _fitted(connection, context, run, spec, rule.escalate, wanted)
         brief = Brief(run.org, rule.escalate.message, _variables(run), most, denied, told)
         return await draft_people(connection, context.clock, brief, sorted(told))
+
+
+async def _with_words(context: Context, run: RunRow, spec: FollowUpStep) -> FollowUp:
+    """The rule of a follow-up, with the message of this step as it can be sent."""
+    rule = spec.follow_up
+    if spec.step == "remind":
+        return rule.model_copy(update={"message": await _ready(context, run, rule.message)})
+    if rule.escalate is None:
+        return rule
+    told = await _ready(context, run, rule.escalate.message)
+    return rule.model_copy(update={"escalate": rule.escalate.model_copy(update={"message": told})})
+
+
+async def _ready(context: Context, run: RunRow, message: _Words) -> _Words:
+    """A message with what its template says and DingTalk's ids of its files.
+
+    Raises:
+        InputError: there is no such template, or DingTalk does not take a file.
+    """
+    if message.template is not None:
+        async with acquire(context.pool) as connection:
+            message, used = await words.resolved(connection, message)
+            await runs.note_template(connection, run.id, used)
+    if not message.uploads:
+        return message
+    app = run.app_id, run.org
+    ids = await uploaded(context.pool, context.clients, context.clock, app, message.uploads)
+    return message.with_media(ids)
 
 
 _Rosters = dict[str, Sequence[rosters.Person]]
@@ -159,18 +222,27 @@ async def _message(
     assert run.function is not None
     function, due = context.functions[run.function], _variables(run)["due"]
     made = await context.authors.call(run.function, function, due, context.clock)
-    return None if made is None else _literal(made)
+    if made is None:
+        return None
+    message, files = await asyncio.to_thread(_read, made)
+    if files:
+        async with transaction(context.pool) as connection:
+            await media.keep(connection, files, context.clock.now())
+    return message
 
 
-def _literal(made: Any) -> Message:
-    """What a function returned, as a message: words are taken as they stand."""
+def _read(made: Any) -> tuple[Message, tuple[MediaFile, ...]]:
+    """What a function returned, as a message, and the files it names; reading those blocks.
+
+    Words are taken as they stand, unless it says itself that they are to be filled in.
+    """
     try:
         if isinstance(made, str):
-            return Message({"text": made}, literal=True)
-        if isinstance(made, Mapping):
-            return Message(made, literal=True)
-        if hasattr(made, "to_wire"):
-            return Message(made.to_wire(), literal=True)
+            return Message({"text": made}, literal=True), ()
+        if isinstance(made, Mapping) or hasattr(made, "to_wire"):
+            attached = attach(made if isinstance(made, Mapping) else made.to_wire(), Path())
+            literal = not isinstance(made, Fillable)
+            return Message(attached.content, literal=literal), attached.files
     except InputError:
         raise
     except BaseException as error:  # what it returned is its author's, too
@@ -184,4 +256,4 @@ def _literal(made: Any) -> Message:
 
 
 def _variables(run: RunRow) -> dict[str, Any]:
-    return {"due": run.due_at.astimezone(run.spec.zone), "schedule": run.schedule}
+    return seen(run.due_at, run.spec.zone, run.schedule, run.spec.vars)

@@ -26,7 +26,7 @@ from dingbell.domain.priority import Rank
 from dingbell.engine.node.authors import AuthorError
 from dingbell.engine.node.context import Context
 from dingbell.engine.path.planner.booking import Booked, Drafted, book
-from dingbell.engine.path.planner.drafting import draft
+from dingbell.engine.path.planner.drafting import draft, uploading
 from dingbell.engine.path.planner.solitude import Solitude
 from dingbell.errors import DatabaseUnavailable, InputError
 from dingbell.planning import reservation, wakeups
@@ -134,7 +134,19 @@ class Planner:
         async with acquire(self._context.pool) as connection:
             now = self._context.clock.now()
             fresh = await runs.begin_planning(connection, run_ids, now)
-        await self._plan_counted(fresh)
+            slow = await uploading(connection, fresh)
+        for run in fresh:
+            if run.id in slow:
+                # Others need not wait for as long as an upload takes.
+                self._begin(self._plan_slow(run))
+        await self._plan_counted([run for run in fresh if run.id not in slow])
+
+    async def _plan_slow(self, run: runs.RunRow) -> None:
+        """Plan a run whose files DingTalk may have to be given first."""
+        try:
+            await self._plan_counted([run])
+        except Exception as error:  # noqa: BLE001  the row is unchanged and is woken again
+            self._context.trouble.report(error, "planner")
 
     async def _plan_suspects(
         self,
@@ -196,6 +208,8 @@ class Planner:
         drafted = [entry for entry in tried if entry is not None]
         if drafted:
             written = await self._write_what_can_be(drafted)
+            # What has been withdrawn again meanwhile may be planned anew, however long tokens take.
+            self._under_way.difference_update(entry.run.id for entry in written)
             await self._warm(written)
 
     async def _forgive(self, run_ids: Sequence[int]) -> None:
@@ -297,6 +311,7 @@ class Planner:
         async with transaction(self._context.pool) as connection:
             locked = await runs.lock(connection, [entry.run.id for entry in drafted], Run.DUE)
             still_due = {run.id for run in locked}
+            still_due -= await self._drafted_again(connection, locked)
             drafted = [entry for entry in drafted if entry.run.id in still_due]
             app_ids = sorted({entry.run.app_id for entry in drafted})
             paces = await reservation.paces_of(connection, app_ids, self._context.pace, lock=True)
@@ -315,6 +330,17 @@ class Planner:
             )
             await self._report_empty(connection, planned)
             await self._alert(connection, planned, now)
+
+    async def _drafted_again(self, connection: Connection, due: Sequence[runs.RunRow]) -> set[int]:
+        """Have those drafted once more whose template has changed in between."""
+        ids = await runs.outworded(connection, [run.id for run in due])
+        if ids:
+            await runs.forgive(connection, sorted(ids))
+            again = [run for run in due if run.id in ids]
+            await jobs.enqueue(
+                connection, [wakeups.plan([run.id], run.function, again=True) for run in again]
+            )
+        return ids
 
     async def _let_through(
         self,

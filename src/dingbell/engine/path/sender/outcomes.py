@@ -27,7 +27,7 @@ from dingbell.engine.node.context import Context
 from dingbell.errors import DatabaseUnavailable
 from dingbell.planning import wakeups
 from dingbell.planning.aftermath import carry_out, known_of
-from dingbell.store import apps, jobs, spending
+from dingbell.store import apps, jobs, media, spending
 from dingbell.store.connection import Connection, transaction
 from dingbell.store.ledger import batches, calls, deliveries
 from dingbell.store.ledger.claims import Claimed
@@ -36,6 +36,8 @@ from dingbell.telemetry import Event, log
 __all__ = ["Outcome", "Outcomes"]
 
 _MOST = 300
+# DingTalk does not know a file any more that it was given: it is given it again next time.
+_BAD_MEDIA = "40007"
 _LINGER = 0.005
 
 
@@ -139,6 +141,8 @@ class Outcomes:
                 if not isinstance(decision, Accept):
                     code = outcome.verdict.code
                     await carry_out(connection, outcome.called, decision, code=code)
+                    if code == _BAD_MEDIA:
+                        await media.forget_ids(connection, outcome.batch.app_id, outcome.batch.body)
             await spending.add(connection, [*_spent(part)], now)
         for ended, count in Counter(outcome.verdict.outcome for outcome in part).items():
             self._context.metrics.calls.labels(ended).inc(count)

@@ -71,8 +71,8 @@ async def _poll_lead(connection: Connection, context: Context, parent: runs.RunR
 
 
 def _policies(parent: runs.RunRow) -> dict[str, Any]:
-    """How the parent was sent, and in which zone: so is what follows it."""
-    names = ("timezone", *Policies.model_fields)
+    """How the parent was sent, in which zone, with which values: so is what follows it."""
+    names = ("timezone", "vars", *Policies.model_fields)
     return {name: getattr(parent.spec, name) for name in names}
 
 
