@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dingbell.domain.attributes import stored, typed
+from dingbell.domain.attributes import typed
 from dingbell.domain.audience import Audience
 from dingbell.store import duty
 from dingbell.store.connection import Connection
 
 __all__ = [
+    "RELATED",
     "Department",
     "Person",
     "Role",
     "Sync",
-    "find",
     "last_sync",
+    "note_sync",
     "people",
-    "put_people",
     "reading",
-    "replace",
     "resolve",
     "subtree_size",
 ]
@@ -56,7 +55,8 @@ class Role:
 
     role_id: int
     name: str
-    members: tuple[str, ...]
+    members: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,46 +83,11 @@ async def reading(connection: Connection, org: str) -> AsyncIterator[None]:
         yield
 
 
-async def replace(
-    connection: Connection,
-    org: str,
-    *,
-    departments: Sequence[Department],
-    people: Sequence[Person],
-    roles: Sequence[Role],
-    now: datetime,
-) -> None:
-    """Make the cache equal to what was read; people no longer there are marked as left."""
-    await duty.awaited(connection, [f"directory:{org}"])
-    for table in ("departments", "memberships", "roles", "role_members"):
-        await connection.execute(f"delete from {table} where org = $1", org)
-    await connection.copy_records_to_table(
-        "departments",
-        records=[(org, d.dept_id, d.name, d.parent_id) for d in departments],
-    )
-    await put_people(connection, org, people)
-    await connection.execute(
-        """
-        update people set left_at = $3, active = false
-        where org = $1 and left_at is null and not userid = any($2::text[])
-        """,
-        org,
-        [person.userid for person in people],
-        now,
-    )
-    await connection.copy_records_to_table(
-        "memberships",
-        records=[
-            (org, dept_id, person.userid) for person in people for dept_id in person.departments
-        ],
-    )
-    await connection.copy_records_to_table(
-        "roles", records=[(org, role.role_id, role.name) for role in roles]
-    )
-    await connection.copy_records_to_table(
-        "role_members",
-        records=[(org, role.role_id, userid) for role in roles for userid in role.members],
-    )
+async def note_sync(connection: Connection, org: str, sync: Sync, began: datetime) -> None:
+    """Keep that the whole directory was read.
+
+    What happened while it was read may be in it or not: events of that time are applied again.
+    """
     await connection.execute(
         """
         insert into directory_syncs (org, synced_at, people, departments) values ($1, $2, $3, $4)
@@ -130,28 +95,14 @@ async def replace(
             people = excluded.people, departments = excluded.departments
         """,
         org,
-        now,
-        len(people),
-        len(departments),
+        sync.synced_at,
+        sync.people,
+        sync.departments,
     )
-
-
-async def put_people(connection: Connection, org: str, people: Sequence[Person]) -> None:
-    """Insert or refresh people; nobody is removed."""
     await connection.execute(
-        """
-        insert into people (org, userid, name, mobile, active, attributes)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bool[], $6::jsonb[])
-        on conflict (org, userid) do update
-        set name = excluded.name, mobile = excluded.mobile, active = excluded.active,
-            attributes = excluded.attributes, left_at = null
-        """,
+        "update directory_events set applied_at = null where org = $1 and seen_at >= $2",
         org,
-        [person.userid for person in people],
-        [person.name for person in people],
-        [person.mobile for person in people],
-        [person.active for person in people],
-        [stored(person.attributes) for person in people],
+        began,
     )
 
 
@@ -266,9 +217,16 @@ async def _missing(connection: Connection, known: str, org: str, names: list[str
 
 
 async def people(
-    connection: Connection, org: str, userids: Sequence[str]
+    connection: Connection, org: str, userids: Sequence[str], also: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """What templates see of people, by userid; people the directory does not know are left out."""
+    """What templates see of people, by userid; people the directory does not know are left out.
+
+    Args:
+        connection: any.
+        org: whose directory is meant.
+        userids: who is asked for; also who has left is known.
+        also: of `RELATED`, what is read from elsewhere and only where it is used.
+    """
     rows = await connection.fetch(
         """
         select userid, name, mobile, attributes from people
@@ -277,7 +235,7 @@ async def people(
         org,
         list(userids),
     )
-    return {
+    found = {
         row["userid"]: {
             **typed(row["attributes"]),
             "userid": row["userid"],
@@ -286,23 +244,38 @@ async def people(
         }
         for row in rows
     }
+    if "departments" in also:
+        await _add_departments(connection, org, found)
+    if "manager" in also:
+        await _add_managers(connection, org, found)
+    return found
 
 
-async def find(connection: Connection, org: str, query: str, limit: int) -> list[dict[str, Any]]:
-    """People whose name, userid or mobile contains a text."""
+# What templates see of a person that stands elsewhere in the directory.
+RELATED = frozenset({"departments", "manager"})
+
+
+async def _add_departments(
+    connection: Connection, org: str, found: dict[str, dict[str, Any]]
+) -> None:
+    """The names of their own departments, as a list."""
     rows = await connection.fetch(
         """
-        select p.userid, p.name, p.mobile, p.active, p.attributes ->> 'title' as title,
-               array(select d.name from memberships m
-                     join departments d on d.org = m.org and d.dept_id = m.dept_id
-                     where m.org = p.org and m.userid = p.userid order by 1) as departments
-        from people p
-        where p.org = $1 and p.left_at is null
-          and strpos(lower(concat_ws(' ', p.name, p.userid, p.mobile)), lower($2)) > 0
-        order by p.userid limit $3
+        select m.userid, array_agg(d.name order by d.name) as names
+        from memberships m join departments d on d.org = m.org and d.dept_id = m.dept_id
+        where m.org = $1 and m.userid = any($2::text[]) group by 1
         """,
         org,
-        query,
-        limit,
+        list(found),
     )
-    return [dict(row) for row in rows]
+    for row in rows:
+        found[row["userid"]]["departments"] = row["names"]
+
+
+async def _add_managers(connection: Connection, org: str, found: dict[str, dict[str, Any]]) -> None:
+    """Their managers as records like their own; who has none keeps none."""
+    wanted = {str(one["manager"]) for one in found.values() if one.get("manager")}
+    managers = await people(connection, org, sorted(wanted))
+    for one in found.values():
+        if userid := one.get("manager"):
+            one["manager"] = managers.get(str(userid), {"userid": userid})
