@@ -16,9 +16,11 @@ from dingbell.store.connection import Connection
 __all__ = [
     "RELATED",
     "Department",
+    "Ids",
     "Person",
     "Role",
     "Sync",
+    "ids",
     "last_sync",
     "note_sync",
     "people",
@@ -61,19 +63,46 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """When the directory was read last, and how large it was."""
+    """When the directory was read last, and how large it was.
+
+    Attributes:
+        streamed_since: since when every change has been heard of; None while nobody listens.
+    """
 
     synced_at: datetime
     people: int
     departments: int
+    streamed_since: datetime | None = None
 
 
 async def last_sync(connection: Connection, org: str) -> Sync | None:
     """The last complete reading of an org's directory."""
     row = await connection.fetchrow(
-        "select synced_at, people, departments from directory_syncs where org = $1", org
+        "select synced_at, people, departments, streamed_since from directory_syncs where org = $1",
+        org,
     )
     return Sync(**row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of the departments and roles that are known."""
+
+    departments: Sequence[int]
+    roles: Sequence[int]
+
+
+async def ids(connection: Connection, org: str) -> Ids:
+    """The departments and roles of an org."""
+    row = await connection.fetchrow(
+        """
+        select array(select dept_id from departments where org = $1) as departments,
+               array(select role_id from roles where org = $1) as roles
+        """,
+        org,
+    )
+    assert row is not None
+    return Ids(row["departments"], row["roles"])
 
 
 @asynccontextmanager

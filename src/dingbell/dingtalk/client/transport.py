@@ -6,6 +6,7 @@ raised after its `except` block is left, which keeps it out of `__cause__` and `
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -20,6 +21,9 @@ __all__ = ["Transport"]
 
 _CONNECT_SHARE = 0.5
 """The part of a timeout that may pass until connected. What times out later may have gone out."""
+
+_PING_SECONDS = 30.0
+_MOST_FRAME = 1_048_576
 
 _UNREACHABLE = (
     aiohttp.ClientConnectorError,
@@ -57,6 +61,25 @@ class Transport:
             trouble = errors.Ambiguous("timeout", "", request.endpoint)
         except _BROKEN as error:
             trouble = errors.Ambiguous("disconnected", type(error).__name__, request.endpoint)
+        raise trouble
+
+    async def listen(self, url: str, endpoint: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a websocket; the address may hold a ticket.
+
+        Raises:
+            NotSent: there was no connection, or it was refused.
+        """
+        try:
+            async with asyncio.timeout(self._timeout.total):
+                return await self._session.ws_connect(
+                    url, heartbeat=_PING_SECONDS, max_msg_size=_MOST_FRAME
+                )
+        except TimeoutError:
+            trouble = errors.NotSent("unreachable", "timeout", endpoint)
+        except aiohttp.WSServerHandshakeError as error:
+            trouble = errors.NotSent("unreachable", f"HTTP {error.status}", endpoint)
+        except (*_UNREACHABLE, *_BROKEN) as error:
+            trouble = errors.NotSent("unreachable", _reason(error), endpoint)
         raise trouble
 
     async def _send(self, request: Request) -> Answer:
