@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -14,8 +14,8 @@ __all__ = ["Pacer", "Turn", "together"]
 
 # Questions to one API that are under way at once.
 _AT_ONCE = 6
-# The part of an API's calls per second that is used: an answer is seldom later than this leaves.
-_SHARE = 0.97
+# In any second an API takes so many calls of one app; the rest is the spread of travel times.
+_WINDOW = 1.03
 _RETRIES = 6
 T = TypeVar("T")
 
@@ -32,10 +32,10 @@ class Pacer:
     """
 
     def __init__(self, clock: Clock, calls_per_second: int) -> None:
-        self._pause = 1 / (calls_per_second * _SHARE)
+        self._most = calls_per_second
         self._clock = clock
         self._rooms: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
-        self._next: dict[str, float] = {}
+        self._calls: dict[str, deque[float]] = defaultdict(deque)
 
     async def ask(self, api: str, call: Callable[[Turn], Awaitable[T]]) -> T:
         """Ask something of an API; the call awaits its turn before each of its requests.
@@ -73,9 +73,12 @@ class Pacer:
         return await self.ask(api, in_turn)
 
     async def _turn(self, api: str) -> None:
-        now = self._clock.monotonic()
-        at = max(self._next.get(api, now), now)
-        self._next[api] = at + self._pause
+        """Wait until a window has room; what a busy host has missed is caught up."""
+        calls, now = self._calls[api], self._clock.monotonic()
+        at = now
+        if len(calls) == self._most:
+            at = max(now, calls.popleft() + _WINDOW)
+        calls.append(at)
         if at > now:
             await self._clock.sleep(at - now)
 

@@ -18,6 +18,7 @@ __all__ = ["spell_new"]
 _PROGRAM = Path(__file__).with_name("pinyin.py")
 # 20,000 names take three seconds.
 _PATIENCE = 120.0
+_KEPT_AT_ONCE = 1_000
 
 
 async def spell_new(pool: Pool, org: str) -> int:
@@ -35,7 +36,9 @@ async def spell_new(pool: Pool, org: str) -> int:
         log(Event.NAMES_NOT_SPELLED, level=logging.WARNING, org=org, error=repr(error)[:200])
         return 0
     async with acquire(pool) as connection:
-        await directory_search.put_spellings(connection, names, spelled)
+        for start in range(0, len(names), _KEPT_AT_ONCE):
+            some = slice(start, start + _KEPT_AT_ONCE)
+            await directory_search.put_spellings(connection, names[some], spelled[some])
     return len(names)
 
 

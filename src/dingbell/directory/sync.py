@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ROOT", "Progress", "sync"]
 
 ROOT = 1
+# People who are gone through before others have a turn.
+_AT_ONCE = 500
 # More than any company has: departments, one below another, and roles. What is more has no end.
 _MOST_DEPARTMENTS = 100_000
 _MOST_LEVELS = 200
@@ -165,7 +167,7 @@ async def sync(
                 en=error.en, zh=error.zh
             )
         ) from error
-    reading = _reading(walk, roles)
+    reading = await _reading(clock, walk, roles)
     done = directory.Sync(clock.now(), len(reading.people), len(reading.departments))
     async with transaction(pool) as connection:
         changes = await directory_changes.take_over(connection, org, reading, done.synced_at)
@@ -181,11 +183,17 @@ async def sync(
     return done
 
 
-def _reading(walk: _Walk, roles: Iterable[Role]) -> Reading:
+async def _reading(clock: Clock, walk: _Walk, roles: Iterable[Role]) -> Reading:
+    """What was read; others have their turn meanwhile."""
     known = set(walk.departments)
+    people: list[Person] = []
+    for person in walk.people.values():
+        people.append(_within(person, known))
+        if len(people) % _AT_ONCE == 0:
+            await clock.sleep(0)
     unique = {role.role_id: role for role in roles}.values()
     return Reading(
-        people=[_within(person, known) for person in walk.people.values()],
+        people=people,
         departments=list(walk.departments.values()),
         roles=list(unique),
         played=[(role.role_id, userid) for role in unique for userid in role.members],

@@ -10,6 +10,7 @@ from dingbell.directory.spelling import spell_new
 from dingbell.directory.sync import Progress, sync
 from dingbell.domain.audience import Audience
 from dingbell.errors import InputError, NotFoundError, Text
+from dingbell.intake import mobile_number
 from dingbell.operations import apps
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
@@ -165,9 +166,11 @@ async def find(
     ops.may(Operation.DIRECTORY_SEE)
     found = await apps.chosen(ops, app)
     await ensure(ops, found)
-    if query.strip().isascii():
+    if query.isascii() and any(map(str.isalpha, query)):
         # It may be pinyin: names nobody has looked for yet get theirs now.
         await spell_new(ops.pool, found.org)
+    if any(map(str.isdecimal, query)):
+        query = _perhaps_mobile(query)
     async with acquire(ops.pool) as connection:
         people = await directory_search.people(connection, found.org, query, limit)
         departments = await directory_search.departments(connection, found.org, query, limit)
@@ -177,3 +180,9 @@ async def find(
         *(FoundView(kind="department", id=one, name=name) for one, name in departments),
         *(FoundView(kind="role", id=one, name=name) for one, name in roles),
     )
+
+
+def _perhaps_mobile(query: str) -> str:
+    """A mobile in the form it is kept in; anything else as it is."""
+    number = mobile_number(query)
+    return number if number.removeprefix("+").isdecimal() else query

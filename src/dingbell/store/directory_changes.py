@@ -20,6 +20,8 @@ __all__ = ["Changes", "Part", "Reading", "apply", "difference", "take_over"]
 
 # People whose attributes are made into JSON at once: some milliseconds of the loop.
 _AT_ONCE = 400
+# Pairs that are read at once, likewise.
+_PAIRS_AT_ONCE = 2_000
 
 Pair = tuple[int, str]
 
@@ -144,7 +146,9 @@ async def _different_people(
         rows = await connection.fetch(
             f"""
             select n.userid from {_PEOPLE}
-            left join people p on p.org = $1 and p.userid = n.userid
+            left join (
+                select * from people where org = $1 and userid = any($2)
+            ) p on p.userid = n.userid
             where p.userid is null or p.left_at is not null
                or (p.name, p.mobile, p.active, p.attributes)
                   is distinct from (n.name, n.mobile, n.active, n.attributes)
@@ -244,12 +248,25 @@ async def _pairs(
     everybody: list[str] | None,
 ) -> tuple[list[Pair], list[Pair]]:
     """The pairs that are new, and those that are no more, of the people who were asked for."""
-    kept = f"{kept} where org = $1 and ($4::text[] is null or userid = any($4))"
     read = "select * from unnest($2::bigint[], $3::text[])"
-    columns = [one for one, _ in pairs], [userid for _, userid in pairs]
-    new = await connection.fetch(f"{read} except ({kept})", org, *columns, everybody)
-    gone = await connection.fetch(f"({kept}) except {read}", org, *columns, everybody)
-    return [(row[0], row[1]) for row in new], [(row[0], row[1]) for row in gone]
+    new: list[Pair] = []
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        columns = _parted(pairs[start : start + _PAIRS_AT_ONCE])
+        rows = await connection.fetch(
+            f"{read} except ({kept} where org = $1 and userid = any($3))", org, *columns
+        )
+        new += [(row[0], row[1]) for row in rows]
+    rows = await connection.fetch(
+        f"{kept} where org = $1 and ($4::text[] is null or userid = any($4)) except {read}",
+        org,
+        *_parted(pairs),
+        everybody,
+    )
+    return new, [(row[0], row[1]) for row in rows]
+
+
+def _parted(pairs: Sequence[Pair]) -> tuple[list[int], list[str]]:
+    return [one for one, _ in pairs], [userid for _, userid in pairs]
 
 
 # Applying ----------------------------------------------------------------------------------------
@@ -355,15 +372,14 @@ async def _close(connection: Connection, org: str, changes: Changes) -> None:
 async def _pair(
     connection: Connection, table: str, column: str, org: str, pairs: Sequence[Pair]
 ) -> None:
-    if pairs:
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         await connection.execute(
             f"""
             insert into {table} (org, {column}, userid)
             select $1, * from unnest($2::bigint[], $3::text[]) on conflict do nothing
             """,
             org,
-            [one for one, _ in pairs],
-            [userid for _, userid in pairs],
+            *_parted(pairs[start : start + _PAIRS_AT_ONCE]),
         )
 
 
@@ -377,6 +393,5 @@ async def _unpair(
             where t.org = $1 and t.{column} = gone.id and t.userid = gone.userid
             """,
             org,
-            [one for one, _ in pairs],
-            [userid for _, userid in pairs],
+            *_parted(pairs),
         )

@@ -104,7 +104,7 @@ async def people(connection: Connection, org: str, query: str, limit: int) -> li
         org,
         typed,
         _letters(typed),
-        typed.replace("%", "") if typed.isdecimal() else "",
+        typed if typed.isascii() and typed.isdigit() else "",
         limit,
     )
     return [dict(row) for row in rows]
