@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.engine.conftest import Truth
+from tests.engine.conftest import RunService, Truth, final
+from tests.engine.given import send, show
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.message import Message
@@ -157,3 +158,18 @@ async def test_templates_see_departments_and_the_manager(company: Operations, tr
     assert f"内核组 {boss}".encode() in message.body({"person": seen["u1"]})
     assert "departments" not in plain["u1"]
     assert Message({"text": "{{ person.name }}"}).mentions(kept.RELATED) == frozenset()
+
+
+async def test_who_has_left_keeps_the_name_in_old_runs(
+    company: Operations, truth: Truth, run_service: RunService
+) -> None:
+    async with run_service():
+        text = "给单小明的旧通知"
+        run_id = await send(
+            company, sending.Order(Audience(users=("u1",)), Message({"text": text}))
+        )
+        await final(company, run_id)
+    await truth.post("people/u1", {"employed": False})
+    await directory.synchronise(company, None)
+    assert await found(company, "单小明") == []
+    assert [one["name"] for one in (await show(company, run_id))["deliveries"]] == ["单小明"]

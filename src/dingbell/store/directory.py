@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dingbell.domain.attributes import typed
+from dingbell.domain.attributes import stored, typed
 from dingbell.domain.audience import Audience
 from dingbell.store import duty
 from dingbell.store.connection import Connection
 
 __all__ = [
+    "PEOPLE_READ",
     "RELATED",
     "Department",
     "Ids",
     "Person",
     "Role",
     "Sync",
+    "columns",
     "ids",
     "last_sync",
     "note_sync",
     "people",
+    "put_people",
     "reading",
     "resolve",
     "subtree_size",
@@ -132,6 +135,39 @@ async def note_sync(connection: Connection, org: str, sync: Sync, began: datetim
         "update directory_events set applied_at = null where org = $1 and seen_at >= $2",
         org,
         began,
+    )
+
+
+# People as they were read, as a table: `columns` gives its parameters from the second on.
+PEOPLE_READ = """
+    unnest($2::text[], $3::text[], $4::text[], $5::bool[], $6::jsonb[])
+    as n (userid, name, mobile, active, attributes)
+"""
+
+
+def columns(people: Sequence[Person]) -> tuple[list[Any], ...]:
+    """The parameters of `PEOPLE_READ`."""
+    return (
+        [person.userid for person in people],
+        [person.name for person in people],
+        [person.mobile for person in people],
+        [person.active for person in people],
+        [stored(person.attributes) for person in people],
+    )
+
+
+async def put_people(connection: Connection, org: str, people: Sequence[Person]) -> None:
+    """Insert or refresh people; nobody is removed."""
+    await connection.execute(
+        f"""
+        insert into people (org, userid, name, mobile, active, attributes)
+        select $1, n.* from {PEOPLE_READ}
+        on conflict (org, userid) do update
+        set name = excluded.name, mobile = excluded.mobile, active = excluded.active,
+            attributes = excluded.attributes, left_at = null
+        """,
+        org,
+        *columns(people),
     )
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from dingbell.domain.attributes import stored
-from dingbell.store import duty
+from dingbell.store import directory, duty
 from dingbell.store.connection import Connection
 from dingbell.store.directory import Department, Person, Role
 
@@ -121,22 +119,6 @@ def _chunks(people: Sequence[Person]) -> Iterator[Sequence[Person]]:
         yield people[start : start + _AT_ONCE]
 
 
-def _columns(people: Sequence[Person]) -> tuple[list[Any], ...]:
-    return (
-        [person.userid for person in people],
-        [person.name for person in people],
-        [person.mobile for person in people],
-        [person.active for person in people],
-        [stored(person.attributes) for person in people],
-    )
-
-
-_PEOPLE = """
-    unnest($2::text[], $3::text[], $4::text[], $5::bool[], $6::jsonb[])
-    as n (userid, name, mobile, active, attributes)
-"""
-
-
 async def _different_people(
     connection: Connection, org: str, people: Sequence[Person]
 ) -> list[Person]:
@@ -145,7 +127,7 @@ async def _different_people(
     for chunk in _chunks(people):
         rows = await connection.fetch(
             f"""
-            select n.userid from {_PEOPLE}
+            select n.userid from {directory.PEOPLE_READ}
             left join (
                 select * from people where org = $1 and userid = any($2)
             ) p on p.userid = n.userid
@@ -154,7 +136,7 @@ async def _different_people(
                   is distinct from (n.name, n.mobile, n.active, n.attributes)
             """,
             org,
-            *_columns(chunk),
+            *directory.columns(chunk),
         )
         wanted = {row["userid"] for row in rows}
         found += [person for person in chunk if person.userid in wanted]
@@ -275,7 +257,7 @@ def _parted(pairs: Sequence[Pair]) -> tuple[list[int], list[str]]:
 async def apply(connection: Connection, org: str, changes: Changes, now: datetime) -> None:
     """Write changes; who has left keeps the name and what was known of them."""
     for chunk in _chunks(changes.people):
-        await _put_people(connection, org, chunk)
+        await directory.put_people(connection, org, chunk)
     if changes.left:
         await _leave(connection, org, changes.left, now)
     await _put_departments(connection, org, changes.departments)
@@ -285,20 +267,6 @@ async def apply(connection: Connection, org: str, changes: Changes, now: datetim
     await _pair(connection, "memberships", "dept_id", org, changes.seated)
     await _unpair(connection, "role_members", "role_id", org, changes.uncast)
     await _pair(connection, "role_members", "role_id", org, changes.cast)
-
-
-async def _put_people(connection: Connection, org: str, people: Sequence[Person]) -> None:
-    await connection.execute(
-        f"""
-        insert into people (org, userid, name, mobile, active, attributes)
-        select $1, n.* from {_PEOPLE}
-        on conflict (org, userid) do update
-        set name = excluded.name, mobile = excluded.mobile, active = excluded.active,
-            attributes = excluded.attributes, left_at = null
-        """,
-        org,
-        *_columns(people),
-    )
 
 
 async def _leave(connection: Connection, org: str, userids: Sequence[str], now: datetime) -> None:
