@@ -116,6 +116,7 @@ async def open_desk(
         default_app=ENVIRONMENT_APP if settings.has_app else None,
         environment_app=_environment_app(settings),
         allowance=Allowance(settings.daily_per_person, settings.monthly_calls),
+        directory_stream=settings.directory_stream,
     )
     try:
         async with acquire(pool) as connection:
@@ -160,6 +161,7 @@ class Service:
         from dingbell.engine.node.node import Node
         from dingbell.engine.upkeep.database import DatabaseWatch
         from dingbell.engine.upkeep.directories import Directories
+        from dingbell.engine.upkeep.streams import Streams
 
         self.desk = desk.as_(ENGINE)
         self.metrics = Metrics()
@@ -181,6 +183,7 @@ class Service:
         )
         reader = DirectoryReader(desk.pool, desk.clients, desk.clock, desk.pace)
         self._directories = Directories(reader)
+        self._streams = Streams(database.dsn, reader) if desk.directory_stream else None
         self._watch = DatabaseWatch(desk.pool, database.server, lambda: self.node.healthy)
 
     @property
@@ -200,6 +203,7 @@ class Service:
         """
         from dingbell.engine.upkeep.database import EXAMINE_EVERY, REVIVE_EVERY
         from dingbell.engine.upkeep.directories import REFRESH_EVERY
+        from dingbell.engine.upkeep.streams import TRY_EVERY
 
         async with acquire(self.desk.pool) as connection:
             if lacks := await fitness.lacks(connection):
@@ -211,10 +215,12 @@ class Service:
             await self._directories.read_unread(ENVIRONMENT_APP)
         await self.node.start()
         lost, unread = Event.DATABASE_LOST, Event.DIRECTORY_SYNC_FAILED
+        cut = Event.DIRECTORY_STREAM_LOST
         self._tasks = [
             asyncio.ensure_future(work)
             for work in (
                 self._every(REFRESH_EVERY, self._directories.refresh, unread),
+                *([self._every(TRY_EVERY, self._streams.listen, cut)] if self._streams else ()),
                 self._every(REVIVE_EVERY, self._watch.revive, lost),
                 self._every(EXAMINE_EVERY, self._watch.examine, lost),
             )

@@ -22,6 +22,7 @@ __all__ = [
     "cleaned",
     "content",
     "identifier",
+    "mobile_number",
     "name",
     "secret",
     "text",
@@ -36,6 +37,12 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # They hold emoji together, and shape some scripts.
 _JOINERS = frozenset("\u200c\u200d") | {chr(tag) for tag in range(0xE0020, 0xE0080)}
 _REPLACEMENT = "\ufffd"
+# What a Chinese keyboard makes of , ; : | and of a blank: it parts ids and is never in one.
+_FULL_WIDTH = {"，": ",", "、": ",", "；": ";", "：": ":", "｜": "|", "\u3000": " "}
+# What people put between the digits of a number.
+_BETWEEN_DIGITS = str.maketrans("", "", " -\t\u00a0\u2010\u2011\u2012\u2013\u2014()（）")
+_CHINA = ("+86", "0086")
+_CHINESE_DIGITS = 11
 
 
 def text(value: str) -> str:
@@ -70,9 +77,33 @@ def identifier(value: str) -> str:
     """An id, a key, an account: without the blanks around it, and with nothing invisible in it.
 
     Raises:
-        InputError: something in it cannot be seen.
+        InputError: something in it cannot be seen, or parts it in full width.
     """
-    return _visible(text(value).strip(), frozenset())
+    found = _visible(text(value).strip(), frozenset())
+    for character in found:
+        if character in _FULL_WIDTH:
+            raise InputError(
+                Text(
+                    "has the full-width {sign} ({point}) inside: write several as a list, [a, b]",
+                    "中间含有全角 {sign} ({point}): 多个请写成列表 [a, b]",
+                ).format(sign=character.strip() or " ", point=_point(character))
+            )
+    return found
+
+
+def mobile_number(value: str) -> str:
+    """A mobile number in the form it is kept in: `13800138000`, or `+85212345678` of elsewhere.
+
+    `+86 138-0013-8000`, `0086 13800138000`, `86-13800138000` are the same number. What is none
+    stays as it is, without what stands between its digits.
+    """
+    found = value.strip().translate(_BETWEEN_DIGITS)
+    for country in _CHINA:
+        if found.startswith(country):
+            return found.removeprefix(country)
+    if found.startswith("86") and len(found) == len("86") + _CHINESE_DIGITS and found[2] == "1":
+        return found[2:]
+    return "+" + found[2:] if found.startswith("00") and found.isdecimal() else found
 
 
 def name(value: str) -> str:

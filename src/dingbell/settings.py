@@ -106,6 +106,8 @@ class Settings(BaseSettings):
         keep_outbox_days: how long the outbox keeps what changed; so long whoever reads it may lag.
         program: by what a program that uses the library is known, so that its schedules stay its
             own; the file that makes its bell when unset. Programs in containers need one each.
+        directory_stream: whether changes of the directory are followed as they happen, by
+            DingTalk's Stream; turn it off where another program takes the app's events.
         log: level of the log: debug, info, warning, error.
     """
 
@@ -129,6 +131,7 @@ class Settings(BaseSettings):
     keep_people_days: Annotated[int, Field(ge=2, le=36_500)] = 180
     keep_outbox_days: Annotated[int, Field(ge=1, le=36_500)] = 7
     program: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    directory_stream: bool = True
     log: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("database_url")

@@ -39,6 +39,10 @@ class Truth:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
+    async def delete(self, path: str) -> None:
+        async with self._session.delete(f"/_sandbox/{path}") as answer:
+            assert answer.status == 200, await answer.text()
+
     async def calls(self) -> list[dict[str, Any]]:
         return list(await self.get("calls"))
 

@@ -99,3 +99,28 @@ def test_a_schedule_is_run_for_everyone_after_the_question_only(place, company):
     assert "have had the same words from this app today" in again.err
     zh = place.run("--lang", "zh", "schedules", "run", "everybody")
     assert "今天已收到" in zh.err
+
+
+def test_the_directory_is_listed_searched_and_shown(place, company):
+    told = company.ask("people")
+    page = place.json("directory", "departments")
+    assert {one["dept_id"] for one in page["items"]} == {
+        one["dept_id"] for one in told["departments"]
+    }
+    first = place.json("directory", "departments", "--limit", "2")
+    rest = place.json("directory", "departments", "--after", first["cursor"])
+    assert first["items"] + rest["items"] == page["items"]
+    tree = place.done("directory", "departments", "--tree").splitlines()
+    assert [len(line) - len(line.lstrip()) for line in tree] == [
+        2 * one["depth"] for one in page["items"]
+    ]
+    roles = place.json("directory", "roles")
+    assert {"role_id", "name", "group", "people"} == set(roles[0])
+    assert roles[0]["group"] in place.done("directory", "roles", "--tree")
+    found = place.json("directory", "find", roles[0]["name"])
+    assert {"kind": "role", "id": roles[0]["role_id"], "name": roles[0]["name"]} in found
+    shown = place.json("directory", "show", "manager7675")
+    examples = {one["name"]: one["example"] for one in shown["attributes"]}
+    assert examples["生日"] == "{{ person.生日|date('%Y-%m-%d') }}"
+    assert "{{ person.title }}" in place.done("directory", "show", "manager7675")
+    assert "nobody1" in place.refused("directory", "show", "nobody1", code=2)

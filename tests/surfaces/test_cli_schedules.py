@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dingbell.store import migrate
+
 SCHEDULE_KEYS = {"name", "app", "state", "problem", "source", "revision", "next_due_at", "spec"}
 
 FILE = """\
@@ -219,7 +221,7 @@ class TestSchedules:
 
 class TestDatabase:
     def test_what_was_backed_up_is_restored(self, applied):
-        assert applied.json("db", "upgrade") == {"revision": "0004"}
+        assert applied.json("db", "upgrade") == {"revision": migrate.HEAD}
         saved = applied.json("db", "backup", "saved.dump")
         assert saved["bytes"] == (applied.folder / "saved.dump").stat().st_size
         applied.done("schedules", "delete", "weekly")

@@ -9,6 +9,9 @@ from dingbell.domain.audience import Audience, parse_targets
 from dingbell.errors import InputError
 
 userids = st.lists(st.from_regex(r"[A-Za-z0-9_\-.]{1,12}", fullmatch=True), min_size=1, max_size=5)
+mobiles = st.lists(
+    st.from_regex(r"1[0-9]{10}|\+852[0-9]{8}", fullmatch=True), min_size=1, max_size=5
+)
 numbers = st.lists(st.integers(1, 10**9), min_size=1, max_size=5)
 
 
@@ -19,7 +22,7 @@ numbers = st.lists(st.integers(1, 10**9), min_size=1, max_size=5)
             "users": userids,
             "departments": numbers,
             "roles": userids,
-            "mobiles": userids,
+            "mobiles": mobiles,
             "audience": userids,
             "everyone": st.just(True),
         },

@@ -254,7 +254,7 @@ schedules:
 """).schedules["x"]
 
     assert schedule.to.users == ("12_345", "007", "0o17", "1e3", "1.10", "no")
-    assert schedule.to.mobiles == ("+8613800138000",)
+    assert schedule.to.mobiles == ("13800138000",)
     assert schedule.when == {"every": 1_800}
     assert type(schedule.when["every"]) is int
     assert schedule.misfire.grace == timedelta(seconds=1_000)
@@ -280,7 +280,7 @@ alerts: {webhook: x}
 schedules:
   a: {when: {cron: "0 0 12 ? * *"}, to: boss, message: {fax: 1}, priority: high, overlap: no}
   b: {when: daily, to: {users: {}}, message: {image: ./logo.png}, quiet_hours: never, spread: 2d}
-  c: {when: {every: soon}, to: {mobiles: "1 2"}, misfire: {grace: x, catch_up: some}}
+  c: {when: {every: soon}, to: {mobiles: "1/2"}, misfire: {grace: x, catch_up: some}}
 """
 
 

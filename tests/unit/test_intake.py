@@ -91,13 +91,48 @@ def test_a_name_may_be_held_together_by_joiners_and_have_blanks_inside(role: str
 @pytest.mark.parametrize("around", [" {} ", "{}\n", "\t{}\r\n", "\u3000{}\xa0"])
 def test_blanks_and_line_ends_around_ids_and_secrets_are_taken_off(around: str) -> None:
     given = around.format("abc")
-    audience = Audience.model_validate(
-        {"users": [given], "roles": [given], "mobiles": [given], "audience": [given]}
-    )
+    audience = Audience.model_validate({"users": [given], "roles": [given], "audience": [given]})
     app = AppSpec.model_validate({"agent_id": 1, "app_key": given, "app_secret": given})
 
-    assert set(audience.users + audience.roles + audience.mobiles + audience.audience) == {"abc"}
+    assert set(audience.users + audience.roles + audience.audience) == {"abc"}
     assert (app.app_key, app.app_secret) == ("abc", SecretStr("abc"))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "13800138000", " 138 0013 8000 ", "138-0013-8000", "+86 138 0013 8000", "+86-13800138000",
+        "008613800138000", "8613800138000", "（+86）138-0013-8000",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "entrance", [intake.mobile_number, lambda w: parse_targets([f"mobiles:{w}"]).mobiles[0]]
+)
+def test_a_mobile_is_one_number_however_it_is_written(
+    written: str, entrance: Callable[[str], str]
+) -> None:
+    assert entrance(written) == "13800138000"
+
+
+@given(st.from_regex(r"(\+852|00852)?[0-9 -]{0,4}[2-9][0-9]{3}", fullmatch=True))
+def test_a_mobile_in_its_form_is_left_as_it_is(written: str) -> None:
+    once = intake.mobile_number(written)
+    assert intake.mobile_number(once) == once
+    assert not set(once) & set(" -")
+
+
+def test_a_number_of_elsewhere_keeps_its_country() -> None:
+    assert intake.mobile_number("+852 1234 5678") == "+85212345678"
+    assert intake.mobile_number("00852-12345678") == "+85212345678"
+
+
+@pytest.mark.parametrize(("mark", "point"), [("，", "FF0C"), ("、", "3001"), ("；", "FF1B")])
+@pytest.mark.parametrize("entrance", ["userid", "mobile", "target"])
+def test_ids_that_a_full_width_sign_parts_are_refused_with_the_sign(
+    mark: str, point: str, entrance: str
+) -> None:
+    with pytest.raises((InputError, ValidationError), match=rf"full-width {mark} \(U\+{point}\)"):
+        ENTRANCES[entrance](mark)
 
 
 def test_a_secret_with_a_blank_inside_is_refused_unseen() -> None:

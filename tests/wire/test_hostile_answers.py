@@ -29,6 +29,7 @@ from dingbell.dingtalk.wire import (
     notifications,
     tokens,
 )
+from dingbell.directory.pacing import Pacer
 from dingbell.directory.sync import _Walk
 from dingbell.sandbox import Sandbox
 
@@ -473,7 +474,7 @@ async def test_people_whose_id_is_none_are_left_out(session: aiohttp.ClientSessi
 
 
 def walk_of(url: str, session: aiohttp.ClientSession) -> _Walk:
-    return _Walk(reader_of(url, session), SystemClock(), lambda _: None, 100_000)
+    return _Walk(reader_of(url, session), Pacer(SystemClock(), 100_000), lambda _: None)
 
 
 async def test_departments_that_lie_in_each_other_are_read_once(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 __all__ = [
@@ -176,7 +177,7 @@ class User:
     boss: bool = False
     senior: bool = False
     hired_on: date | None = None
-    extension: Mapping[str, str] = field(default_factory=dict, compare=False)
+    extension: Mapping[str, str | int | Decimal] = field(default_factory=dict, compare=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -7,19 +7,20 @@ calls/s, so the walk keeps below that by itself.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from dingbell.clock import Clock
-from dingbell.dingtalk import Department as ListedDepartment
-from dingbell.dingtalk import User, errors
+from dingbell.dingtalk import errors
+from dingbell.directory.pacing import Pacer, together
+from dingbell.directory.person import person_of
 from dingbell.errors import OutsideError, Text
 from dingbell.intake import cleaned
-from dingbell.store import directory
+from dingbell.store import directory, directory_changes
 from dingbell.store.connection import Pool, transaction
 from dingbell.store.directory import Department, Person, Role
+from dingbell.store.directory_changes import Reading
 from dingbell.telemetry import Event, log
 
 if TYPE_CHECKING:
@@ -28,15 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["ROOT", "Progress", "sync"]
 
 ROOT = 1
-_AT_ONCE = 8
-_SHARE = 0.9
-_RETRIES = 6
+# People who are gone through before others have a turn.
+_AT_ONCE = 500
 # More than any company has: departments, one below another, and roles. What is more has no end.
 _MOST_DEPARTMENTS = 100_000
 _MOST_LEVELS = 200
 _MOST_ROLES = 20_000
-_T = TypeVar("_T")
-_Turn = Callable[[], Awaitable[None]]
 
 # Told how many people have been read so far.
 Progress = Callable[[int], None]
@@ -45,43 +43,13 @@ Progress = Callable[[int], None]
 class _Walk:
     """One reading of a directory, at a pace DingTalk accepts."""
 
-    def __init__(
-        self, client: Client, clock: Clock, progress: Progress, calls_per_second: int
-    ) -> None:
-        self._pause = 1 / (calls_per_second * _SHARE)
+    def __init__(self, client: Client, pacer: Pacer, progress: Progress) -> None:
         self._client = client
-        self._clock = clock
+        self._pacer = pacer
         self._progress = progress
-        self._room = asyncio.Semaphore(_AT_ONCE)
-        self._next: dict[str, float] = {}
         self.people: dict[str, Person] = {}
         self.departments: dict[int, Department] = {}
         self._visited: set[int] = set()
-
-    async def _ask(self, api: str, call: Callable[[_Turn], Awaitable[_T]]) -> _T:
-        """Ask in turn, page by page; wait and begin again where DingTalk is busy."""
-
-        async def turn() -> None:
-            await self._turn(api)
-
-        for attempt in range(_RETRIES):
-            try:
-                async with self._room:
-                    return await call(turn)
-            except errors.RetryLater as error:
-                await self._clock.sleep(error.after)
-            except (errors.Ambiguous, errors.NotSent):
-                if attempt == _RETRIES - 1:
-                    raise
-                await self._clock.sleep(0.2 * 2**attempt)
-        return await call(turn)
-
-    async def _turn(self, api: str) -> None:
-        now = self._clock.monotonic()
-        at = max(self._next.get(api, now), now)
-        self._next[api] = at + self._pause
-        if at > now:
-            await self._clock.sleep(at - now)
 
     async def everything(self) -> list[Role]:
         """Read people, departments and roles; return the roles."""
@@ -90,27 +58,31 @@ class _Walk:
         async def roles() -> None:
             found.extend(await self.roles())
 
-        await _together([roles(), self.walk()])
+        await together([roles(), self.walk()])
         return found
 
     async def walk(self) -> None:
         """Read all the app may see: from the root, or from the parts its scope names."""
-        scopes = await self._ask("scopes", lambda _: self._client.scopes())
+        scopes = await self._pacer.once("scopes", self._client.scopes)
         roots = scopes.dept_ids or (() if scopes.userids else (ROOT,))
         for dept_id in roots:
             self.departments[dept_id] = Department(dept_id, "", None)
-        await _together(self._visit(dept_id) for dept_id in roots)
+        await together([*map(self._name, roots), *map(self._visit, roots)])
         alone = [userid for userid in scopes.userids if userid not in self.people]
-        await _together(self._person(userid) for userid in alone)
+        await together(self._person(userid) for userid in alone)
+
+    async def _name(self, dept_id: int) -> None:
+        """Read what a root is called: no list names it. It may be kept from the app."""
+        try:
+            found = await self._client.department(dept_id)
+        except errors.DingTalkError:
+            return  # it has no name then
+        self.departments[dept_id] = Department(dept_id, cleaned(found.name), None)
 
     async def _person(self, userid: str) -> None:
         """Read somebody whom the scope names without a department."""
-        user = await self._ask("get", lambda turn: self._user(userid, turn))
-        self.people[userid] = _person(user, set(user.dept_ids))
-
-    async def _user(self, userid: str, turn: _Turn) -> User:
-        await turn()
-        return await self._client.user(userid)
+        user = await self._pacer.once("get", lambda: self._client.user(userid))
+        self.people[userid] = person_of(user, set(user.dept_ids))
 
     async def _visit(self, dept_id: int) -> None:
         if dept_id in self._visited:
@@ -118,17 +90,17 @@ class _Walk:
         if len(self._visited) == _MOST_DEPARTMENTS:
             raise _endless("departments")
         self._visited.add(dept_id)
-        await _together([self._members(dept_id), self._below(dept_id)])
+        await together([self._members(dept_id), self._below(dept_id)])
 
     async def _below(self, dept_id: int) -> None:
-        children = await self._ask("listsub", lambda turn: self._children(dept_id, turn))
+        children = await self._pacer.once("listsub", lambda: self._client.departments(dept_id))
         above = set(islice(self._upwards(dept_id), _MOST_LEVELS))
         if len(above) == _MOST_LEVELS:
             raise _endless("departments")
         below = [child for child in children if child.id not in above]
         for child in below:
             self.departments[child.id] = Department(child.id, cleaned(child.name), dept_id)
-        await _together(self._visit(child.id) for child in below)
+        await together(self._visit(child.id) for child in below)
 
     def _upwards(self, dept_id: int) -> Iterator[int]:
         """A department and all it lies in: none of them lies in it, whatever an answer says."""
@@ -138,51 +110,37 @@ class _Walk:
             known = self.departments.get(above)
             above = known.parent_id if known else None
 
-    async def _children(self, dept_id: int, turn: _Turn) -> list[ListedDepartment]:
-        await turn()
-        return await self._client.departments(dept_id)
-
     async def _members(self, dept_id: int) -> None:
-        users = await self._ask("list", lambda turn: self._client.members(dept_id, turn=turn))
+        users = await self._pacer.ask("list", lambda turn: self._client.members(dept_id, turn=turn))
         for user in users:
             known = self.people.get(user.userid)
             belongs = {dept_id, *user.dept_ids, *(known.departments if known else ())}
-            self.people[user.userid] = _person(user, belongs)
+            self.people[user.userid] = person_of(user, belongs)
         self._progress(len(self.people))
 
     async def roles(self) -> list[Role]:
         """Read every role and who has it; without the permission there are none."""
         try:
-            groups = await self._ask("roles", lambda turn: self._client.roles(turn=turn))
+            groups = await self._pacer.ask("roles", lambda turn: self._client.roles(turn=turn))
         except errors.NotPermitted:
             return []
         roles = [role for group in groups for role in group.roles]
         if len(roles) > _MOST_ROLES:
             raise _endless("roles")
-        members = await _together(self._role_members(role.id) for role in roles)
+        members = await together(self._role_members(role.id) for role in roles)
         return [
-            Role(role.id, cleaned(role.name), tuple(sorted(set(own))))
+            Role(role.id, cleaned(role.name), tuple(sorted(set(own))), cleaned(role.group or ""))
             for role, own in zip(roles, members, strict=True)
         ]
 
     async def _role_members(self, role_id: int) -> list[str]:
-        return await self._ask(
+        return await self._pacer.ask(
             "role members", lambda turn: self._client.role_members(role_id, turn=turn)
         )
 
 
 def _endless(what: str) -> errors.DingTalkError:
     return errors.Permanent("unreadable", f"the {what} do not end")
-
-
-async def _together(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Do work side by side; when a part fails, the rest does not go on behind its back."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 async def sync(
@@ -199,7 +157,8 @@ async def sync(
     Raises:
         OutsideError: DingTalk could not be asked; the cache is as it was.
     """
-    walk = _Walk(client, clock, progress, calls_per_second)
+    began = clock.now()
+    walk = _Walk(client, Pacer(clock, calls_per_second), progress)
     try:
         roles = await walk.everything()
     except errors.DingTalkError as error:
@@ -208,53 +167,40 @@ async def sync(
                 en=error.en, zh=error.zh
             )
         ) from error
-    now = clock.now()
-    known = set(walk.departments)
-    people = [_within(person, known) for person in walk.people.values()]
+    reading = await _reading(clock, walk, roles)
+    done = directory.Sync(clock.now(), len(reading.people), len(reading.departments))
     async with transaction(pool) as connection:
-        await directory.replace(
-            connection,
-            org,
-            departments=list(walk.departments.values()),
-            people=people,
-            roles=_unique(roles),
-            now=now,
-        )
-    log(Event.DIRECTORY_SYNCED, org=org, people=len(people), departments=len(known))
-    return directory.Sync(now, len(people), len(known))
+        changes = await directory_changes.take_over(connection, org, reading, done.synced_at)
+        await directory.note_sync(connection, org, done, began)
+    log(
+        Event.DIRECTORY_SYNCED,
+        org=org,
+        people=done.people,
+        departments=done.departments,
+        changed=len(changes.people),
+        left=len(changes.left),
+    )
+    return done
+
+
+async def _reading(clock: Clock, walk: _Walk, roles: Iterable[Role]) -> Reading:
+    """What was read; others have their turn meanwhile."""
+    known = set(walk.departments)
+    people: list[Person] = []
+    for person in walk.people.values():
+        people.append(_within(person, known))
+        if len(people) % _AT_ONCE == 0:
+            await clock.sleep(0)
+    unique = {role.role_id: role for role in roles}.values()
+    return Reading(
+        people=people,
+        departments=list(walk.departments.values()),
+        roles=list(unique),
+        played=[(role.role_id, userid) for role in unique for userid in role.members],
+    )
 
 
 def _within(person: Person, known: set[int]) -> Person:
     """Keep the departments that were seen: an app's scope may hide others."""
     seen = tuple(sorted(set(person.departments) & known))
     return Person(person.userid, person.name, person.mobile, person.active, seen, person.attributes)
-
-
-def _unique(roles: Iterable[Role]) -> list[Role]:
-    return list({role.role_id: role for role in roles}.values())
-
-
-def _person(user: User, departments: set[int]) -> Person:
-    return Person(
-        userid=user.userid,
-        name=cleaned(user.name),
-        mobile=cleaned(user.mobile) or None,
-        active=user.active,
-        departments=tuple(sorted(departments)),
-        attributes=_attributes(user),
-    )
-
-
-def _attributes(user: User) -> dict[str, Any]:
-    """What templates see beside userid, name and mobile."""
-    found = {
-        "title": user.title,
-        "email": user.email,
-        "job_number": user.job_number,
-        "unionid": user.unionid,
-        "manager": user.manager_userid,
-        "senior": user.senior,
-        "hired_on": user.hired_on,
-    }
-    known = {**user.extension, **{key: value for key, value in found.items() if value}}
-    return {cleaned(key): cleaned(value) for key, value in known.items()}

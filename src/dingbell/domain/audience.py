@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from dingbell.errors import InputError, Text
-from dingbell.intake import LARGEST_ID, Identifier, name
+from dingbell.intake import LARGEST_ID, Identifier, mobile_number, name
 from dingbell.meaning import ONE_OR_MANY, Meaning, meanings
 from dingbell.validation import matching, refusal
 from dingbell.written import Decimal
@@ -63,7 +63,27 @@ _NO_ID = Text(
 _Id = Annotated[Identifier, Field(min_length=1, max_length=64), matching(r"[^\s,|]+", _NO_ID)]
 _Name = Annotated[str, Field(max_length=255), AfterValidator(_named)]
 _Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+_NO_MOBILE = Text(
+    "is no mobile number: write digits, 13800138000 or +852 1234 5678",
+    "不是手机号: 请写数字, 例如 13800138000 或 +852 1234 5678",
+)
+
+
+def _dialled(value: object) -> object:
+    """A number without its blanks and dashes, as the directory keeps it."""
+    return mobile_number(value) if isinstance(value, str) else value
+
+
+_Mobile = Annotated[
+    Identifier,
+    Field(max_length=32),
+    matching(r"\+?[0-9]{1,31}", _NO_MOBILE),
+    BeforeValidator(_dialled),
+]
 _Ids = Annotated[tuple[_Id, ...], BeforeValidator(_words), AfterValidator(_once), ONE_OR_MANY]
+_Mobiles = Annotated[
+    tuple[_Mobile, ...], BeforeValidator(_words), AfterValidator(_once), ONE_OR_MANY
+]
 _Names = Annotated[tuple[_Name, ...], BeforeValidator(_words), AfterValidator(_once), ONE_OR_MANY]
 _Numbers = Annotated[
     tuple[_Number, ...], BeforeValidator(_numbers), AfterValidator(_once), ONE_OR_MANY
@@ -113,7 +133,7 @@ class Audience(BaseModel):
     users: _Ids = ()
     departments: _Numbers = ()
     roles: _Names = ()
-    mobiles: _Ids = ()
+    mobiles: _Mobiles = ()
     everyone: bool = False
     audience: _Ids = ()
     except_: Audience | None = Field(default=None, alias="except")

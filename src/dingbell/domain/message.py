@@ -7,7 +7,7 @@ it is rendered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -183,6 +183,10 @@ class Message:
     def names(self) -> frozenset[str]:
         """The variables its templates use."""
         return frozenset().union(*(templates.read(text).names for _, text in self._templates()))
+
+    def mentions(self, words: Collection[str]) -> frozenset[str]:
+        """Which of these words stand in its templates, so that nothing else need be read."""
+        return frozenset(word for word in words if any(word in t for _, t in self._templates()))
 
     @cached_property
     def people_per_call(self) -> int:

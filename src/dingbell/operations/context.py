@@ -29,6 +29,7 @@ class Operations:
         allowance: what DingTalk allows where an org does not say otherwise.
         default_app: the name of the app the environment gives, if it gives one.
         environment_app: that app. It is stored when something is done with it, not before.
+        directory_stream: whether a node follows changes of directories as they happen.
         oapi_url: where apps live that do not say so themselves.
         api_url: likewise for DingTalk's new API.
     """
@@ -44,6 +45,7 @@ class Operations:
     default_app: str | None = None
     environment_app: AppSpec | None = None
     allowance: Allowance = Allowance()
+    directory_stream: bool = True
 
     def as_(self, actor: Actor) -> Operations:
         """The same surroundings for somebody else."""

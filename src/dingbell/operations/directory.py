@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dingbell.directory.reader import DirectoryReader
+from dingbell.directory.spelling import spell_new
 from dingbell.directory.sync import Progress, sync
 from dingbell.domain.audience import Audience
 from dingbell.errors import InputError, NotFoundError, Text
+from dingbell.intake import mobile_number
 from dingbell.operations import apps
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import Instant, View
-from dingbell.store import directory
+from dingbell.store import directory, directory_search
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AudienceMembers",
     "DirectoryView",
+    "FoundView",
     "PersonView",
     "ensure",
     "find",
@@ -44,12 +47,22 @@ class DirectoryView(View):
 class PersonView(View):
     """A person of the directory."""
 
+    kind: Literal["person"] = "person"
     userid: str
     name: str
     title: str | None
     mobile: str | None
+    job_number: str | None
     active: bool
     departments: tuple[str, ...]
+
+
+class FoundView(View):
+    """A department or a role that was looked for."""
+
+    kind: Literal["department", "role"]
+    id: int
+    name: str
 
 
 class AudienceMembers(View):
@@ -144,11 +157,32 @@ def _unknown(unknown: dict[str, list[str]]) -> Text:
 
 async def find(
     ops: Operations, app: str | None, query: str, *, limit: int = 20
-) -> tuple[PersonView, ...]:
-    """People whose name, userid or mobile contains a text."""
+) -> tuple[PersonView | FoundView, ...]:
+    """People, departments and roles as somebody types them, the best of each kind first.
+
+    People are found by name, pinyin in full or its initials, userid, the last digits of the
+    mobile, the job number, and the name of their department.
+    """
     ops.may(Operation.DIRECTORY_SEE)
     found = await apps.chosen(ops, app)
     await ensure(ops, found)
+    if query.isascii() and any(map(str.isalpha, query)):
+        # It may be pinyin: names nobody has looked for yet get theirs now.
+        await spell_new(ops.pool, found.org)
+    if any(map(str.isdecimal, query)):
+        query = _perhaps_mobile(query)
     async with acquire(ops.pool) as connection:
-        rows = await directory.find(connection, found.org, query, limit)
-    return tuple(PersonView(**row) for row in rows)
+        people = await directory_search.people(connection, found.org, query, limit)
+        departments = await directory_search.departments(connection, found.org, query, limit)
+        roles = await directory_search.roles(connection, found.org, query, limit)
+    return (
+        *(PersonView(**row) for row in people),
+        *(FoundView(kind="department", id=one, name=name) for one, name in departments),
+        *(FoundView(kind="role", id=one, name=name) for one, name in roles),
+    )
+
+
+def _perhaps_mobile(query: str) -> str:
+    """A mobile in the form it is kept in; anything else as it is."""
+    number = mobile_number(query)
+    return number if number.removeprefix("+").isdecimal() else query

@@ -216,9 +216,10 @@ async def _bodies(
 ) -> AsyncIterator[tuple[str, bytes]]:
     """Render per person; who cannot be rendered for is put among the failures."""
     ahead = iter(userids)
+    also = brief.message.mentions(directory.RELATED)
     began = clock.monotonic()
     while chunk := list(islice(ahead, _PEOPLE_AT_ONCE)):
-        people = await directory.people(connection, brief.org, chunk)
+        people = await directory.people(connection, brief.org, chunk, also)
         for place, userid in enumerate(chunk):
             variables = {**brief.variables, "person": people.get(userid, {"userid": userid})}
             if brief.rosters:

@@ -12,6 +12,7 @@ from dingbell.sandbox.rules.faults import Faults
 from dingbell.sandbox.rules.ledger import Ledger
 from dingbell.sandbox.rules.limits import UNLIMITED, Limits
 from dingbell.sandbox.rules.tasks import Post
+from dingbell.sandbox.stream.hub import Hub
 from dingbell.sandbox.wire.arguments import Arguments
 
 _TASK_IDS_PER_SECOND = 100  # keeps ids growing from one run of the sandbox to the next
@@ -20,10 +21,14 @@ _TASK_IDS_PER_SECOND = 100  # keeps ids growing from one run of the sandbox to t
 class Cloud:
     """Apps, company, tokens, limits, post and faults of one sandbox."""
 
-    def __init__(self, people: int, seed: int, app_count: int) -> None:
+    def __init__(
+        self, people: int, seed: int, app_count: int, departments: int | None = None
+    ) -> None:
         self.clock = Clock()
         self.apps = apps.make(app_count, seed)
-        self.company = founding.found(people, seed)
+        self._founding = (people, seed, departments)
+        self.company = founding.found(*self._founding)
+        self.hub = Hub(self.clock)
         self.tokens = tokens.AppTokens(self.apps)
         self.login_codes = tokens.SignIns(tokens.CODE_SECONDS)
         self.oauth_codes = tokens.SignIns(tokens.CODE_SECONDS)
@@ -38,7 +43,10 @@ class Cloud:
         """Back to the first day: no calls, no faults, documented limits, everybody at work."""
         self.post.clear()
         self.faults.clear()
+        if self.company.reshaped:
+            self.company = founding.found(*self._founding)
         self.company.restore()
+        self.hub.clear()
         self._count_afresh()
 
     def _count_afresh(self) -> None:

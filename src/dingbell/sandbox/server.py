@@ -32,6 +32,7 @@ class Sandbox:
         host: Where to listen.
         port: Where to listen; 0 picks a free port.
         apps: How many apps exist, each counted as an organisation of its own.
+        departments: How many departments lie below the root; as the people need, if left out.
         faults: Fault rules in force from the start, as the control API takes them.
     """
 
@@ -44,13 +45,14 @@ class Sandbox:
         port: int = 0,
         apps: int = 1,
         faults: Any = None,
+        departments: int | None = None,
     ) -> None:
         if people < 0 or apps < 1:
             raise ValueError("people must be zero or more, apps one or more")
         self.people = people
         self._host = host
         self._port = port
-        self._cloud = Cloud(people, seed, apps)
+        self._cloud = Cloud(people, seed, apps, departments)
         self._rules = scripts.parse(faults) if faults is not None else []
         self._runner: web.ServerRunner | None = None
 
@@ -121,6 +123,7 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._cloud.hub.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +14,20 @@ from dingbell.store import duty
 from dingbell.store.connection import Connection
 
 __all__ = [
+    "PEOPLE_READ",
+    "RELATED",
     "Department",
+    "Ids",
     "Person",
     "Role",
     "Sync",
-    "find",
+    "columns",
+    "ids",
     "last_sync",
+    "note_sync",
     "people",
     "put_people",
     "reading",
-    "replace",
     "resolve",
     "subtree_size",
 ]
@@ -56,24 +60,52 @@ class Role:
 
     role_id: int
     name: str
-    members: tuple[str, ...]
+    members: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """When the directory was read last, and how large it was."""
+    """When the directory was read last, and how large it was.
+
+    Attributes:
+        streamed_since: since when every change has been heard of; None while nobody listens.
+    """
 
     synced_at: datetime
     people: int
     departments: int
+    streamed_since: datetime | None = None
 
 
 async def last_sync(connection: Connection, org: str) -> Sync | None:
     """The last complete reading of an org's directory."""
     row = await connection.fetchrow(
-        "select synced_at, people, departments from directory_syncs where org = $1", org
+        "select synced_at, people, departments, streamed_since from directory_syncs where org = $1",
+        org,
     )
     return Sync(**row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of the departments and roles that are known."""
+
+    departments: Sequence[int]
+    roles: Sequence[int]
+
+
+async def ids(connection: Connection, org: str) -> Ids:
+    """The departments and roles of an org."""
+    row = await connection.fetchrow(
+        """
+        select array(select dept_id from departments where org = $1) as departments,
+               array(select role_id from roles where org = $1) as roles
+        """,
+        org,
+    )
+    assert row is not None
+    return Ids(row["departments"], row["roles"])
 
 
 @asynccontextmanager
@@ -83,46 +115,11 @@ async def reading(connection: Connection, org: str) -> AsyncIterator[None]:
         yield
 
 
-async def replace(
-    connection: Connection,
-    org: str,
-    *,
-    departments: Sequence[Department],
-    people: Sequence[Person],
-    roles: Sequence[Role],
-    now: datetime,
-) -> None:
-    """Make the cache equal to what was read; people no longer there are marked as left."""
-    await duty.awaited(connection, [f"directory:{org}"])
-    for table in ("departments", "memberships", "roles", "role_members"):
-        await connection.execute(f"delete from {table} where org = $1", org)
-    await connection.copy_records_to_table(
-        "departments",
-        records=[(org, d.dept_id, d.name, d.parent_id) for d in departments],
-    )
-    await put_people(connection, org, people)
-    await connection.execute(
-        """
-        update people set left_at = $3, active = false
-        where org = $1 and left_at is null and not userid = any($2::text[])
-        """,
-        org,
-        [person.userid for person in people],
-        now,
-    )
-    await connection.copy_records_to_table(
-        "memberships",
-        records=[
-            (org, dept_id, person.userid) for person in people for dept_id in person.departments
-        ],
-    )
-    await connection.copy_records_to_table(
-        "roles", records=[(org, role.role_id, role.name) for role in roles]
-    )
-    await connection.copy_records_to_table(
-        "role_members",
-        records=[(org, role.role_id, userid) for role in roles for userid in role.members],
-    )
+async def note_sync(connection: Connection, org: str, sync: Sync, began: datetime) -> None:
+    """Keep that the whole directory was read.
+
+    What happened while it was read may be in it or not: events of that time are applied again.
+    """
     await connection.execute(
         """
         insert into directory_syncs (org, synced_at, people, departments) values ($1, $2, $3, $4)
@@ -130,28 +127,47 @@ async def replace(
             people = excluded.people, departments = excluded.departments
         """,
         org,
-        now,
-        len(people),
-        len(departments),
+        sync.synced_at,
+        sync.people,
+        sync.departments,
+    )
+    await connection.execute(
+        "update directory_events set applied_at = null where org = $1 and seen_at >= $2",
+        org,
+        began,
+    )
+
+
+# People as they were read, as a table: `columns` gives its parameters from the second on.
+PEOPLE_READ = """
+    unnest($2::text[], $3::text[], $4::text[], $5::bool[], $6::jsonb[])
+    as n (userid, name, mobile, active, attributes)
+"""
+
+
+def columns(people: Sequence[Person]) -> tuple[list[Any], ...]:
+    """The parameters of `PEOPLE_READ`."""
+    return (
+        [person.userid for person in people],
+        [person.name for person in people],
+        [person.mobile for person in people],
+        [person.active for person in people],
+        [stored(person.attributes) for person in people],
     )
 
 
 async def put_people(connection: Connection, org: str, people: Sequence[Person]) -> None:
     """Insert or refresh people; nobody is removed."""
     await connection.execute(
-        """
+        f"""
         insert into people (org, userid, name, mobile, active, attributes)
-        select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bool[], $6::jsonb[])
+        select $1, n.* from {PEOPLE_READ}
         on conflict (org, userid) do update
         set name = excluded.name, mobile = excluded.mobile, active = excluded.active,
             attributes = excluded.attributes, left_at = null
         """,
         org,
-        [person.userid for person in people],
-        [person.name for person in people],
-        [person.mobile for person in people],
-        [person.active for person in people],
-        [stored(person.attributes) for person in people],
+        *columns(people),
     )
 
 
@@ -266,9 +282,16 @@ async def _missing(connection: Connection, known: str, org: str, names: list[str
 
 
 async def people(
-    connection: Connection, org: str, userids: Sequence[str]
+    connection: Connection, org: str, userids: Sequence[str], also: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """What templates see of people, by userid; people the directory does not know are left out."""
+    """What templates see of people, by userid; people the directory does not know are left out.
+
+    Args:
+        connection: any.
+        org: whose directory is meant.
+        userids: who is asked for; also who has left is known.
+        also: of `RELATED`, what is read from elsewhere and only where it is used.
+    """
     rows = await connection.fetch(
         """
         select userid, name, mobile, attributes from people
@@ -277,7 +300,7 @@ async def people(
         org,
         list(userids),
     )
-    return {
+    found = {
         row["userid"]: {
             **typed(row["attributes"]),
             "userid": row["userid"],
@@ -286,23 +309,38 @@ async def people(
         }
         for row in rows
     }
+    if "departments" in also:
+        await _add_departments(connection, org, found)
+    if "manager" in also:
+        await _add_managers(connection, org, found)
+    return found
 
 
-async def find(connection: Connection, org: str, query: str, limit: int) -> list[dict[str, Any]]:
-    """People whose name, userid or mobile contains a text."""
+# What templates see of a person that stands elsewhere in the directory.
+RELATED = frozenset({"departments", "manager"})
+
+
+async def _add_departments(
+    connection: Connection, org: str, found: dict[str, dict[str, Any]]
+) -> None:
+    """The names of their own departments, as a list."""
     rows = await connection.fetch(
         """
-        select p.userid, p.name, p.mobile, p.active, p.attributes ->> 'title' as title,
-               array(select d.name from memberships m
-                     join departments d on d.org = m.org and d.dept_id = m.dept_id
-                     where m.org = p.org and m.userid = p.userid order by 1) as departments
-        from people p
-        where p.org = $1 and p.left_at is null
-          and strpos(lower(concat_ws(' ', p.name, p.userid, p.mobile)), lower($2)) > 0
-        order by p.userid limit $3
+        select m.userid, array_agg(d.name order by d.name) as names
+        from memberships m join departments d on d.org = m.org and d.dept_id = m.dept_id
+        where m.org = $1 and m.userid = any($2::text[]) group by 1
         """,
         org,
-        query,
-        limit,
+        list(found),
     )
-    return [dict(row) for row in rows]
+    for row in rows:
+        found[row["userid"]]["departments"] = row["names"]
+
+
+async def _add_managers(connection: Connection, org: str, found: dict[str, dict[str, Any]]) -> None:
+    """Their managers as records like their own; who has none keeps none."""
+    wanted = {str(one["manager"]) for one in found.values() if one.get("manager")}
+    managers = await people(connection, org, sorted(wanted))
+    for one in found.values():
+        if userid := one.get("manager"):
+            one["manager"] = managers.get(str(userid), {"userid": userid})

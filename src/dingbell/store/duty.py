@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from dingbell.store.connection import Connection
 
-__all__ = ["Duty", "awaited", "held", "taken"]
+__all__ = ["Duty", "awaited", "held", "kept", "taken"]
 
 
 class Duty(IntEnum):
@@ -18,11 +18,18 @@ class Duty(IntEnum):
     SWEEP = 7_466_315_240_002
     WATCH = 7_466_315_240_003
     FORGET = 7_466_315_240_004
+    STREAM = 7_466_315_240_005
 
 
 async def taken(connection: Connection, duty: Duty) -> bool:
     """Take a duty until the transaction ends; False where another node has it."""
     free: bool = await connection.fetchval("select pg_try_advisory_xact_lock($1)", int(duty))
+    return free
+
+
+async def kept(connection: Connection, duty: Duty) -> bool:
+    """Take a duty for as long as a connection of its own lives; False where another has it."""
+    free: bool = await connection.fetchval("select pg_try_advisory_lock($1)", int(duty))
     return free
 
 

@@ -13,10 +13,12 @@ from dingbell.dingtalk.client.directory import Directory
 from dingbell.dingtalk.client.identity import Identity
 from dingbell.dingtalk.client.media import Uploads
 from dingbell.dingtalk.client.notifications import Notifications
+from dingbell.dingtalk.client.stream import StreamConnection
 from dingbell.dingtalk.client.transport import Transport
 from dingbell.dingtalk.credentials import Credentials
 from dingbell.dingtalk.token import MemoryTokenStore, Token, TokenKeeper, TokenStore
 from dingbell.dingtalk.wire import Call
+from dingbell.dingtalk.wire import stream as stream_wire
 from dingbell.dingtalk.wire import tokens as token_wire
 from dingbell.dingtalk.wire.tokens import Fetched, TokenEndpoint
 
@@ -80,6 +82,17 @@ class Client(Notifications, Identity, Directory, Uploads):
             DingTalkError: see `errors`; never `Ambiguous`.
         """
         return (await self.tokens.current()).value
+
+    async def stream(self) -> StreamConnection:
+        """Open a line on which DingTalk tells events of the app as they happen.
+
+        Raises:
+            BadCredentials: app key or app secret is wrong.
+            NotSent: there was no connection.
+            DingTalkError: see `errors`.
+        """
+        found = await self._ask(stream_wire.invitation(self.credentials, "dingbell"))
+        return StreamConnection(await self._transport.listen(found.url, "stream"))
 
     async def _fetch_token(self) -> Fetched:
         return await self._exchange(token_wire.fetch(self.credentials, self._token_endpoint))

@@ -6,6 +6,7 @@ raised after its `except` block is left, which keeps it out of `__cause__` and `
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -23,6 +24,8 @@ _CONNECT_SHARE = 0.5
 
 _SLOWEST_UPLOAD = 100_000
 """Bytes a second that an upload is given time for."""
+_PING_SECONDS = 30.0
+_MOST_FRAME = 1_048_576
 
 _UNREACHABLE = (
     aiohttp.ClientConnectorError,
@@ -68,6 +71,25 @@ class Transport:
         return aiohttp.ClientTimeout(
             total=self._timeout + uploading, connect=self._timeout * _CONNECT_SHARE
         )
+
+    async def listen(self, url: str, endpoint: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a websocket; the address may hold a ticket.
+
+        Raises:
+            NotSent: there was no connection, or it was refused.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._session.ws_connect(
+                    url, heartbeat=_PING_SECONDS, max_msg_size=_MOST_FRAME
+                )
+        except TimeoutError:
+            trouble = errors.NotSent("unreachable", "timeout", endpoint)
+        except aiohttp.WSServerHandshakeError as error:
+            trouble = errors.NotSent("unreachable", f"HTTP {error.status}", endpoint)
+        except (*_UNREACHABLE, *_BROKEN) as error:
+            trouble = errors.NotSent("unreachable", _reason(error), endpoint)
+        raise trouble
 
     async def _send(self, request: Request) -> Answer:
         async with self._session.request(

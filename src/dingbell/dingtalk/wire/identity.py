@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from dingbell.dingtalk.credentials import Credentials
 from dingbell.dingtalk.results import Profile, Role, SignedIn, User, UserToken
@@ -26,6 +27,10 @@ __all__ = [
     "user_by_mobile",
     "user_by_unionid",
 ]
+
+# A number of a company's own field beyond these is kept as the text it is.
+_LARGEST: Final = 10**15
+_PLACES: Final = 15
 
 
 def user_by_code(code: str) -> Call[SignedIn]:
@@ -124,21 +129,25 @@ def _roles(row: Mapping[str, Any]) -> tuple[Role, ...]:
     )
 
 
-def _extension(value: object) -> dict[str, str]:
+def _extension(value: object) -> dict[str, str | int | Decimal]:
     """The company's own fields, which come as JSON inside a string."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
+            value = json.loads(value, parse_float=Decimal)
+        except (ValueError, RecursionError, ArithmeticError):
             return {}
-    found = {key: fields.text(_written(item)) for key, item in fields.mapping(value).items()}
-    return {name: item or "" for key, item in found.items() if (name := fields.text(key))}
+    found = {key: _written(item) for key, item in fields.mapping(value).items()}
+    return {name: item for key, item in found.items() if (name := fields.text(key))}
 
 
-def _written(item: object) -> str:
-    """A value of the company's own fields as text; what lies too deep has none."""
+def _written(item: object) -> str | int | Decimal:
+    """A value of the company's own fields: a number, or text; what lies too deep has none."""
+    if isinstance(item, int) and not isinstance(item, bool) and abs(item) < _LARGEST:
+        return item
+    if isinstance(item, Decimal) and item.is_finite() and abs(item.adjusted()) < _PLACES:
+        return item
     try:
-        return str(item)
+        return fields.text(str(item)) or ""
     except (ValueError, RecursionError):
         return ""
 

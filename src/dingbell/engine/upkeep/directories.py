@@ -6,16 +6,21 @@ import asyncio
 import logging
 from datetime import timedelta
 
+from dingbell.directory.freshness import is_due
 from dingbell.directory.reader import DirectoryReader
+from dingbell.directory.spelling import spell_new
 from dingbell.errors import DingBellError
-from dingbell.store import apps, directory
+from dingbell.store import apps, directory, directory_events
 from dingbell.store.connection import acquire
 from dingbell.telemetry import Event, log
 
 __all__ = ["REFRESH_EVERY", "Directories"]
 
 REFRESH_EVERY = 600.0  # seconds
-_OLD = timedelta(hours=6)
+# Another node may have read it a moment ago.
+_JUST_READ = timedelta(minutes=20)
+# Events that were applied are known for so long, so that one that comes late is no news.
+_REMEMBERED = timedelta(days=7)
 _FIRST_PATIENCE = 5.0
 
 
@@ -27,15 +32,17 @@ class Directories:
         self._reading: set[asyncio.Task[None]] = set()
 
     async def refresh(self) -> None:
-        """Read again those that were read once and are old now."""
+        """Read again those that were read once and are old now; learn how new names are typed."""
+        now = self._reader.clock.now()
         async with acquire(self._reader.pool) as connection:
-            orgs = {
-                app.org: app
-                for app in await apps.all_apps(connection)
-                if await directory.last_sync(connection, app.org) is not None
-            }
-        for app in orgs.values():
-            await self._read(app, younger_than=_OLD)
+            await directory_events.forget(connection, now - _REMEMBERED)
+            orgs = {app.org: app for app in await apps.all_apps(connection)}
+            known = {org: await directory.last_sync(connection, org) for org in orgs}
+        for org, last in known.items():
+            if last is not None and is_due(last, now):
+                await self._read(orgs[org], younger_than=_JUST_READ)
+            if last is not None:
+                await spell_new(self._reader.pool, org)
 
     async def read_unread(self, name: str) -> None:
         """Read the directory of an app for the first time.

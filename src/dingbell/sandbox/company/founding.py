@@ -10,6 +10,7 @@ from dingbell.sandbox.company.world import ROOT, Company, Department, Person, Ro
 WELL_KNOWN = ("manager4220", "manager7675")
 MOST_DEPARTMENTS = 60
 NEVER_READS = 0.1
+_TEAMS = 20
 _ROLE_BASE = 1_507_113_500
 _PREFIXES = ("138", "139", "150", "158", "176", "186", "188", "199")
 _UNIONID_LETTERS = "iSnWkPzqLt"
@@ -18,10 +19,10 @@ _BORN_FROM, _BORN_DAYS = 1_826, 10_957  # 1975 to 2004
 _COPRIME = 7_368_787  # shares no factor with a power of ten: multiples never collide
 
 
-def found(people: int, seed: int) -> Company:
-    """Make a company of `people` persons."""
+def found(people: int, seed: int, count: int | None = None) -> Company:
+    """Make a company of `people` persons, in `count` departments below the root."""
     dice = random.Random(f"company:{people}:{seed}")  # noqa: S311 - it must repeat
-    departments = _departments(department_count(people), dice)
+    departments = _departments(count or department_count(people), dice)
     staff = _staff(people, [d.dept_id for d in departments[1:]], dice)
     _seat(staff, departments)
     _appoint(staff, {department.dept_id: department for department in departments})
@@ -53,6 +54,12 @@ def _departments(count: int, dice: random.Random) -> list[Department]:
         Department(first_id + number * 1_117, name, parent, number + 1)
         for number, (name, parent) in enumerate(planned)
     )
+    for number in range(len(planned), count):
+        # More than there are names for: teams below what there is, some twenty below each.
+        parent = departments[1 + (number - len(planned)) // _TEAMS].dept_id
+        departments.append(
+            Department(first_id + number * 1_117, f"第{number}班组", parent, number + 1)
+        )
     known = {department.dept_id: department for department in departments}
     for department in departments[1:]:
         known[department.parent_id].children.append(department.dept_id)

@@ -100,6 +100,7 @@ class Company:
         self.people = {person.userid: person for person in people}
         self.departments = {department.dept_id: department for department in departments}
         self.roles = {role.role_id: role for role in roles}
+        self.reshaped = False
         self._mobiles = {person.mobile: person for person in self.people.values()}
         self._unionids = {person.unionid: person for person in self.people.values()}
         self._changed: set[str] = set()
@@ -141,6 +142,20 @@ class Company:
         while path[-1] != ROOT:
             path.append(self.departments[path[-1]].parent_id)
         return path
+
+    def enter(self, person: Person) -> None:
+        """Know somebody, by everything people are known by, and seat them."""
+        self.reshaped = True
+        self.people[person.userid] = person
+        self._mobiles[person.mobile] = person
+        self._unionids[person.unionid] = person
+        self._seat(person)
+
+    def leave(self, person: Person) -> None:
+        """Take somebody from their seats, so that they may be changed."""
+        self._mobiles.pop(person.mobile, None)
+        for dept_id in person.dept_ids:
+            self.departments[dept_id].members.pop(person.userid, None)
 
     def change(self, userid: str, wishes: dict[str, Any]) -> Person:
         """Change what is true of a person.

@@ -9,7 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from dingbell.sandbox.cloud import Cloud
-from dingbell.sandbox.company.world import Person
+from dingbell.sandbox.company import reshaping
+from dingbell.sandbox.company.world import Department, Person
 from dingbell.sandbox.rules import faults
 from dingbell.sandbox.wire import contacts, envelopes
 from dingbell.sandbox.wire.refusals import MisuseError
@@ -133,7 +134,72 @@ def _told(ask: Ask, person: Person) -> dict[str, Any]:
 
 
 def _change_person(ask: Ask) -> Any:
-    return _told(ask, ask.cloud.company.change(ask.tail, _object(ask)))
+    """Change somebody, or let somebody join where nobody is named; apps are told of it."""
+    company, wishes = ask.cloud.company, dict(_object(ask))
+    if not ask.tail:
+        person, events = reshaping.hire(company, wishes)
+        return _announced(ask, events, _told(ask, person))
+    facts = {name: value for name, value in wishes.items() if name in reshaping.FACTS}
+    states = {name: value for name, value in wishes.items() if name not in facts}
+    before = company.people.get(ask.tail)
+    was = before is not None and before.employed
+    person = company.change(ask.tail, states)
+    events = reshaping.employment(states, ask.tail, was=was)
+    events += reshaping.revise(company, person, facts) if facts else []
+    return _announced(ask, events, _told(ask, person))
+
+
+def _announced(ask: Ask, events: list[reshaping.Event], answer: Any) -> Any:
+    for kind, data in events:
+        ask.cloud.hub.publish(ask.cloud.apps, kind, data)
+    return answer
+
+
+def _department(ask: Ask) -> Department:
+    found = ask.cloud.company.departments.get(int(ask.tail)) if ask.tail.isdecimal() else None
+    if found is None:
+        raise MisuseError("dept_id", f"there is no department {ask.tail!r}", status=404)
+    return found
+
+
+def _change_department(ask: Ask) -> Any:
+    company, wishes = ask.cloud.company, _object(ask)
+    if ask.tail:
+        department = _department(ask)
+        events = reshaping.revise_department(company, department, wishes)
+    else:
+        department, events = reshaping.open_department(company, wishes)
+    told = {
+        "dept_id": department.dept_id, "name": department.name, "parent_id": department.parent_id
+    }  # fmt: skip
+    return _announced(ask, events, told)
+
+
+def _close_department(ask: Ask) -> Any:
+    events = reshaping.close_department(ask.cloud.company, _department(ask))
+    return _announced(ask, events, {"closed": int(ask.tail)})
+
+
+def _roles(ask: Ask) -> Any:
+    return [
+        {"role_id": r.role_id, "name": r.name, "group": r.group_name, "userids": list(r.userids)}
+        for r in ask.cloud.company.roles.values()
+    ]
+
+
+def _change_role(ask: Ask) -> Any:
+    role_id = int(ask.tail) if ask.tail.isdecimal() else 0
+    events = reshaping.cast(ask.cloud.company, role_id, _object(ask))
+    return _announced(ask, events, {"role_id": role_id})
+
+
+def _stream(ask: Ask) -> Any:
+    return ask.cloud.hub.as_json()
+
+
+def _change_stream(ask: Ask) -> Any:
+    ask.cloud.hub.order(_object(ask))
+    return _stream(ask)
 
 
 def _apps(ask: Ask) -> Any:
@@ -199,6 +265,12 @@ _ORDERS: dict[tuple[str, str], Callable[[Ask], Any]] = {
     ("GET", "stats"): _stats,
     ("GET", "people"): _people,
     ("POST", "people"): _change_person,
+    ("POST", "departments"): _change_department,
+    ("DELETE", "departments"): _close_department,
+    ("GET", "roles"): _roles,
+    ("POST", "roles"): _change_role,
+    ("GET", "stream"): _stream,
+    ("POST", "stream"): _change_stream,
     ("GET", "apps"): _apps,
     ("GET", "limits"): _limits,
     ("POST", "limits"): _set_limits,

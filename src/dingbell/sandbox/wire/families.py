@@ -136,6 +136,9 @@ async def _api(cloud: Cloud, request: web.BaseRequest, now: float) -> Answer:
             return identity.user_token(cloud, await _body(request), now)
         case "POST", ["oauth2", corp_id, "token"]:
             return identity.corp_token(cloud, await _body(request), now, corp_id)
+        case "POST", ["gateway", "connections", "open"]:
+            app = identity.client(cloud, await _body(request))
+            return cloud.hub.invite(app, request.host)
         case "GET", ["contact", "users", whom]:
             return identity.about_me(cloud, _header_token(request), now, whom)
         case "POST", ["contact", "users" | "departments" as what, "search"]:

@@ -8,6 +8,7 @@ from dingbell.sandbox import hostile
 from dingbell.sandbox.cloud import Cloud
 from dingbell.sandbox.pages import phones
 from dingbell.sandbox.rules.faults import Rule
+from dingbell.sandbox.stream import hub
 from dingbell.sandbox.wire import control, envelopes, families, identity, refusals
 from dingbell.sandbox.wire.refusals import ApiRefusalError, RefusalError
 
@@ -29,6 +30,8 @@ class Gateway:
             return phones.page()
         if path.startswith(CONTROL + "/"):
             return await control.handle(self._cloud, request)
+        if path == hub.PATH:
+            return await self._cloud.hub.serve(request)
         return await self._dingtalk(request, received_at)
 
     async def _dingtalk(self, request: web.BaseRequest, now: float) -> web.StreamResponse:

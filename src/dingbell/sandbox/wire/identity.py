@@ -41,6 +41,11 @@ def corp_token(cloud: Cloud, body: Mapping[str, Any], now: float, corp_id: str) 
     return {"access_token": cloud.tokens.issue(app, now), "expires_in": APP_TOKEN_SECONDS}
 
 
+def client(cloud: Cloud, body: Mapping[str, Any]) -> App:
+    """The app that opens a stream; it needs no token."""
+    return _app(cloud, body, "clientId", "clientSecret")
+
+
 def _app(
     cloud: Cloud,
     body: Mapping[str, Any],

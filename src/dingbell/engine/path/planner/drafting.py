@@ -156,7 +156,8 @@ async def _fitted(
     wanted: _Rosters,
 ) -> _Rosters:
     """Lists that a notice holds: shortened, or split, the rest in a run of its own."""
-    people = await directory.people(connection, run.org, sorted(wanted))
+    also = rule.message.mentions(directory.RELATED)
+    people = await directory.people(connection, run.org, sorted(wanted), also)
     fitted: _Rosters = {}
     remaining: dict[str, tuple[str, ...]] = {}
     for receiver, own in wanted.items():
