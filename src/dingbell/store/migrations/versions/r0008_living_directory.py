@@ -5,7 +5,7 @@ from __future__ import annotations
 from dingbell.store.migrations import execute_script
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 
 _CHANGES = """
 alter table people
