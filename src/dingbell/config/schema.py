@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -138,7 +138,10 @@ def load_placed(
     return config, document
 
 
-_NAMED = ("orgs", "apps", "audiences", "schedules")
+# Sections whose entries have names.
+_NAMED = tuple(
+    n for n, field in Config.model_fields.items() if get_origin(field.annotation) is dict
+)
 
 
 def _without(content: dict[str, Any], places: Iterable[Sequence[str | int]]) -> dict[str, Any]:
