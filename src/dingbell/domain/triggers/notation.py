@@ -40,9 +40,16 @@ _CRON = {
     "type": "string",
     "pattern": r"^\s*\S+(\s+\S+){4,5}\s*$" + VARIABLE,
 }
-_WEEKDAY = {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}
+_WEEKDAY = {
+    "anyOf": [
+        {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
+        {"enum": ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]},
+        {"type": "string", "pattern": r"^(周|星期)[一二三四五六日天]$" + VARIABLE},
+    ]
+}
 _NUMBER = {"type": "integer", "minimum": 1}
-_COUNTED = {"anyOf": [_NUMBER, {"const": "last"}]}
+_ONE_COUNTED = {"anyOf": [_NUMBER, {"const": "last"}]}
+_COUNTED = {"anyOf": [_ONE_COUNTED, {"type": "array", "items": _ONE_COUNTED, "minItems": 1}]}
 _MONTH_DAY = {"type": "string", "pattern": r"^[0-9]{1,2}-[0-9]{1,2}$" + VARIABLE}
 
 
@@ -170,8 +177,8 @@ RULES: Mapping[str, Rule] = {
     "rrule": _rule(
         "a rule of iCalendar's, as far as one of ours says the same",
         "iCalendar 的 RRULE, 限于可以对应到此处规则的部分",
-        '"FREQ=WEEKLY;BYDAY=MO;BYHOUR=9;BYMINUTE=0"',
-        "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9;BYMINUTE=0",
+        '"DTSTART:20261201T090000 RRULE:FREQ=WEEKLY;BYDAY=MO"',
+        "DTSTART:20261201T090000 RRULE:FREQ=WEEKLY;BYDAY=MO",
         {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}]},
     ),
     "any": _rule(
