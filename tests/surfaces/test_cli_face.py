@@ -11,7 +11,7 @@ from dingbell.version import __version__
 
 COMMANDS = [
     *("demo", "serve", "sandbox", "doctor"),
-    *("init", "plan", "apply", "send"),
+    *("init", "schema", "plan", "apply", "send", "export", "import"),
     *("schedules", "runs", "directory", "db"),
 ]
 HEAVY = {"asyncpg", "aiohttp", "pydantic", "sqlalchemy", "fastapi", "pgqueuer", "dingbell.bell"}

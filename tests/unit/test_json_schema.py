@@ -327,7 +327,7 @@ def test_the_sample_of_a_rule_is_its_example_and_valid(name: str) -> None:
 def test_editors_are_offered_the_rules_that_are_read_and_no_others() -> None:
     offered = WHOLE["$defs"]["ScheduleSpec"]["properties"]["when"]["properties"]
     assert {"daily", "cron", "every", "once", "from"} <= offered.keys()
-    for name in offered.keys() - {"from"}:
+    for name in offered.keys() & notation.RULES.keys():
         Config.model_validate(schedule(when={name: notation.RULES[name].sample}))
     for name in notation.RULES.keys() - offered.keys():
         with pytest.raises(ValidationError):

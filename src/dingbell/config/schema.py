@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -159,7 +159,10 @@ def _untold(errors: Sequence[ErrorDetails], problems: Sequence[Problem]) -> Sequ
     return [one for one in errors if ".".join(map(str, one["loc"])) not in told_of]
 
 
-_NAMED = ("orgs", "apps", "calendars", "audiences", "templates", "schedules")
+# Sections whose entries have names.
+_NAMED = tuple(
+    n for n, field in Config.model_fields.items() if get_origin(field.annotation) is dict
+)
 
 
 def _without(content: dict[str, Any], places: Iterable[Sequence[str | int]]) -> dict[str, Any]:

@@ -40,9 +40,16 @@ _CRON = {
     "type": "string",
     "pattern": r"^\s*\S+(\s+\S+){4,5}\s*$" + VARIABLE,
 }
-_WEEKDAY = {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}
+_WEEKDAY = {
+    "anyOf": [
+        {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
+        {"enum": ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]},
+        {"type": "string", "pattern": r"^(周|星期)[一二三四五六日天]$" + VARIABLE},
+    ]
+}
 _NUMBER = {"type": "integer", "minimum": 1}
-_COUNTED = {"anyOf": [_NUMBER, {"const": "last"}]}
+_ONE_COUNTED = {"anyOf": [_NUMBER, {"const": "last"}]}
+_COUNTED = {"anyOf": [_ONE_COUNTED, {"type": "array", "items": _ONE_COUNTED, "minItems": 1}]}
 _MONTH_DAY = {"type": "string", "pattern": r"^[0-9]{1,2}-[0-9]{1,2}$" + VARIABLE}
 
 
@@ -167,6 +174,20 @@ RULES: Mapping[str, Rule] = {
         "30m",
         _DURATION,
     ),
+    "rrule": _rule(
+        "a rule of iCalendar's, as far as one of ours says the same",
+        "iCalendar 的 RRULE, 限于可以对应到此处规则的部分",
+        '"DTSTART:20261201T090000 RRULE:FREQ=WEEKLY;BYDAY=MO"',
+        "DTSTART:20261201T090000 RRULE:FREQ=WEEKLY;BYDAY=MO",
+        {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}]},
+    ),
+    "any": _rule(
+        "several rules, each written as here; an instant that two of them give comes once",
+        "多条规则, 每条写法相同; 同一时刻只算一次",
+        '[{daily: "09:00"}, {daily: "18:00"}]',
+        [{"daily": "09:00"}, {"daily": "18:00"}],
+        {"type": "array", "items": {"type": "object"}, "minItems": 1},
+    ),
     "once": _rule(
         "one single instant; in the schedule's zone unless it says its offset",
         "仅一次; 未写偏移时按日程的时区",
@@ -178,7 +199,26 @@ RULES: Mapping[str, Rule] = {
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _ANY_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
-_FROM = Text("the first instant from which an interval counts", "间隔的起算时刻")
+_DAYS = {
+    "title": Text("dates, ranges, calendars", "日期、区间、日历"),
+    "anyOf": [{"type": ["string", "object"]}, {"type": "array", "items": {}}],
+}
+# What may stand beside a rule.
+_LIMITS: Mapping[str, Rule] = {
+    "from": _rule(
+        "nothing comes before it, and `every` counts from it",
+        "在此之前不触发; `every` 自此起算",
+        '"2026-01-01 08:00"',
+        "2026-01-01 08:00",
+        _INSTANT,
+    ),
+    "until": _rule(
+        "nothing comes after it", "在此之后不触发", '"2036-06-30"', "2036-06-30", _INSTANT
+    ),
+    "except": _rule(
+        "days on which nothing comes", "不触发的日期", '["2036-02-14"]', ["2036-02-14"], _DAYS
+    ),
+}
 
 
 @cache
@@ -194,22 +234,25 @@ def _is_read(when: Mapping[str, Any]) -> bool:
         return False
 
 
+def _limits() -> tuple[str, ...]:
+    """What the parser reads beside a rule."""
+    return tuple(
+        name for name, one in _LIMITS.items() if _is_read({"every": "30m", name: one.sample})
+    )
+
+
+def _told(rule: Rule) -> dict[str, Any]:
+    meaning = rule.meaning
+    return {**rule.form, "description": meaning.text, "examples": [meaning.example]}
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of `when`."""
-    rules = {
-        name: {
-            **RULES[name].form,
-            "description": RULES[name].meaning.text,
-            "examples": [RULES[name].meaning.example],
-        }
-        for name in known()
-    }
+    rules = {name: _told(RULES[name]) for name in known()}
+    limits = {name: _told(_LIMITS[name]) for name in _limits()}
     return {
         "type": "object",
-        "properties": {
-            **rules,
-            "from": {**_INSTANT, "description": _FROM, "examples": ['"2026-01-01 08:00"']},
-        },
+        "properties": {**rules, **limits},
         "oneOf": [{"required": [name]} for name in rules],
         "additionalProperties": False,
     }
