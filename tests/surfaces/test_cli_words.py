@@ -68,7 +68,7 @@ def test_a_schedule_of_a_file_is_previewed_before_it_is_applied(place):
 templates: {pay: {text: "{{ vars.sum|rmb }} {{ schedule.name }}"}}
 schedules:
   s:
-    {when: {daily: "16:00"}, to: {users: [manager4220]}, message: {template: pay}, vars: {sum: 1.50}}
+    {when: {daily: "16:00"}, to: {users: [manager4220]}, message: {template: pay}, vars: {sum: 1.5}}
   poster: {when: {daily: "16:00"}, to: {users: [manager4220]}, message: {image: ./none.png}}
 """,
     )

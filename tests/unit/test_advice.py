@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import dingbell
@@ -64,6 +67,14 @@ def test_marks_in_a_text_message_and_a_transparent_head_are_told() -> None:
     card = {"message_url": "https://a.cn", "head": {"bgcolor": "00FF0000", "text": "h"}, "body": {}}
     assert "nearly transparent" in advice({"oa": card})[0]
     assert advice({"template": "t"}) == []
+
+
+@given(st.text(), st.text())
+def test_the_bytes_of_the_commonest_types_are_those_of_any_encoder(one: str, other: str) -> None:
+    title, text = f"t{one}", f"t{other}"
+    for message in (messages.Text(text), messages.Markdown(title, text)):
+        encoded = json.dumps(message.to_wire(), ensure_ascii=False, separators=(",", ":"))
+        assert messages.canonical(message) == encoded.encode()
 
 
 def opened(url: Any) -> str:

@@ -7,10 +7,11 @@ an ambiguous call relies on that, so the bytes are made once and kept.
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring
 
 from dingbell.dingtalk import limits
 from dingbell.dingtalk.messages.checks import MessageError
-from dingbell.dingtalk.messages.kinds import OA, Message
+from dingbell.dingtalk.messages.kinds import OA, Markdown, Message, Text
 
 __all__ = ["canonical", "check_size", "max_recipients"]
 
@@ -23,7 +24,7 @@ def canonical(message: Message) -> bytes:
     Raises:
         MessageError: the text has a character that UTF-8 cannot carry (half an emoji).
     """
-    text = _ENCODER.encode(message.to_wire())
+    text = _spliced(message) or _ENCODER.encode(message.to_wire())
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -33,6 +34,19 @@ def canonical(message: Message) -> bytes:
             f"{message.type} 含有无效的 Unicode 字符",
             found=repr(text[error.start]),
         ) from None
+
+
+def _spliced(message: Message) -> str | None:
+    """What the encoder would make of the two commonest types, at a third of its price.
+
+    A hundred thousand personal texts are a hundred thousand bodies.
+    """
+    if type(message) is Text:
+        return f'{{"msgtype":"text","text":{{"content":{encode_basestring(message.content)}}}}}'
+    if type(message) is Markdown:
+        title, text = encode_basestring(message.title), encode_basestring(message.text)
+        return f'{{"msgtype":"markdown","markdown":{{"title":{title},"text":{text}}}}}'
+    return None
 
 
 def check_size(body: bytes, limit: int = limits.MESSAGE_BYTES) -> None:
