@@ -255,6 +255,7 @@ async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> N
                 spec = config.schedules[change.name]
                 with _part(_SCHEDULES.where(change.name)):
                     await _try_out(ops, connection, spec)
+            await _delete(ops, connection, changes)
             raise _RolledBack
 
 

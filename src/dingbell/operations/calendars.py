@@ -393,7 +393,7 @@ async def remove(ops: Operations, connection: Connection, name: str) -> None:
     await calendars.delete(connection, name)
     try:
         await reschedule(ops, connection)
-    except NotFoundError as error:
+    except InputError as error:
         raise ConflictError(
             Text("calendar {name!r} is used by {where}", "日历 {name!r} 正被 {where} 使用").format(
                 name=name, where=error.where
