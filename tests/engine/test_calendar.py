@@ -118,6 +118,19 @@ async def test_what_the_calendar_does_not_confirm_is_skipped(desk: Operations) -
     ]
 
 
+async def test_what_has_come_and_was_not_seen_yet_is_not_lost_by_an_import(
+    desk: Operations,
+) -> None:
+    at, clock, ticker = at_virtual(desk, EVE)
+    await schedules.put(at, "work", spec({"workday": "16:00"}), source="yaml")
+    clock.advance(timedelta(hours=4, minutes=10))
+    await calendars.import_(at, "cn", [NEW_YEAR], source="file")
+    assert await due(at, "work") == "2026-12-31T16:00"
+    await ticker.tick()
+    assert await causes(at, "work") == [("2026-12-31", "due", None)]
+    assert await due(at, "work") == "2027-01-04T16:00"
+
+
 async def test_a_file_brings_calendars_and_schedules_that_use_them(desk: Operations) -> None:
     at, _, _ = at_virtual(desk, EVE - 30 * DAY)
     message = {"text": "factory"}
