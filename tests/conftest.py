@@ -35,7 +35,7 @@ for _name in [name for name in os.environ if name.startswith("DINGBELL_")]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much `tests/crash` breaks; `make chaos` says more than `make test`."""
+    """How much `tests/crash` breaks, and cron is tried; `make chaos` says more than `make test`."""
     for name, default, what in (
         ("seeds", 1, "how many seeds"),
         ("seconds", 12, "how long it plays with each"),
@@ -46,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("soak", 0, "for how many minutes a busy node must not grow; 0 is not at all"),
     ):
         parser.addoption(f"--chaos-{name}", type=int, default=default, help=what)
+    parser.addoption(
+        "--cron-expressions",
+        type=int,
+        default=60,
+        help="how many expressions are compared with a watched clock; 10000 meet every change",
+    )
 
 
 # How long one story of a tier takes at most, in seconds, where it is told by the wall clock.

@@ -178,6 +178,14 @@ class DingBell:
         """
         return self._schedule({"daily": arguments.times_of_day(times)}, to, options)
 
+    def workday(self, *times: str | time, to: Audience, **options: Any) -> Callable[[F], F]:
+        """Call the function at these times of every workday; `calendar=` says whose workdays."""
+        return self._schedule({"workday": arguments.times_of_day(times)}, to, options)
+
+    def when(self, rule: dict[str, Any], *, to: Audience, **options: Any) -> Callable[[F], F]:
+        """Call the function by any rule that a file may have below `when:`."""
+        return self._schedule(dict(rule), to, options)
+
     def cron(self, expression: str, *, to: Audience, **options: Any) -> Callable[[F], F]:
         """Call the function at the instants of a cron expression of 5 fields, or 6 with seconds."""
         return self._schedule({"cron": expression}, to, options)

@@ -176,9 +176,18 @@ async def test_every_kind_of_rule_becomes_a_schedule(bell):
     def once():
         """Never called here."""
 
+    @bell.workday("16:00", to=WHO)
+    def workday():
+        """Never called here."""
+
+    @bell.when({"monthly": {"workday": "last", "at": "10:00"}}, to=WHO, unknown_year="hold")
+    def closing():
+        """Never called here."""
+
     async with bell:
         found = {one["name"]: one for one in await dingbell_schedules(bell)}
-    assert found.keys() == {"daily", "cron", "every", "once"}
+    assert found.keys() == {"daily", "cron", "every", "once", "workday", "closing"}
+    assert found["closing"]["spec"]["when"] == {"monthly": {"workday": "last", "at": "10:00"}}
     assert {one["source"] for one in found.values()} == {"python"}
     assert found["cron"]["next_due_at"].endswith("09:00:00+00:00")
     assert found["once"]["next_due_at"] == "2099-01-01T10:00:00+08:00"

@@ -178,6 +178,12 @@ def test_calendars_in_a_circle_or_upon_nothing_are_refused() -> None:
         shipped().over(circle)
     with pytest.raises(InputError, match="there is no calendar 'mars'"):
         shipped().over({"a": CalendarSpec(base="mars")})
+    # In the database they harm those that use them only.
+    assert Calendars.of({**circle, "c": CalendarSpec()}, {}, strict=False).names == (
+        "c",
+        "cn",
+        "none",
+    )
 
 
 def test_what_was_imported_stands_in_place_of_the_wheel_and_of_the_december_before() -> None:

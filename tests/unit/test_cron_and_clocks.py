@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import takewhile
+from itertools import islice, takewhile
+from random import Random
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -220,6 +221,64 @@ def test_six_fields_do_what_a_watched_clock_says(moment: tuple[str, datetime], r
 def test_so_it_is_in_every_zone(moment: tuple[str, datetime], rule: Rule) -> None:
     name, begin = moment
     agree(rule, name, begin, begin + DAY)
+
+
+def random_field(random: Random, low: int, high: int) -> Field:
+    """A field as `field` draws it, without hypothesis: ten thousand are wanted."""
+    first, last = sorted(random.choices(range(low, high + 1), k=2))
+    step = random.randint(1, high)
+    match random.randrange(6):
+        case 0:
+            return Field("*", frozenset(range(low, high + 1)))
+        case 1:
+            return Field(f"*/{step}", frozenset(range(low, high + 1, step)))
+        case 2:
+            return number(first)
+        case 3:
+            return Field(f"{first},{last}", frozenset({first, last}))
+        case 4:
+            return Field(f"{first}-{last}", frozenset(range(first, last + 1)))
+        case _:
+            return Field(f"{first}/{step}", frozenset(range(first, high + 1, step)))
+
+
+DATES = [
+    (ANY_DAY, ANY_MONTH, ANY_WEEKDAY),
+    (ANY_DAY, ANY_MONTH, ANY_WEEKDAY),
+    (Field("*/2", frozenset(range(1, 32, 2))), ANY_MONTH, ANY_WEEKDAY),
+    (ANY_DAY, ANY_MONTH, Field("0,5-6", frozenset({0, 5, 6}))),
+    (ANY_DAY, Field("3-10", frozenset(range(3, 11))), ANY_WEEKDAY),
+]
+
+
+def every_change(names: list[str]) -> list[tuple[str, datetime]]:
+    """Every change of the clocks of some zones, 2020 to 2030, in an order of no meaning."""
+    first, last = datetime(2020, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
+    found = [(name, change) for name in names for change in changes(name) if first <= change < last]
+    Random(9).shuffle(found)
+    return found
+
+
+def test_random_expressions_do_so_around_every_change_of_clocks(
+    request: pytest.FixtureRequest,
+) -> None:
+    wanted = request.config.getoption("--cron-expressions")
+    random = Random(2026)
+    names = sorted(available_timezones())
+    # Looking for the changes of all zones takes half a minute: a small sample has twenty of them.
+    some = every_change(names if wanted > len(names) else random.sample(names, 20))
+    places = some or every_change(ODD_ZONES)
+    rounds = -(-wanted // len(places))
+    for name, change in islice(places * rounds, wanted):
+        hour = number(random.choice([0, 1, 2, 3, 23])) if random.random() < 0.4 else None
+        rule = Rule(
+            None,
+            random_field(random, 0, 59),
+            hour or random_field(random, 0, 23),
+            *random.choice(DATES),
+        )
+        begin = change.replace(second=0) - random.randint(0, 300) * MINUTE
+        agree(rule, name, begin, begin + 12 * 60 * MINUTE)
 
 
 @given(moments_near_changes(st.sampled_from(ODD_ZONES)), st.integers(0, 23), st.integers(0, 59))

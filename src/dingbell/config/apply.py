@@ -353,6 +353,7 @@ async def _rehearse(
                 if await _is_known(ops, connection, config.schedules[change.name])
             ]
             outlooks = await _look_ahead(ops, connection, config, known)
+            await _delete(ops, connection, changes)
             raise _RolledBack
     return outlooks
 

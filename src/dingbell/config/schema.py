@@ -302,9 +302,9 @@ def _problem(document: Document, error: ErrorDetails) -> Problem:
     path = tuple(part for part in error["loc"] if part != "[key]")
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, RuleError):
-        return Problem(
-            *document.place((*path, *cause.field)), ".".join(map(str, path)), told(error)
-        )
+        # What stands right below `when` is told of there.
+        place = document.place((*path, *cause.field) if len(cause.field) > 1 else path)
+        return Problem(*place, ".".join(map(str, path)), told(error))
     if isinstance(cause, TemplateError):
         place = document.place_in_text((*path, *cause.field), cause.line or 1)
         return Problem(*place, ".".join(map(str, path)), cause.message)

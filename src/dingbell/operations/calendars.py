@@ -367,7 +367,7 @@ async def store(ops: Operations, connection: Connection, name: str, spec: Calend
             ).format(name=name)
         )
     await calendars.put(connection, name, spec.to_dict())
-    await calendars.known(connection)
+    await calendars.known(connection, strict=True)
     await reschedule(ops, connection)
 
 
@@ -392,8 +392,9 @@ async def remove(ops: Operations, connection: Connection, name: str) -> None:
         )
     await calendars.delete(connection, name)
     try:
+        await calendars.known(connection, strict=True)
         await reschedule(ops, connection)
-    except NotFoundError as error:
+    except InputError as error:
         raise ConflictError(
             Text("calendar {name!r} is used by {where}", "日历 {name!r} 正被 {where} 使用").format(
                 name=name, where=error.where

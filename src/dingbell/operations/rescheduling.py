@@ -10,6 +10,7 @@ from dingbell.domain.lifecycle import Run
 from dingbell.domain.misfire import too_late
 from dingbell.domain.run import Occurrence
 from dingbell.errors import InputError
+from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.planning import wakeups
 from dingbell.store import jobs, schedules
@@ -52,6 +53,7 @@ async def reschedule(ops: Operations, connection: Connection) -> None:
     Raises:
         InputError: a schedule cannot do with what has changed.
     """
+    ops.may(Operation.CALENDARS_PUT)
     now = ops.clock.now()
     for one in by_calendars(await schedules.all_schedules(connection)):
         await _again(ops, connection, one, now)
@@ -66,11 +68,9 @@ async def _again(ops: Operations, connection: Connection, one: Schedule, now: da
     if not ahead and expected == trigger.next_after(now):
         return
     taken_back = await runs.withdraw(connection, ahead, actor=ops.actor.name)
-    due = trigger.next_after(min(taken_back - _TINY, now) if taken_back else now)
-    if due is not None and due < now - spec.grace():
-        due = trigger.next_after(now)
-    if due is None and expected is not None and expected <= now:
-        due = expected  # it has come already, and the ticker has still to see to it
+    # What has come already and the ticker has not seen yet is still the ticker's to judge.
+    earlier = [instant - _TINY for instant in (taken_back, expected) if instant is not None]
+    due = trigger.next_after(min([now, *earlier]))
     await schedules.set_state(
         connection, one.id, "active", next_due_at=due, lead=spec.lead, now=now
     )

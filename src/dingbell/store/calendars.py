@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -125,8 +126,13 @@ async def forget_years(connection: Connection, calendar: str, years: Sequence[in
     return sorted(row["year"] for row in rows)
 
 
-async def known(connection: Connection) -> Calendars:
+async def known(connection: Connection, *, strict: bool = False) -> Calendars:
     """Every calendar: the shipped ones, what was imported over them, and the company's own.
+
+    Args:
+        connection: where.
+        strict: refuse what cannot be built; else it is not among them, so that only the schedules
+            that use it are in trouble.
 
     Raises:
         InputError: they are built upon one another in a circle, or upon one that is not there.
@@ -139,21 +145,23 @@ async def known(connection: Connection) -> Calendars:
         order by 1, 2 nulls first
         """
     )
-    return _built(tuple((row["name"], row["year"], row["content"]) for row in rows))
+    written = tuple((row["name"], row["year"], row["content"]) for row in rows)
+    return _built(written, strict=strict)
 
 
 # Tickers ask at every tick, and calendars change a few times a year.
 @lru_cache(maxsize=8)
-def _built(rows: tuple[tuple[str, int | None, str], ...]) -> Calendars:
+def _built(rows: tuple[tuple[str, int | None, str], ...], *, strict: bool) -> Calendars:
     """Build calendars of what the tables say."""
     own: dict[str, CalendarSpec] = {}
     found: dict[str, list[Notice]] = {}
     for name, year, content in rows:
         if year is None:
-            own[name] = CalendarSpec.model_validate(json.loads(content))
+            with nullcontext() if strict else suppress(ValueError):
+                own[name] = CalendarSpec.model_validate(json.loads(content))
         else:
             found.setdefault(name, []).append(Notice.stored(year, json.loads(content)))
-    return Calendars.of(own, found)
+    return Calendars.of(own, found, strict=strict)
 
 
 def notices(years: Sequence[ImportedYear]) -> dict[str, list[Notice]]:

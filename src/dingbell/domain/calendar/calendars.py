@@ -57,18 +57,26 @@ class Calendars:
 
     @classmethod
     def of(
-        cls, specs: Mapping[str, CalendarSpec], notices: Mapping[str, Iterable[Notice]]
+        cls,
+        specs: Mapping[str, CalendarSpec],
+        notices: Mapping[str, Iterable[Notice]],
+        *,
+        strict: bool = True,
     ) -> Calendars:
         """The shipped calendars, what was imported over them, and the company's own.
 
         Args:
             specs: the company's calendars by name.
             notices: what was imported, by the name of the calendar.
+            strict: refuse what cannot be built; else leave it out.
+
+        Raises:
+            InputError: they are built in a circle, or upon one that is not there.
         """
         known = {NONE: _BARE, CN: _statutory(notices.get(CN, ()))}
         imported = {name: tuple(found) for name, found in notices.items() if name not in known}
         bare = dict.fromkeys(imported.keys() - specs.keys(), CalendarSpec())
-        return cls(_built(known, {**specs, **bare}, imported))
+        return cls(_built(known, {**specs, **bare}, imported, strict=strict))
 
 
 def _statutory(imported: Iterable[Notice]) -> Calendar:
@@ -82,6 +90,8 @@ def _built(
     known: Mapping[str, Calendar],
     specs: Mapping[str, CalendarSpec],
     imported: Mapping[str, tuple[Notice, ...]],
+    *,
+    strict: bool = True,
 ) -> dict[str, Calendar]:
     """Build calendars one upon another, whatever the order they are written in."""
     found = dict(known)
@@ -90,6 +100,8 @@ def _built(
     waiting = dict(specs)
     while waiting:
         ready = [name for name, spec in waiting.items() if spec.base in found]
+        if not ready and not strict:
+            break
         if not ready:
             name, spec = next(iter(sorted(waiting.items())))
             raise InputError(_no_base(spec.base, waiting), where=f"calendars.{name}.base")
