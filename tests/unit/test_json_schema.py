@@ -317,7 +317,7 @@ def test_an_action_card_has_one_link_or_buttons_in_both_notations() -> None:
         assert MESSAGE.is_valid(content)
 
 
-@pytest.mark.parametrize("name", notation.known())
+@pytest.mark.parametrize("name", notation.RULES)
 def test_the_sample_of_a_rule_is_its_example_and_valid(name: str) -> None:
     rule = notation.RULES[name]
     assert example(rule.meaning.example) == rule.sample

@@ -63,8 +63,16 @@ def _known_zone(name: str) -> str:
         Text("DingTalk apps, by a name of your own", "钉钉应用, 名称自取"),
         "{hr: {agent_id: 781348000, app_key: ding123, app_secret: '${HR_APP_SECRET}'}}",
     ),
+    calendars=Meaning(
+        Text("calendars of the company's own, by name", "公司自己的日历, 按名称"),
+        '{factory: {off: ["2026-12-24..2026-12-26"], work: ["2026-12-27"]}}',
+    ),
     audiences=Meaning(
         Text("saved audiences, by name", "保存的受众, 按名称"), "{hangzhou: {departments: [2]}}"
+    ),
+    templates=Meaning(
+        Text("messages that schedules and sends use by name", "供计划和发送按名称使用的消息"),
+        '{payslip: {markdown: {title: "工资条", text: "{{ person.name }}, 请查收"}}}',
     ),
     schedules=Meaning(
         Text("what is sent to whom, when; by name", "何时给谁发什么, 按名称"),

@@ -325,9 +325,29 @@ class Message:
     def __get_pydantic_json_schema__(
         cls, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """What editors are told: a text by itself, or one of the eight types."""
+        """What editors are told: a text by itself, a saved template, or one of the eight types."""
         written: dict[str, Any] = _in_both(messages.schema())
-        return {"anyOf": [{"type": "string", "minLength": 1}, {"named": "Message", **written}]}
+        return {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                _SAVED,
+                {"named": "Message", **written},
+            ]
+        }
+
+
+_SAVED = {
+    "type": "object",
+    "properties": {
+        "template": {
+            "type": "string",
+            "description": Text("name of a saved template", "已保存模板的名称"),
+            "examples": ["payslip"],
+        }
+    },
+    "required": ["template"],
+    "additionalProperties": False,
+}
 
 
 def _in_both(part: Any) -> Any:

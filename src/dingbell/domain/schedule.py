@@ -164,9 +164,32 @@ class Policies(BaseModel):
         "Asia/Tokyo",
         default=Text("the file's", "文件的时区"),
     ),
+    calendar=Meaning(
+        Text(
+            "which days are workdays: `cn` is the statutory calendar, `none` knows weekends only; "
+            "or one of `calendars`",
+            "哪些天是工作日: `cn` 为法定日历, `none` 只有周末, 或 `calendars` 中的一个",
+        ),
+        "factory",
+    ),
+    unknown_year=Meaning(
+        Text(
+            "in a year whose holidays have not been published: go by `weekdays`, or `hold` for a "
+            "person",
+            "节假日安排尚未公布的年份: `weekdays` 按星期推算, `hold` 等人确认",
+        ),
+        "hold",
+    ),
     when=Meaning(Text("the rule that says when", "触发规则"), '{daily: "16:00"}'),
     to=Meaning(Text("whom: an audience", "发给谁: 受众"), "{users: [manager4220]}"),
     message=Meaning(Text("what: a message", "发什么: 消息"), '{text: "下午好!"}'),
+    vars=Meaning(
+        Text(
+            "values of its own for templates, as `{{ vars.NAME }}`",
+            "模板可用的自定义值, 写作 `{{ vars.名称 }}`",
+        ),
+        '{room: "3F", bonus: 1500.50}',
+    ),
     function=INTERNAL,
     misfire=Meaning(
         Text("what becomes of occurrences that come late", "错过的时刻如何处理"),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from dingbell.domain.calendar.calendar import Calendar
 from dingbell.domain.calendar.notice import Notice
 from dingbell.errors import InputError, Text
+from dingbell.meaning import Meaning, Notation, meanings
 
 __all__ = ["CalendarSpec", "DayRange", "composed", "in_order"]
 
@@ -82,10 +83,48 @@ def _ranges(value: Any) -> Any:
     )
 
 
+def _days_schema() -> dict[str, Any]:
+    """What editors are told of days."""
+    day = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}"}
+    return {
+        "anyOf": [
+            day,
+            {"type": "array", "items": day},
+            {"type": "object", "additionalProperties": {"type": "string"}},
+        ]
+    }
+
+
 # Days as they are written, and the name of the holiday of each, which may be empty.
-Days = Annotated[dict[str, str], BeforeValidator(_ranges)]
+Days = Annotated[dict[str, str], BeforeValidator(_ranges), Notation(_days_schema)]
 
 
+@meanings(
+    base=Meaning(
+        Text(
+            "what it changes: `cn`, the statutory calendar, `none`, which has weekends only, or "
+            "another calendar of the file",
+            "以哪个日历为基础: 法定日历 `cn`、只有周末的 `none`, 或文件中的另一个日历",
+        ),
+        "none",
+    ),
+    off=Meaning(
+        Text(
+            "days off beside those of the base, with names where they have one",
+            "基础日历之外的休息日, 可注明名称",
+        ),
+        '{"2026-12-24..2026-12-26": "厂休"}',
+    ),
+    work=Meaning(
+        Text("days that are worked although the base has them off", "基础日历休息但要上班的日子"),
+        '["2026-12-27"]',
+    ),
+    weekend=Meaning(
+        Text("weekdays that are off, in place of the base's", "每周休息日, 代替基础日历的周末"),
+        "[sun]",
+        default=Text("the base's", "同基础日历"),
+    ),
+)
 class CalendarSpec(BaseModel):
     """A calendar that a company keeps.
 

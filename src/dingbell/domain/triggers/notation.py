@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from dingbell.domain.triggers.reading import parse_trigger
-from dingbell.errors import InputError, Text
+from dingbell.errors import Text
 from dingbell.meaning import VARIABLE, Meaning
 
-__all__ = ["RULES", "Rule", "known", "schema"]
+__all__ = ["RULES", "Rule", "schema"]
 
 _TIME = {
     "type": "string",
@@ -53,10 +49,33 @@ _COUNTED = {"anyOf": [_ONE_COUNTED, {"type": "array", "items": _ONE_COUNTED, "mi
 _MONTH_DAY = {"type": "string", "pattern": r"^[0-9]{1,2}-[0-9]{1,2}$" + VARIABLE}
 
 
+# What the parts of a rule mean, whichever rule it is.
+_PARTS = {
+    "at": Text("time of day, or a list of them", "时间, 或时间的列表"),
+    "on": Text("which days: weekdays, or month-day", "哪些天: 星期几, 或 月-日"),
+    "day": Text("day of the month, or `last`", "几号, 或 `last` 为最后一天"),
+    "workday": Text(
+        "the nth workday of the month, or `last`", "当月第几个工作日, 或 `last` 为最后一个"
+    ),
+    "weekday": Text("day of the week, with `nth`", "星期几, 与 `nth` 一起用"),
+    "nth": Text("which of them, or `last`", "第几个, 或 `last` 为最后一个"),
+    "shift": Text(
+        "where it is no workday: to the next or the previous one", "遇非工作日时顺延或提前"
+    ),
+    "month": Text("month of the lunar year, 1 to 12", "农历月份, 1 至 12"),
+    "leap": Text("whether leap months count as well: `both`, or `skip`", "闰月是否也算"),
+    "holiday": Text("name of the holiday", "节日名称"),
+    "days": Text("how many days", "多少天"),
+    "workdays": Text("how many workdays", "多少个工作日"),
+}
+
+
 def _parts(required: list[str], **properties: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {
+            name: {**form, "description": _PARTS[name]} for name, form in properties.items()
+        },
         "required": required,
         "additionalProperties": False,
     }
@@ -197,8 +216,6 @@ RULES: Mapping[str, Rule] = {
     ),
 }
 
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
-_ANY_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
 _DAYS = {
     "title": Text("dates, ranges, calendars", "日期、区间、日历"),
     "anyOf": [{"type": ["string", "object"]}, {"type": "array", "items": {}}],
@@ -221,26 +238,6 @@ _LIMITS: Mapping[str, Rule] = {
 }
 
 
-@cache
-def known() -> tuple[str, ...]:
-    """The rules that the parser reads; editors are offered no others."""
-    return tuple(name for name, rule in RULES.items() if _is_read({name: rule.sample}))
-
-
-def _is_read(when: Mapping[str, Any]) -> bool:
-    try:
-        return bool(parse_trigger(when, zone=_SHANGHAI, anchor=_ANY_INSTANT))
-    except InputError:
-        return False
-
-
-def _limits() -> tuple[str, ...]:
-    """What the parser reads beside a rule."""
-    return tuple(
-        name for name, one in _LIMITS.items() if _is_read({"every": "30m", name: one.sample})
-    )
-
-
 def _told(rule: Rule) -> dict[str, Any]:
     meaning = rule.meaning
     return {**rule.form, "description": meaning.text, "examples": [meaning.example]}
@@ -248,8 +245,8 @@ def _told(rule: Rule) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of `when`."""
-    rules = {name: _told(RULES[name]) for name in known()}
-    limits = {name: _told(_LIMITS[name]) for name in _limits()}
+    rules = {name: _told(RULES[name]) for name in RULES}
+    limits = {name: _told(_LIMITS[name]) for name in _LIMITS}
     return {
         "type": "object",
         "properties": {**rules, **limits},
