@@ -22,6 +22,7 @@ from dingbell.operations.context import Operations
 from dingbell.planning.uploading import KEPT
 from dingbell.store import media
 from dingbell.store.connection import acquire, transaction
+from dingbell.store.ledger import runs as run_rows
 
 from .conftest import RunService, Truth, final, until
 from .given import runs_of, send, show, soon, spec
@@ -91,10 +92,22 @@ async def test_a_changed_template_reaches_what_is_prepared(
 
     await until(lambda: version(1))
     await templates.put(desk, "news", {"text": "new news"})
-    run_id = await until(lambda: version(2))
+    # Sooner than the sweeper would wake it.
+    run_id = await until(lambda: version(2), seconds=9)
     await said(truth)
     assert (await show(desk, run_id))["template_version"] == 2
     assert [one["text"]["content"] for one in await said(truth)] == ["new news"]
+
+
+async def test_what_was_drafted_with_an_older_version_is_drafted_again(desk: Operations) -> None:
+    await templates.put(desk, "news", {"text": "first"})
+    run_id = await send(desk, order({"template": "news"}, "manager4220"))
+    async with transaction(desk.pool) as connection:
+        await run_rows.note_template(connection, run_id, ("news", 1))
+        assert await run_rows.outworded(connection, [run_id]) == set()
+    await templates.put(desk, "news", {"text": "second"})
+    async with transaction(desk.pool) as connection:
+        assert await run_rows.outworded(connection, [run_id]) == {run_id}
 
 
 async def test_a_template_in_use_is_not_deleted_and_comes_again_with_the_next_version(
