@@ -1,0 +1,1 @@
+"""Calendars: which days are workdays, what holidays are called, the lunar year."""
