@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dingbell.config.schema import Config
+from dingbell.domain.audience import Audience, without_queries
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, OutsideError, Text
@@ -20,6 +21,7 @@ from dingbell.operations import apps, audiences, directory, forecasts, orgs, rul
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
+from dingbell.planning import audiences as audience_parts
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
 from dingbell.store import rules as rule_rows
@@ -107,6 +109,13 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fields:
     }
 
 
+def _shown(fields: Fields) -> Fields:
+    """The same without the queries of addresses, which may hold secrets."""
+    old = without_queries({key: before for key, (before, _) in fields.items()})
+    new = without_queries({key: after for key, (_, after) in fields.items()})
+    return {key: (old[key], new[key]) for key in fields}
+
+
 def _given(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fields:
     """The differences in what is given; what is left out stays."""
     given = {key: value for key, value in new.items() if value is not None}
@@ -173,7 +182,7 @@ _AUDIENCES = Resource(
     "audiences",
     wanted=lambda config: config.audiences,
     read=audience_rows.all_audiences,
-    compare=lambda _, old, new: _differences(old, new.to_dict()),
+    compare=lambda _, old, new: _shown(_differences(old, new.to_dict())),
     write=lambda ops, connection, name, new, _: audiences.store(ops, connection, name, new),
     delete=audiences.remove,
 )
@@ -191,7 +200,7 @@ _SCHEDULES = Resource(
     "schedules",
     wanted=lambda config: config.schedules,
     read=_schedules,
-    compare=lambda _, old, new: _differences(old.spec, new.to_dict()),
+    compare=lambda _, old, new: _shown(_differences(old.spec, new.to_dict())),
     write=_store_schedule,
     delete=_remove_schedule,
     ours=lambda row: row.source == "yaml",
@@ -228,7 +237,7 @@ async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> N
     ops = ops.as_(ENGINE)
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
-            await _write_all(ops, connection, config, changes, _GROUND)
+            await _write_ground(ops, connection, config, changes)
             await _write_all(ops, connection, config, changes, (_SCHEDULES,))
             for change in _written(changes, _SCHEDULES):
                 spec = config.schedules[change.name]
@@ -241,7 +250,15 @@ async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) 
     """Look a schedule's audience up where the directory is known."""
     app = await apps.find(ops, connection, spec.app)
     if spec.to.needs_directory() and await last_sync(connection, app.org) is not None:
-        await directory.resolve(connection, app.org, spec.to)
+        await audience_parts.check(connection, app.org, spec.to)
+
+
+async def _write_ground(
+    ops: Operations, connection: Connection, config: Config, changes: list[Change]
+) -> None:
+    """Write what schedules stand on, and see that it works together."""
+    await _write_all(ops, connection, config, changes, _GROUND)
+    await audiences.check(connection, [one.name for one in _written(changes, _AUDIENCES)])
 
 
 async def _write_all(
@@ -266,6 +283,9 @@ def _part(part: str) -> Iterator[None]:
     """Say of which part of the file an error is."""
     try:
         yield
+    except audience_parts.UnresolvedError as error:
+        error.where = ".".join(map(str, (part, "to", *error.place)))
+        raise
     except InputError as error:
         error.where = f"{part}.{error.where}" if error.where else part
         raise
@@ -291,7 +311,7 @@ async def apply(ops: Operations, config: Config, *, prune: bool = False) -> list
     async with transaction(ops.pool) as connection:
         await reserve(connection, sorted(config.schedules))
         changes = await _changes(ops, connection, config, prune=prune)
-        await _write_all(ops, connection, config, changes, _GROUND)
+        await _write_ground(ops, connection, config, changes)
         outlooks = await _look_ahead(ops, connection, config, _written(changes, _SCHEDULES))
         people = {name: len(found.userids) for name, found in outlooks.items() if found}
         await _write_all(ops, connection, config, changes, (_SCHEDULES,), people)
@@ -399,10 +419,22 @@ async def _read_directories(ops: Operations, config: Config, changes: list[Chang
         personal = spec.message is not None and spec.message.is_personal
         if spec.to.needs_directory():
             await _read_directory(ops, config, spec)
+            await ops.sources.ask(_addresses(config, spec.to))
         elif personal:
             # Of people of whom nothing can be read, nothing is known; that is told one by one.
             with suppress(OutsideError):
                 await _read_directory(ops, config, spec)
+
+
+def _addresses(config: Config, audience: Audience) -> set[str]:
+    """The sources an audience asks, through those that the file saves."""
+    found, seen, ahead = set(audience.addresses()), set[str](), audience.saved()
+    while ahead:
+        seen |= ahead
+        inner = [config.audiences[name] for name in ahead if name in config.audiences]
+        found |= {address for one in inner for address in one.addresses()}
+        ahead = {name for one in inner for name in one.saved()} - seen
+    return found
 
 
 async def _read_directory(ops: Operations, config: Config, spec: ScheduleSpec) -> None:

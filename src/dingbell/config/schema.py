@@ -25,6 +25,7 @@ from dingbell.domain.zones import DEFAULT, ServiceZone
 from dingbell.errors import InputError, Text
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.orgs import OrgSpec
+from dingbell.planning.audiences import DENY_IS_FIXED
 from dingbell.store import rules
 from dingbell.validation import faults, told
 
@@ -148,6 +149,7 @@ def _check_references(document: Document, config: Config) -> list[Problem]:
         problems += _unknown_audiences(document, ("audiences", name), audience, config)
     if config.deny is not None:
         problems += _unknown_audiences(document, ("deny",), config.deny, config)
+        problems += _changing(document, ("deny",), config.deny, config)
     for name, spec in config.schedules.items():
         problems += _unknown_audiences(document, ("schedules", name, "to"), spec.to, config)
         if spec.app is not None and apps and spec.app not in apps:
@@ -165,6 +167,22 @@ def _unknown_audiences(
     if path[0] == "audiences" and audience.saved() & config.audiences.keys():
         problems += _circular(document, path, config)
     return problems
+
+
+def _changing(
+    document: Document, path: tuple[str, ...], deny: Audience, config: Config
+) -> list[Problem]:
+    """The deny-list means the same on every day, through saved audiences, too."""
+    seen: set[str] = set()
+    ahead = [deny]
+    while ahead:
+        one = ahead.pop()
+        if one.addresses() or one.depends_on_day():
+            return [_at(document, path, DENY_IS_FIXED)]
+        new = (one.saved() & config.audiences.keys()) - seen
+        seen |= new
+        ahead += [config.audiences[name] for name in new]
+    return []
 
 
 def _circular(document: Document, path: tuple[str, ...], config: Config) -> list[Problem]:

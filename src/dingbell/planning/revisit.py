@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from dingbell.domain.causes import CauseKind
@@ -31,9 +32,8 @@ async def revisit(connection: Connection, now: datetime) -> int:
     again = await runs.withdraw_batches(connection, planned, now)
     held = await holds.held_for(connection, CauseKind.QUIET_HOURS)
     released = await holds.let_go(connection, held, now)
-    await jobs.enqueue(
-        connection,
-        [wakeups.plan([one.id], one.function) for one in again]
-        + [wakeups.plan([run_id], function) for run_id, function in released],
-    )
+    due = [(one.id, one.function) for one in again] + released
+    # The job that planned them before may not have ended yet, and would stand for this one.
+    woken = [replace(wakeups.plan([run_id], function), dedupe=None) for run_id, function in due]
+    await jobs.enqueue(connection, woken)
     return len(again) + len(released)
