@@ -26,11 +26,16 @@ from dingbell.version import __version__
 if TYPE_CHECKING:
     from dingbell.bell import (
         DingBell,
+        all_of,
+        any_of,
         departments,
         everyone,
+        managers_of,
         markdown,
         mobiles,
         roles,
+        saved,
+        source,
         text,
         users,
     )
@@ -44,11 +49,16 @@ __all__ = [
     "NotFoundError",
     "OutsideError",
     "__version__",
+    "all_of",
+    "any_of",
     "departments",
     "everyone",
+    "managers_of",
     "markdown",
     "mobiles",
     "roles",
+    "saved",
+    "source",
     "text",
     "users",
 ]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dingbell.cli import (
+    audiences,
     database,
     directory,
     files,
@@ -70,6 +71,7 @@ remedies.add_to(runs.app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(runs.app, name="runs")
 app.add_typer(directory.app, name="directory")
+app.add_typer(audiences.app, name="audiences")
 app.add_typer(watching.people, name="people")
 app.add_typer(watching.nodes, name="nodes")
 app.add_typer(watching.accounts, name="accounts")
