@@ -5,6 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dingbell import (
+    all_of,
+    any_of,
+    departments,
+    everyone,
+    managers_of,
+    roles,
+    saved,
+    source,
+    users,
+)
 from dingbell.domain.audience import Audience, parse_targets, without_queries
 from dingbell.errors import InputError
 from dingbell.written import Decimal, Whole
@@ -232,3 +243,22 @@ def test_the_query_of_an_address_is_not_shown() -> None:
 def test_an_audience_of_too_many_parts_is_refused() -> None:
     with pytest.raises(ValidationError, match="nested too deeply or has too many parts"):
         Audience.model_validate({"any": [{"users": ["a"]}] * 501})
+
+
+def test_the_library_writes_the_same_expressions() -> None:
+    both = all_of(departments(2, "研发中心/平台部", children=False), roles("主管"))
+    narrowed = any_of(both, saved("x"), where={"title": "工程师"}, except_=managers_of(users("a")))
+
+    assert narrowed.to_dict() == {
+        "any": [
+            {"all": [{"only_departments": [2, "研发中心/平台部"]}, {"roles": ["主管"]}]},
+            {"audience": ["x"]},
+        ],
+        "where": {"title": "工程师"},
+        "except": {"managers_of": {"users": ["a"]}},
+    }
+    assert source("https://a.example/x").addresses() == {"https://a.example/x"}
+    with pytest.raises(InputError, match="compare with a number or a date"):
+        everyone(where={"title": {"gte": "x"}})
+    with pytest.raises(InputError, match="is no audience"):
+        any_of("users:a")

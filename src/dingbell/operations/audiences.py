@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -257,11 +258,10 @@ async def _used_by(connection: Connection, name: str) -> tuple[str, ...]:
         for other, spec in saved.items()
         if name in Audience.model_validate(spec).saved()
     ]
-    found += [
-        f"schedule:{schedule.name}"
-        for schedule in await schedules.all_schedules(connection)
-        if name in Audience.model_validate(schedule.spec["to"]).saved()
-    ]
+    for schedule in await schedules.all_schedules(connection):
+        # One that cannot be read any more uses nothing; its own alert tells of it.
+        with suppress(ValueError):
+            found += [f"schedule:{schedule.name}"] * (name in schedule.parsed().to.saved())
     deny = await rules.deny(connection)
     if deny is not None and name in deny.saved():
         found.append("deny")
