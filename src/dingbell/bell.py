@@ -35,7 +35,7 @@ from dingbell.messages import (
     link,
     markdown,
     oa,
-    saved,
+    saved_template,
     template,
     text,
     voice,
@@ -50,16 +50,21 @@ from dingbell.validation import refusal
 __all__ = [
     "DingBell",
     "action_card",
+    "all_of",
+    "any_of",
     "departments",
     "everyone",
     "file",
     "image",
     "link",
+    "managers_of",
     "markdown",
     "mobiles",
     "oa",
     "roles",
     "saved",
+    "saved_template",
+    "source",
     "template",
     "text",
     "users",
@@ -72,29 +77,61 @@ _MOST = 10_000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def users(*userids: str) -> Audience:
-    """People by userid."""
-    return arguments.audience(users=userids)
+def users(*userids: str, **narrowed: Any) -> Audience:
+    """People by userid.
+
+    Args:
+        userids: who.
+        narrowed: `where={"title": "工程师"}`, what has to be true of a person, and
+            `except_=audience`, whom to leave out; every audience takes both.
+    """
+    return arguments.audience(users=userids, **narrowed)
 
 
-def departments(*dept_ids: int) -> Audience:
-    """Departments with their sub-departments."""
-    return arguments.audience(departments=dept_ids)
+def departments(*written: int | str, children: bool = True, **narrowed: Any) -> Audience:
+    """Departments by id, name or path (`研发中心/平台部`), with all below them or without."""
+    kind = "departments" if children else "only_departments"
+    return arguments.audience(**{kind: written}, **narrowed)
 
 
-def roles(*names: str | int) -> Audience:
+def roles(*names: str | int, **narrowed: Any) -> Audience:
     """Everybody who has one of these roles, by name or id."""
-    return arguments.audience(roles=names)
+    return arguments.audience(roles=names, **narrowed)
 
 
-def mobiles(*numbers: str) -> Audience:
+def mobiles(*numbers: str, **narrowed: Any) -> Audience:
     """People by mobile number."""
-    return arguments.audience(mobiles=numbers)
+    return arguments.audience(mobiles=numbers, **narrowed)
 
 
-def everyone() -> Audience:
+def everyone(**narrowed: Any) -> Audience:
     """Everybody in the directory."""
-    return arguments.audience(everyone=True)
+    return arguments.audience(everyone=True, **narrowed)
+
+
+def managers_of(people: Audience, **narrowed: Any) -> Audience:
+    """The managers of an audience, each once."""
+    return arguments.audience(managers_of=arguments.target(people), **narrowed)
+
+
+def saved(*names: str, **narrowed: Any) -> Audience:
+    """Audiences that are saved under a name."""
+    return arguments.audience(audience=names, **narrowed)
+
+
+def source(*addresses: str, **narrowed: Any) -> Audience:
+    """Whom addresses of the company's own answer with: a JSON list of userids."""
+    return arguments.audience(http=addresses, **narrowed)
+
+
+def any_of(*audiences: Audience, **narrowed: Any) -> Audience:
+    """Everybody who is in one of these audiences."""
+    return arguments.audience(any=[arguments.target(one) for one in audiences], **narrowed)
+
+
+def all_of(*audiences: Audience, **narrowed: Any) -> Audience:
+    """Everybody who is in each of these audiences."""
+    return arguments.audience(all=[arguments.target(one) for one in audiences], **narrowed)
 
 
 def _spec(name: str, spec: dict[str, Any]) -> ScheduleSpec:

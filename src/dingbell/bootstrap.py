@@ -21,6 +21,7 @@ from dingbell.errors import DatabaseError
 from dingbell.operations import apps, keys
 from dingbell.operations.actor import ENGINE, LOCAL_CLI, Actor
 from dingbell.operations.context import Operations
+from dingbell.planning.sources import Sources
 from dingbell.settings import Settings
 from dingbell.store import fitness, migrate, nodes, rules
 from dingbell.store.connection import acquire, create_pool, transaction
@@ -110,6 +111,7 @@ async def open_desk(
         clients=clients,
         vault=vault,
         pace=Pace(settings.people_per_minute, settings.calls_per_second),
+        sources=Sources(clock),
         actor=actor,
         oapi_url=settings.oapi_url,
         api_url=settings.api_url,
@@ -172,6 +174,7 @@ class Service:
             clock=desk.clock,
             clients=desk.clients,
             pace=desk.pace,
+            sources=desk.sources,
             metrics=self.metrics,
             version=__version__,
             functions=functions,

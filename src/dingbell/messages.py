@@ -19,7 +19,7 @@ __all__ = [
     "link",
     "markdown",
     "oa",
-    "saved",
+    "saved_template",
     "template",
     "text",
     "voice",
@@ -118,7 +118,7 @@ def oa(
     return replace(card, body=replace(card.body, image=_path(picture)))
 
 
-def saved(name: str) -> Fillable:
+def saved_template(name: str) -> Fillable:
     """What a template says that was saved under a name (`dingbell templates put`)."""
     return Fillable({"template": name})
 

@@ -44,6 +44,7 @@ _WORDS = {
     "string_too_short": Text("must not be empty", "不能为空"),
     "string_too_long": Text("has at most {max_length} characters", "至多 {max_length} 个字符"),
     "too_long": Text("has at most {max_length} characters", "至多 {max_length} 个字符"),
+    "recursion_loop": Text("is nested too deeply", "嵌套过深"),
     "too_short": Text("must not be empty", "不能为空"),
 }
 
@@ -129,7 +130,7 @@ def told(problem: ErrorDetails) -> Text:
     if known is None:
         return Text("is not valid here", "此处无效")
     if "expected" in context:
-        said = str(context["expected"]).replace("False", "false")
+        said = str(context["expected"]).replace("False", "false").replace("True", "true")
         context = {**context, "expected": Text(said, said.replace(" or ", " 或 "))}
     return known.format(**context)
 

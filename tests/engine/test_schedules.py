@@ -43,6 +43,7 @@ def at_virtual(desk: Operations, now: datetime) -> tuple[Operations, VirtualCloc
         metrics=Metrics(),
         polls=(),
         trouble=Health(clock),
+        sources=desk.sources,
     )
     return moved, clock, Ticker(context)
 

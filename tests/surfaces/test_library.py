@@ -726,7 +726,7 @@ async def test_a_database_that_does_not_answer_is_told(tmp_path):
         lambda: users("a b"),
         users,
         lambda: departments(0),
-        lambda: departments("sales"),
+        lambda: departments("/"),
         lambda: mobiles(""),
         lambda: users(["a", "b"]),
         lambda: departments([1, 2]),

@@ -33,8 +33,11 @@ PARTS = {
     "apps.chosen",
     "apps.find",
     "apps.introduce",
+    "directory.ask_sources",
     "directory.ensure",
     "directory.read_unread",
+    "directory.resolve",
+    "directory.today",
     "forecasts.of_schedule",
     "forecasts.outlook",
 }

@@ -117,7 +117,29 @@ SCHEDULES = "schedules:\n  x:\n    when: {daily: '16:00'}\n" + SCHEDULE
         ("audiences: {x: {}}\n", "1:13: audiences.x: the audience names nobody"),
         ("audiences: {x: {users: [true]}}\n", "audiences.x.users.0: must be text (in quotes)"),
         ("audiences: {x: {users: ['']}}\n", "audiences.x.users.0: must not be empty"),
-        ("audiences: {x: {departments: [a]}}\n", "must be a whole number"),
+        ("audiences: {x: {departments: [/]}}\n", "audiences.x.departments.0: is no department"),
+        ("audiences: {x: {where: {title: {}}}}\n", "audiences.x.where.title: says no condition"),
+        (
+            "audiences: {x: {where: {hired_on: {gte: soon}}}}\n",
+            "audiences.x.where.hired_on.gte: compare with a number or a date",
+        ),
+        (
+            "audiences: {x: {where: {hired_on: {anniversary: 3}}}}\n",
+            "audiences.x.where.hired_on.anniversary: must be true",
+        ),
+        ("audiences: {x: {http: ftp://a}}\n", "audiences.x.http.0: must be an http or https"),
+        (
+            f"audiences: {{x: {'{any: [' * 17}{{users: a}}{']}' * 17}}}\n",
+            "is nested too deeply",
+        ),
+        (
+            "audiences: {x: {all: [{managers_of: {audience: x}}]}}\n",
+            "audiences.x: the audience contains itself",
+        ),
+        (
+            "audiences: {x: {where: {a: {anniversary: true}}}}\ndeny: {any: [{audience: x}]}\n",
+            "deny: the deny-list takes no http and no anniversary",
+        ),
         ("audiences: {x: {everyone: 3}}\n", "audiences.x.everyone: must be true or false"),
         (
             f"audiences: {{x: {{users: [{'a' * 65}]}}}}\n",

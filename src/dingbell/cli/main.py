@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dingbell.cli import (
+    audiences,
     calendar,
     database,
     directory,
@@ -77,6 +78,7 @@ remedies.add_to(runs.app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(runs.app, name="runs")
 app.add_typer(directory.app, name="directory")
+app.add_typer(audiences.app, name="audiences")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(templates.app, name="templates")
 app.add_typer(messages.app, name="messages")

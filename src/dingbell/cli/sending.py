@@ -31,8 +31,10 @@ def send(
         typer.Option(
             "--to",
             help=tr(
-                "users:a,b departments:1,2 roles:… mobiles:… audience:NAME everyone; repeatable",
-                "users:a,b departments:1,2 roles:… mobiles:… audience:名称 everyone; 可多次使用",
+                "users:a,b departments:1,研发中心/平台部 roles:… mobiles:… audience:NAME "
+                "managers_of:… where:title=… everyone, or JSON; repeatable",
+                "users:a,b departments:1,研发中心/平台部 roles:… mobiles:… audience:名称 "
+                "managers_of:… where:title=… everyone, 或 JSON; 可多次使用",
             ),
         ),
     ],

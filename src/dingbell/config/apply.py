@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dingbell.config.schema import Config
 from dingbell.config.sheet import Sheet
+from dingbell.domain.audience import Audience, without_queries
 from dingbell.domain.calendar.company import in_order
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
@@ -32,6 +33,7 @@ from dingbell.operations import (
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
+from dingbell.planning import audiences as audience_parts
 from dingbell.planning.words import resolved
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
@@ -125,6 +127,13 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fields:
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     }
+
+
+def _shown(fields: Fields) -> Fields:
+    """The same without the queries of addresses, which may hold secrets."""
+    old = without_queries({key: before for key, (before, _) in fields.items()})
+    new = without_queries({key: after for key, (_, after) in fields.items()})
+    return {key: (old[key], new[key]) for key in fields}
 
 
 def _given(old: Mapping[str, Any], new: Mapping[str, Any]) -> Fields:
@@ -254,7 +263,7 @@ _AUDIENCES = Resource(
     "audiences",
     wanted=lambda config: config.audiences,
     read=audience_rows.all_audiences,
-    compare=lambda _, old, new: _differences(old, new.to_dict()),
+    compare=lambda _, old, new: _shown(_differences(old, new.to_dict())),
     write=lambda ops, connection, name, new, _: audiences.store(ops, connection, name, new),
     delete=audiences.remove,
 )
@@ -282,7 +291,7 @@ _SCHEDULES = Resource(
     "schedules",
     wanted=lambda config: config.schedules,
     read=_schedules,
-    compare=lambda _, old, new: _differences(old.spec, new.to_dict()),
+    compare=lambda _, old, new: _shown(_differences(old.spec, new.to_dict())),
     write=_store_schedule,
     delete=_remove_schedule,
     ours=lambda row: row.source == "yaml",
@@ -344,7 +353,7 @@ async def _rehearse(
     ops = ops.as_(ENGINE)
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
-            await _write_all(ops, connection, config, changes, _GROUND)
+            await _write_ground(ops, connection, config, changes)
             await _write_all(ops, connection, config, changes, (_SCHEDULES,))
             await _resolve_templates(connection, config, changes)
             known = [
@@ -375,6 +384,14 @@ async def _is_known(ops: Operations, connection: Connection, spec: ScheduleSpec)
     return await last_sync(connection, app.org) is not None
 
 
+async def _write_ground(
+    ops: Operations, connection: Connection, config: Config, changes: list[Change]
+) -> None:
+    """Write what schedules stand on, and see that it works together."""
+    await _write_all(ops, connection, config, changes, _GROUND)
+    await audiences.check(connection, [one.name for one in _written(changes, _AUDIENCES)])
+
+
 async def _write_all(
     ops: Operations,
     connection: Connection,
@@ -397,6 +414,9 @@ def _part(part: str) -> Iterator[None]:
     """Say of which part of the file an error is."""
     try:
         yield
+    except audience_parts.UnresolvedError as error:
+        error.where = ".".join(map(str, (part, "to", *error.place)))
+        raise
     except InputError as error:
         error.where = f"{part}.{error.where}" if error.where else part
         raise
@@ -424,7 +444,7 @@ async def apply(ops: Operations, config: Config, *, prune: bool = False) -> list
         await reserve(connection, sorted(config.schedules))
         changes = await _changes(ops, connection, config, prune=prune)
         await media.keep(connection, config.files, ops.clock.now())
-        await _write_all(ops, connection, config, changes, _GROUND)
+        await _write_ground(ops, connection, config, changes)
         outlooks = await _look_ahead(ops, connection, config, _written(changes, _SCHEDULES))
         people = {name: len(found.userids) for name, found in outlooks.items() if found}
         await _write_all(ops, connection, config, changes, (_SCHEDULES,), people)
@@ -539,10 +559,22 @@ async def _read_directories(ops: Operations, config: Config, changes: list[Chang
         personal = spec.message is not None and spec.message.is_personal
         if spec.to.needs_directory():
             await _read_directory(ops, config, spec)
+            await ops.sources.ask(_sources_of(config, spec.to))
         elif personal:
             # Of people of whom nothing can be read, nothing is known; that is told one by one.
             with suppress(OutsideError):
                 await _read_directory(ops, config, spec)
+
+
+def _sources_of(config: Config, audience: Audience) -> set[str]:
+    """The sources an audience asks, through those that the file saves."""
+    found, seen, ahead = set(audience.addresses()), set[str](), audience.saved()
+    while ahead:
+        seen |= ahead
+        inner = [config.audiences[name] for name in ahead if name in config.audiences]
+        found |= {address for one in inner for address in one.addresses()}
+        ahead = {name for one in inner for name in one.saved()} - seen
+    return found
 
 
 async def _read_directory(ops: Operations, config: Config, spec: ScheduleSpec) -> None:

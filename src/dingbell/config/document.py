@@ -94,7 +94,13 @@ class Document:
         steps: Path_ = ()
         part: Any = self.content
         rest = where
-        while rest and isinstance(part, dict):
+        while rest and isinstance(part, dict | list):
+            if isinstance(part, list):
+                item, _, rest = rest.partition(".")
+                if not (item.isdecimal() and int(item) < len(part)):
+                    break
+                steps, part = (*steps, int(item)), part[int(item)]
+                continue
             fitting = [key for key in part if rest == key or rest.startswith(f"{key}.")]
             if not fitting:
                 break

@@ -31,6 +31,7 @@ from dingbell.errors import InputError, Text
 from dingbell.meaning import Meaning, meanings
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.orgs import OrgSpec
+from dingbell.planning.audiences import DENY_IS_FIXED
 from dingbell.store import rules
 from dingbell.validation import faults, told
 
@@ -222,6 +223,8 @@ def _check_references(document: Document, config: Config) -> list[Problem]:
         if app is not None and apps and app not in apps:
             message = Text("there is no app {name!r}", "没有应用 {name!r}").format(name=app)
             problems.append(_at(document, path, message))
+    if config.deny is not None:
+        problems += _changing(document, ("deny",), config.deny, config)
     for name, spec in config.schedules.items():
         if spec.function is not None:
             problems.append(_at(document, ("schedules", name, "function"), _ONLY_PYTHON))
@@ -285,6 +288,22 @@ def _unknown_audiences(
     if path[0] == "audiences" and audience.saved() & config.audiences.keys():
         problems += _circular(document, path, config)
     return problems
+
+
+def _changing(
+    document: Document, path: tuple[str, ...], deny: Audience, config: Config
+) -> list[Problem]:
+    """The deny-list means the same on every day, through saved audiences, too."""
+    seen: set[str] = set()
+    ahead = [deny]
+    while ahead:
+        one = ahead.pop()
+        if one.addresses() or one.depends_on_day():
+            return [_at(document, path, DENY_IS_FIXED)]
+        new = (one.saved() & config.audiences.keys()) - seen
+        seen |= new
+        ahead += [config.audiences[name] for name in new]
+    return []
 
 
 def _circular(document: Document, path: tuple[str, ...], config: Config) -> list[Problem]:

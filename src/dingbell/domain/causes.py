@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from dingbell.domain.sources import trouble_text
 from dingbell.errors import InputError, Text
 
 __all__ = ["Cause", "CauseKind", "ScheduleChange", "canceled", "of_function", "of_input"]
@@ -21,6 +22,8 @@ class CauseKind(StrEnum):
 
     APPROVAL = "approval"
     APPROVAL_LATE = "approval_late"
+    AUDIENCE_SOURCE = "audience_source"
+    AUDIENCE_SOURCE_LATE = "audience_source_late"
     BUDGET = "budget"
     BUDGET_LATE = "budget_late"
     CALENDAR_CHANGED = "calendar_changed"
@@ -38,6 +41,7 @@ class CauseKind(StrEnum):
     MISFIRE_GRACE = "misfire_grace"
     MISFIRE_LATEST = "misfire_latest"
     MISFIRE_MANY = "misfire_many"
+    NOBODY = "nobody"
     OVERLAP = "overlap"
     QUARANTINED = "quarantined"
     QUIET_HOURS = "quiet_hours"
@@ -60,6 +64,13 @@ _SENTENCES = {
     CauseKind.APPROVAL: Text("approval: a second person has to approve", "审批: 需要另一个人批准"),
     CauseKind.APPROVAL_LATE: Text(
         "approval: it came after the grace", "审批: 批准时已超过宽限时间"
+    ),
+    CauseKind.AUDIENCE_SOURCE: Text(
+        "audience: {source} {said}; it is asked again", "受众: {source} {said}; 将再次查询"
+    ),
+    CauseKind.AUDIENCE_SOURCE_LATE: Text(
+        "audience: {source} {said} until the grace had passed",
+        "受众: {source} {said}, 已超过宽限时间",
     ),
     CauseKind.BUDGET: Text(
         "budget: bulk is held above the org's line until the month ends",
@@ -99,6 +110,7 @@ _SENTENCES = {
     CauseKind.MISFIRE_GRACE: Text("misfire: later than the grace", "错过: 超过宽限时间"),
     CauseKind.MISFIRE_LATEST: Text("misfire: a later occurrence is sent", "错过: 只发送较晚的一次"),
     CauseKind.MISFIRE_MANY: Text("misfire: too many were missed", "错过: 错过的次数太多"),
+    CauseKind.NOBODY: Text("nobody on this day ({day})", "当天没有收件人 ({day})"),
     CauseKind.OVERLAP: Text(
         "overlap: an earlier occurrence is still being sent", "重叠: 前一次仍在发送"
     ),
@@ -132,6 +144,8 @@ class Cause:
         values = {name: _shown(value) for name, value in self.params.items()}
         if self.kind in (CauseKind.CANCELED, CauseKind.RECALLED):
             values["by"] = self.params.get("by") or _SOMEBODY
+        if self.kind in (CauseKind.AUDIENCE_SOURCE, CauseKind.AUDIENCE_SOURCE_LATE):
+            values["said"] = trouble_text(self.params)
         if self.kind is CauseKind.SCHEDULE_CHANGED:
             values["change"] = _CHANGES[ScheduleChange(self.params["change"])]
         return _SENTENCES[self.kind].format(**values)

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     TEMPLATE = "template"
     DENIED = "denied"
+    MOVED_OUT = "moved_out"
     UNTRACKED = "untracked"
 
 
@@ -87,6 +88,11 @@ _PREDICTIONS = {
         Text("the template does not work for this person", "模板不适用于此人"),
     ),
     Reason.DENIED: Prediction(Delivery.CANCELED, None, Text("is on the deny-list", "在拒发名单中")),
+    Reason.MOVED_OUT: Prediction(
+        Delivery.CANCELED,
+        None,
+        Text("left the audience before the first call", "首次调用前已不在受众中"),
+    ),
     Reason.UNTRACKED: Prediction(
         Delivery.UNTRACKED,
         None,

@@ -165,13 +165,15 @@ def decide(run: Gated, now: datetime, rules: Rules, usage: Usage | None = None) 
 
 
 def _too_late(run: Gated, now: datetime) -> Decision | None:
-    """What a hold has kept back on purpose is not late, except for money."""
+    """What a hold has kept back on purpose is not late, except for money or want of an answer."""
     if run.held is not None:
         if run.held.kind is CauseKind.BUDGET:
             occurrence = isinstance(run.spec, Occurrence)
             grace = run.spec.grace if occurrence else _BUDGET_GRACE
             if too_late(run.due_at, now, grace):
                 return Skip(Cause(CauseKind.BUDGET_LATE))
+        if run.held.kind is CauseKind.AUDIENCE_SOURCE and too_late(run.due_at, now, run.spec.grace):
+            return Skip(Cause(CauseKind.AUDIENCE_SOURCE_LATE, run.held.params))
         return None
     if run.since is None:
         return None

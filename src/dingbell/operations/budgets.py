@@ -6,13 +6,15 @@ from datetime import datetime
 from itertools import takewhile
 from math import ceil
 
+from dingbell.domain.audience import Audience
 from dingbell.domain.budget import WARN_AT, Usage, end_of_month, month_of, poll_plan
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError, Text
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View, Words
-from dingbell.planning.drafting import named
+from dingbell.planning import audiences
+from dingbell.planning.sources import SourceFailed
 from dingbell.store import apps, schedules, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
@@ -150,14 +152,21 @@ async def _coming(
     return Spender(schedule=schedule.name, runs=times, calls=times * batches * per_batch)
 
 
+async def _people(connection: Connection, app: App, audience: Audience) -> list[str]:
+    """Whom an audience means on most days, by what is known."""
+    if not audience.needs_directory():
+        return audiences.plain(audience)
+    return (await audiences.find(connection, app.org, audience, day=None, fetched={})).userids
+
+
 async def _batches(connection: Connection, schedule: Schedule, spec: ScheduleSpec, app: App) -> int:
     """How many batches a run has: as many as the last one, else by the size of its audience."""
     last = await runs.last_forecast(connection, schedule.id)
     if last is not None:
         return int(last["calls"])
     try:
-        size = len(await named(connection, app.org, spec.to))
-    except InputError:
+        size = len(await _people(connection, app, spec.to))
+    except (InputError, SourceFailed):
         return 0
     if spec.message is not None and spec.message.is_personal:
         return size

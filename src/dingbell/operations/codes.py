@@ -28,6 +28,10 @@ _OURS = {
         "不在通讯录中, 而消息需要其资料; 未调用",
     ),
     "denied": ("on the deny-list; not called", "在拒发名单中; 未调用"),
+    "moved_out": (
+        "left the audience before the first call; not called",
+        "首次调用前已不在受众中; 未调用",
+    ),
     "stale": ("not called: this host was frozen", "未调用: 主机曾被冻结"),
 }
 

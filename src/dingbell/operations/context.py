@@ -10,6 +10,7 @@ from dingbell.clock import Clock
 from dingbell.domain.budget import Allowance
 from dingbell.domain.slots import Pace
 from dingbell.operations.actor import Actor, Operation, may
+from dingbell.planning.sources import Sources
 from dingbell.store.connection import Pool
 from dingbell.store.vault import Vault
 
@@ -30,6 +31,7 @@ class Operations:
         default_app: the name of the app the environment gives, if it gives one.
         environment_app: that app. It is stored when something is done with it, not before.
         directory_stream: whether a node follows changes of directories as they happen.
+        sources: the company's own addresses that say whom an audience means.
         oapi_url: where apps live that do not say so themselves.
         api_url: likewise for DingTalk's new API.
     """
@@ -39,6 +41,7 @@ class Operations:
     clients: Clients
     vault: Vault
     pace: Pace
+    sources: Sources
     oapi_url: str
     api_url: str
     actor: Actor

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from dingbell.directory.reader import DirectoryReader
 from dingbell.directory.spelling import spell_new
 from dingbell.directory.sync import Progress, sync
 from dingbell.domain.audience import Audience
-from dingbell.errors import InputError, NotFoundError, Text
+from dingbell.domain.triggers import parse_zone
+from dingbell.errors import InputError, Text
 from dingbell.intake import mobile_number
 from dingbell.operations import apps
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import Instant, View
-from dingbell.store import directory, directory_search
+from dingbell.planning import audiences
+from dingbell.store import directory, directory_search, rules
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
 
@@ -27,12 +29,14 @@ __all__ = [
     "DirectoryView",
     "FoundView",
     "PersonView",
+    "ask_sources",
     "ensure",
     "find",
     "members",
     "read_unread",
     "resolve",
     "synchronise",
+    "today",
 ]
 
 
@@ -109,50 +113,71 @@ async def read_unread(
             await sync(ops.pool, client, ops.clock, org, calls_per_second=pace, progress=_quiet)
 
 
-async def resolve(connection: Connection, org: str, audience: Audience) -> list[str]:
-    """Whom an audience means, by the directory as it was read.
+async def today(ops: Operations) -> date:
+    """The day it is where the service is."""
+    async with acquire(ops.pool) as connection:
+        zone = parse_zone(await rules.zone_name(connection))
+    return ops.clock.now().astimezone(zone).date()
+
+
+async def ask_sources(ops: Operations, audience: Audience) -> None:
+    """Ask the sources an audience reaches, before a transaction needs what they say.
+
+    Raises:
+        SourceFailed: one of them does not say whom it means.
+        NotFoundError: a saved audience does not exist.
+    """
+    addresses = audience.addresses()
+    if audience.saved():
+        async with acquire(ops.pool) as connection:
+            addresses = (await audiences.expand(connection, audience)).addresses()
+    if addresses:
+        await ops.sources.ask(addresses)
+
+
+async def resolve(
+    ops: Operations,
+    connection: Connection,
+    org: str,
+    audience: Audience,
+    *,
+    day: date,
+    may_be_empty: bool = False,
+) -> list[str]:
+    """Whom an audience means on a day, by the directory as it was read.
 
     Raises:
         InputError: it names departments, roles or mobiles that do not exist, or nobody at all.
         NotFoundError: it names a saved audience that does not exist.
+        SourceFailed: a source was not asked before.
     """
-    if unknown := await directory.unknown_parts(connection, org, audience):
-        raise InputError(_unknown(unknown))
-    try:
-        userids = await directory.resolve(connection, org, audience)
-    except LookupError as error:
-        raise NotFoundError(
-            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
-                name=error.args[0]
-            )
-        ) from None
-    if not userids:
+    userids = audiences.plain(audience)
+    if audience.needs_directory():
+        whole = await audiences.check(connection, org, audience)
+        fetched = ops.sources.remembered()
+        userids = (await audiences.find(connection, org, whole, day=day, fetched=fetched)).userids
+    if not userids and not may_be_empty:
         raise InputError(Text("the audience is empty", "受众为空"))
     return userids
 
 
 async def members(ops: Operations, app: str | None, audience: Audience) -> AudienceMembers:
-    """Whom an audience means, reading the directory first where that is needed.
+    """Whom an audience means today, reading the directory first where that is needed.
 
     Raises:
         InputError: it names departments, roles or mobiles that do not exist, or nobody at all.
         NotFoundError: it names a saved audience that does not exist.
+        SourceFailed: a source does not say whom it means.
     """
     ops.may(Operation.DIRECTORY_SEE)
     found = await apps.chosen(ops, app)
     if audience.needs_directory():
         await ensure(ops, found)
+        await ask_sources(ops, audience)
+    day = await today(ops)
     async with acquire(ops.pool) as connection:
-        userids = await resolve(connection, found.org, audience)
+        userids = await resolve(ops, connection, found.org, audience, day=day)
     return AudienceMembers(people=len(userids), userids=tuple(userids))
-
-
-def _unknown(unknown: dict[str, list[str]]) -> Text:
-    listed = "; ".join(f"{kind}: {', '.join(names[:10])}" for kind, names in unknown.items())
-    return Text(
-        "the directory does not have {listed}. If they are new, run `dingbell directory sync`",
-        "通讯录中没有 {listed}。如为新增, 请运行 `dingbell directory sync`",
-    ).format(listed=listed)
 
 
 async def find(

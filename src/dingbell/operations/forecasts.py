@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice, permutations, takewhile
 from typing import Any
 
@@ -74,6 +74,7 @@ class Question:
         at: when the first call would be made.
         schedule: its name, for templates.
         repeated: whether the schedule says these words earlier on that day itself.
+        may_be_empty: whether it may turn out that nobody is meant.
     """
 
     app: App
@@ -83,6 +84,13 @@ class Question:
     at: datetime
     variables: dict[str, Any]
     repeated: bool = False
+    may_be_empty: bool = False
+
+    @property
+    def day(self) -> date:
+        """The due day, where it is due."""
+        due: datetime = self.variables["due"]
+        return due.date()
 
     @property
     def coarse(self) -> bool:
@@ -149,6 +157,7 @@ async def look_ahead(
             await directory.ensure(ops, app, progress=progress)
     if question.audience.needs_directory():
         await directory.ensure(ops, app, progress=progress)
+        await directory.ask_sources(ops, question.audience)
     async with acquire(ops.pool) as connection:
         return await outlook(ops, connection, question)
 
@@ -162,7 +171,14 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
     app = question.app
     if question.message is not None:
         question = replace(question, message=await ready(connection, app, question.message, ops))
-    userids = await directory.resolve(connection, app.org, question.audience)
+    userids = await directory.resolve(
+        ops,
+        connection,
+        app.org,
+        question.audience,
+        day=question.day,
+        may_be_empty=question.may_be_empty,
+    )
     paces = await reservation.paces_of(connection, [app.id], ops.pace, lock=False)
     drafts, reasons = await _drafts(ops, connection, question, userids, paces)
     sent = [draft for draft in drafts if draft.reason is None]
@@ -296,16 +312,20 @@ def next_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Que
         at,
         _variables(name, spec, at),
         repeated=_said_before(name, spec, now, at),
+        may_be_empty=True,
     )
 
 
 def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Question:
     """What is to be asked about a schedule that is run by hand."""
-    return Question(app, spec.to, spec.message, spec, now, _variables(name, spec, now))
+    variables = _variables(name, spec, now)
+    return Question(app, spec.to, spec.message, spec, now, variables, may_be_empty=True)
 
 
 def told_of(outlook: Forecast) -> Text | None:
     """One line about those who are not expected to be reached; None when there are none."""
+    if not outlook.userids:
+        return _NOBODY
     if outlook.spotless:
         return None
     found = outlook.totals()
@@ -411,6 +431,9 @@ def warnings_of_run(name: str, spec: ScheduleSpec, outlook: Forecast, now: datet
 
 _DAY = timedelta(days=1)
 _FOR_ONE = Text("{userid}: {said}", "{userid}: {said}")
+_NOBODY = Text(
+    "nobody is meant on that day: the run will be skipped", "当天没有收件人: 本次发送将跳过"
+)
 _SAID_ALREADY = Text(
     "{again} of {people} people have had the same words from this app today: DingTalk drops it for "
     "them (143106)",

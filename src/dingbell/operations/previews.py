@@ -141,7 +141,9 @@ async def preview(ops: Operations, question: Question, asked: Sequence[str] = ()
     await directory.ensure(ops, question.app)
     async with acquire(ops.pool) as connection:
         message = await forecasts.ready(connection, question.app, question.message, ops)
-        userids = await directory.resolve(connection, question.app.org, question.audience)
+        userids = await directory.resolve(
+            ops, connection, question.app.org, question.audience, day=question.day
+        )
     shown = [one async for one in _renderings(ops, question, message, asked)]
     seen = _Seen()
     async for one in _renderings(ops, question, message, userids[:_MOST]):

@@ -14,8 +14,9 @@ from dingbell.errors import NotFoundError, Text
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View
+from dingbell.planning.audiences import check_deny
 from dingbell.planning.revisit import revisit
-from dingbell.store import rules
+from dingbell.store import audiences, rules
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.validation import refusal
 
@@ -76,6 +77,9 @@ async def store(
         raise refusal(error) from None
     kept = rule.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     await rules.put(connection, name, kept)
+    if name == rules.DENY:
+        await audiences.lock(connection)
+        await check_deny(connection)
     if name in _CONCERNS_PREPARED:
         await revisit(connection, ops.clock.now())
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from dingbell.directory.sync import Progress
+from dingbell.domain.audience import without_queries
 from dingbell.domain.causes import ScheduleChange
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.gates import Gated, Hold, Proceed, Rules, decide, state_of
@@ -126,8 +127,9 @@ def _view(schedule: Schedule) -> ScheduleView:
     zone = parse_zone(schedule.timezone)
     names = ["name", "app", "problem", "source", "program", "revision", "approved", "spec"]
     due = schedule.next_due_at
+    said = {name: getattr(schedule, name) for name in names}
     return ScheduleView(
-        **{name: getattr(schedule, name) for name in names},
+        **{**said, "spec": without_queries(schedule.spec)},
         state=_state(schedule),
         next_due_at=due.astimezone(zone) if due else None,
         words=_words(schedule),

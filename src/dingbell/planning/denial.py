@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from dingbell.domain.audience import Audience
+from dingbell.domain.forecast import Reason
 from dingbell.domain.lifecycle import Batch
-from dingbell.planning import wakeups
-from dingbell.planning.drafting import plain
-from dingbell.store import directory, jobs, rules
+from dingbell.planning import audiences, wakeups
+from dingbell.store import audience_members, directory, jobs, rules
 from dingbell.store.connection import Connection
 from dingbell.store.ledger import batches, deliveries
 from dingbell.store.ledger.claims import Queued
 
-__all__ = ["DenyList", "take_out"]
+__all__ = ["DenyList", "cancel_empty", "take_out"]
 
 # What a list means is worked out again when one of these changes.
-_Version = tuple[str, datetime | None]
+_Version = tuple[str, datetime, int]
 
 
 class DenyList:
@@ -36,15 +36,17 @@ class DenyList:
     async def _of(self, connection: Connection, org: str, deny: Audience) -> frozenset[str]:
         read = await directory.last_sync(connection, org)
         if read is None:
-            return frozenset(plain(deny))
-        version = (deny.model_dump_json(), read.synced_at)
+            return frozenset(audiences.plain(deny))
+        changes = await audience_members.version(connection, org)
+        version = (deny.model_dump_json(), read.synced_at, changes)
         known = self._known.get(org)
         # A saved audience changes without the list.
         if known is not None and known[0] == version and not deny.saved():
             return known[1]
-        found = frozenset(await directory.resolve(connection, org, deny))
-        self._known[org] = version, found
-        return found
+        # A list that would mean others on other days, or ask a source, has been refused.
+        whom = await audiences.find(connection, org, deny, day=None, fetched={})
+        self._known[org] = version, frozenset(whom.userids)
+        return self._known[org][1]
 
 
 async def take_out(
@@ -63,12 +65,19 @@ async def take_out(
     wanted = sorted({userid for userids in denied.values() for userid in userids})
     if not wanted:
         return list(queued)
-    hit = await deliveries.deny(connection, [batch.id for batch in queued], wanted)
-    if not hit:
-        return list(queued)
-    empty = set(await deliveries.without_people(connection, sorted(hit)))
-    await batches.move(connection, sorted(empty), Batch.CANCELED, usual=Batch.QUEUED)
+    ids = [batch.id for batch in queued]
+    hit = await deliveries.take_out(connection, ids, wanted, Reason.DENIED)
+    empty = await cancel_empty(connection, hit)
     ended = sorted({batch.run_id for batch in queued if batch.id in empty})
     if ended:
         await jobs.enqueue(connection, [wakeups.settle(ended)])
     return [batch for batch in queued if batch.id not in empty]
+
+
+async def cancel_empty(connection: Connection, batch_ids: Collection[int]) -> set[int]:
+    """Cancel those of some queued batches that nobody is left in; return which."""
+    if not batch_ids:
+        return set()
+    empty = await deliveries.without_people(connection, sorted(batch_ids))
+    await batches.move(connection, sorted(empty), Batch.CANCELED, usual=Batch.QUEUED)
+    return set(empty)

@@ -17,6 +17,8 @@ from dingbell.domain.forecast import Reason
 from dingbell.domain.message import Message, TooLongError
 from dingbell.domain.templates import MissingError
 from dingbell.errors import InputError, Text
+from dingbell.planning import audiences
+from dingbell.planning.audiences import demand_directory, plain
 from dingbell.store import directory
 from dingbell.store.connection import Connection
 from dingbell.store.ledger import batches
@@ -27,10 +29,9 @@ __all__ = [
     "allow_everyone",
     "draft_alike",
     "draft_audience",
+    "draft_body",
     "draft_coarse",
     "draft_people",
-    "named",
-    "plain",
 ]
 
 # So many people are read at once, and so many bodies rendered before others have a turn.
@@ -79,14 +80,14 @@ class Whom:
         audience: as its author named it.
         coarse: departments are sent to as a whole.
         at: when the first call would be made.
-        userids: whom the audience means, where that has been found out already.
+        userids: whom the audience means, unless it is sent to as a whole or names userids alone.
     """
 
     app_id: int
     audience: Audience
     coarse: bool
     at: datetime
-    userids: Sequence[str] | None = None
+    userids: Sequence[str] = ()
 
 
 async def draft_audience(
@@ -117,45 +118,8 @@ async def draft_audience(
         if whom.coarse:
             await allow_everyone(connection, whom.app_id, audience, whom.at)
             return await draft_coarse(connection, brief, audience)
-        userids = whom.userids
-        if userids is None:
-            userids = await named(connection, brief.org, audience)
+        userids = whom.userids if audience.needs_directory() else plain(audience)
         return await draft_people(connection, clock, brief, userids)
-
-
-def plain(audience: Audience) -> list[str]:
-    """Whom an audience of userids alone names."""
-    left_out = set(audience.except_.users) if audience.except_ else set()
-    return sorted(set(audience.users) - left_out)
-
-
-async def named(connection: Connection, org: str, audience: Audience) -> list[str]:
-    """The userids an audience names, by the directory as it was last read.
-
-    Raises:
-        InputError: the directory was never read, or a saved audience does not exist.
-    """
-    if not audience.needs_directory():
-        return plain(audience)
-    await _demand_directory(connection, org)
-    try:
-        return await directory.resolve(connection, org, audience)
-    except LookupError as error:
-        raise InputError(
-            Text("there is no saved audience {name!r}", "没有名为 {name!r} 的受众").format(
-                name=error.args[0]
-            )
-        ) from None
-
-
-async def _demand_directory(connection: Connection, org: str) -> None:
-    if await directory.last_sync(connection, org) is None:
-        raise InputError(
-            Text(
-                "the directory of org {org} has not been read yet: run `dingbell directory sync`",
-                "组织 {org} 的通讯录尚未同步: 请运行 `dingbell directory sync`",
-            ).format(org=org)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +149,7 @@ async def draft_people(
     drafts = groups.cut(brief.per_batch)
     unknown = any(one.reason is Reason.UNKNOWN for one in failures.values())
     if unknown:
-        await _demand_directory(connection, brief.org)
+        await demand_directory(connection, brief.org)
     if failures and not drafts and not unknown:
         raise next(iter(failures.values())).error
     return [
@@ -202,9 +166,15 @@ def draft_alike(brief: Brief, userids: Sequence[str]) -> list[Draft]:
         InputError: the message cannot be rendered.
     """
     body = brief.message.body(brief.variables)
-    wanted = ((userid, body) for userid in userids if userid not in brief.denied)
-    denied = brief.denied.intersection(userids)
-    return [*cut(wanted, brief.per_batch), *_aside(denied, Reason.DENIED)]
+    return draft_body(body, userids, most=brief.per_batch, denied=brief.denied)
+
+
+def draft_body(
+    body: bytes, userids: Sequence[str], *, most: int, denied: frozenset[str]
+) -> list[Draft]:
+    """Make batches for people who all get a body that is made already."""
+    wanted = ((userid, body) for userid in userids if userid not in denied)
+    return [*cut(wanted, most), *_aside(denied.intersection(userids), Reason.DENIED)]
 
 
 async def _bodies(
@@ -308,6 +278,7 @@ async def draft_coarse(connection: Connection, brief: Brief, audience: Audience)
             )
         )
     body = brief.message.body(brief.variables)
+    dept_ids = await audiences.department_ids(connection, brief.org, audience)
     if audience.everyone:
         size = await directory.size(connection, brief.org)
         drafts = [_whole(body, size, {"everyone": True})]
@@ -318,7 +289,7 @@ async def draft_coarse(connection: Connection, brief: Brief, audience: Audience)
                 await directory.subtree_size(connection, brief.org, dept_id),
                 {"departments": [dept_id]},
             )
-            for dept_id in audience.departments
+            for dept_id in dept_ids
         ]
         drafts += draft_alike(brief, audience.users) if audience.users else []
     if any(entry.size > brief.most for entry in drafts):

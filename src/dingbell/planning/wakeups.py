@@ -12,12 +12,15 @@ from dingbell.domain.priority import Rank
 from dingbell.store.jobs import Job
 
 __all__ = [
+    "JOIN",
+    "JOIN_LEAD",
     "PLAN",
     "POLL",
     "RECALL",
     "RELEASE",
     "SEND",
     "SETTLE",
+    "join",
     "plan",
     "plan_of",
     "poll",
@@ -33,9 +36,12 @@ POLL = "poll"
 SETTLE = "settle"
 RELEASE = "release"
 RECALL = "recall"
+JOIN = "join"
 
 # A send job runs this long before its slot; the handler then waits on its own timer.
 _SEND_LEAD = timedelta(seconds=1)
+# The directory is looked at once more so long before the first slot.
+JOIN_LEAD = timedelta(seconds=1)
 # What a person asked for goes before what comes by itself.
 _ASKED_FOR = 1
 
@@ -83,6 +89,11 @@ def send(wave: int, slot_at: datetime | None = None, rank: Rank = Rank.NORMAL) -
         dedupe=f"{SEND}:{wave}",
         priority=Rank.BULK - rank,
     )
+
+
+def join(run_ids: Sequence[int], slot_at: datetime) -> Job:
+    """Look once more, a second before the first slot, who has joined runs or left them."""
+    return Job(JOIN, list(run_ids), at=slot_at - JOIN_LEAD, priority=Rank.BULK)
 
 
 def release(run_ids: Sequence[int], at: datetime) -> Job:

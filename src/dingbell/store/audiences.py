@@ -6,7 +6,7 @@ from typing import Any
 
 from dingbell.store.connection import Connection
 
-__all__ = ["all_audiences", "delete", "put"]
+__all__ = ["all_audiences", "delete", "lock", "put"]
 
 
 async def all_audiences(connection: Connection) -> dict[str, dict[str, Any]]:
@@ -16,7 +16,8 @@ async def all_audiences(connection: Connection) -> dict[str, dict[str, Any]]:
 
 
 async def put(connection: Connection, name: str, spec: dict[str, Any]) -> None:
-    """Save an audience; a repeat replaces it."""
+    """Save an audience; a repeat replaces it. Until the transaction ends nobody else does."""
+    await lock(connection)
     await connection.execute(
         """
         insert into audiences (name, spec) values ($1, $2)
@@ -25,6 +26,11 @@ async def put(connection: Connection, name: str, spec: dict[str, Any]) -> None:
         name,
         spec,
     )
+
+
+async def lock(connection: Connection) -> None:
+    """Let nobody else change audiences until the transaction ends: they stand on one another."""
+    await connection.execute("lock table audiences in share row exclusive mode")
 
 
 async def delete(connection: Connection, name: str) -> None:

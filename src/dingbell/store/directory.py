@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from dingbell.domain.attributes import stored, typed
-from dingbell.domain.audience import Audience
 from dingbell.store import duty
 from dingbell.store.connection import Connection
 
@@ -28,7 +27,6 @@ __all__ = [
     "people",
     "put_people",
     "reading",
-    "resolve",
     "subtree_size",
 ]
 
@@ -171,67 +169,23 @@ async def put_people(connection: Connection, org: str, people: Sequence[Person])
     )
 
 
-_RESOLVE = """
-    with recursive tree (dept_id) as (
-        select unnest($2::bigint[])
-        union
-        select d.dept_id from departments d join tree t on d.parent_id = t.dept_id
-        where d.org = $1
-    )
-    select unnest($3::text[]) as userid
-    union
-    select m.userid from memberships m join tree t on m.dept_id = t.dept_id where m.org = $1
-    union
-    select rm.userid from role_members rm join roles r on r.org = rm.org and r.role_id = rm.role_id
-    where rm.org = $1 and (r.name = any($4::text[]) or r.role_id::text = any($4::text[]))
-    union
-    select p.userid from people p
-    where p.org = $1 and p.mobile = any($5::text[]) and p.left_at is null
-    union
-    select p.userid from people p where p.org = $1 and $6 and p.left_at is null and p.active
-    order by userid
-"""
-
-
-async def resolve(connection: Connection, org: str, audience: Audience) -> list[str]:
-    """The userids an audience names, each once, in order.
-
-    Raises:
-        LookupError: a saved audience does not exist; its name is the argument.
-    """
-    found = set(
-        await connection.fetchval(
-            f"select coalesce(array_agg(userid), '{{}}') from ({_RESOLVE}) as named",
-            org,
-            list(audience.departments),
-            list(audience.users),
-            list(audience.roles),
-            list(audience.mobiles),
-            audience.everyone,
-        )
-    )
-    for name in audience.audience:
-        spec = await connection.fetchval("select spec from audiences where name = $1", name)
-        if spec is None:
-            raise LookupError(name)
-        found |= set(await resolve(connection, org, Audience.model_validate(spec)))
-    if audience.except_:
-        found -= set(await resolve(connection, org, audience.except_))
-    return sorted(found)
-
-
 async def subtree_size(connection: Connection, org: str, dept_id: int) -> int:
     """How many different people a department and its sub-departments hold."""
-    size: int = await connection.fetchval(
-        f"select count(*) from ({_RESOLVE}) as named",
+    people: int = await connection.fetchval(
+        """
+        with recursive tree (dept_id) as (
+            select $2::bigint
+            union
+            select d.dept_id from departments d join tree t on d.parent_id = t.dept_id
+            where d.org = $1
+        )
+        select count(distinct m.userid) from memberships m join tree t on m.dept_id = t.dept_id
+        where m.org = $1
+        """,
         org,
-        [dept_id],
-        [],
-        [],
-        [],
-        False,
+        dept_id,
     )
-    return size
+    return people
 
 
 async def size(connection: Connection, org: str) -> int:
@@ -240,45 +194,6 @@ async def size(connection: Connection, org: str) -> int:
         "select count(*) from people where org = $1 and left_at is null and active", org
     )
     return count
-
-
-async def unknown_parts(
-    connection: Connection, org: str, audience: Audience
-) -> dict[str, list[str]]:
-    """What an audience names that the directory does not have, by kind."""
-    missing = {
-        "departments": await _missing(
-            connection,
-            "select dept_id::text from departments where org = $1",
-            org,
-            [str(dept_id) for dept_id in audience.departments],
-        ),
-        "roles": await _missing(
-            connection,
-            "select name from roles where org = $1 "
-            "union select role_id::text from roles where org = $1",
-            org,
-            list(audience.roles),
-        ),
-        "mobiles": await _missing(
-            connection,
-            "select mobile from people where org = $1 and left_at is null and mobile is not null",
-            org,
-            list(audience.mobiles),
-        ),
-    }
-    return {kind: names for kind, names in missing.items() if names}
-
-
-async def _missing(connection: Connection, known: str, org: str, names: list[str]) -> list[str]:
-    if not names:
-        return []
-    rows = await connection.fetch(
-        f"select name from unnest($2::text[]) as name except ({known}) order by 1",
-        org,
-        names,
-    )
-    return [row[0] for row in rows]
 
 
 async def people(

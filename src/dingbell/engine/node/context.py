@@ -16,6 +16,7 @@ from dingbell.engine.node.back_pressure import BackPressure
 from dingbell.engine.node.health import Health
 from dingbell.engine.node.lease import Lease
 from dingbell.planning.denial import DenyList
+from dingbell.planning.sources import Sources
 from dingbell.store.connection import Pool
 from dingbell.telemetry import Metrics
 
@@ -36,6 +37,7 @@ class Context:
             column `function`.
         trouble: why the stages cannot do their work.
         back_pressure: whether sends are under way.
+        sources: the company's own addresses that say whom an audience means.
         deny: who is never sent to.
         authors: calls those functions.
         polls: when results are polled after they are complete, counted from the call, while
@@ -51,6 +53,7 @@ class Context:
     metrics: Metrics
     polls: tuple[timedelta, ...]
     trouble: Health
+    sources: Sources
     allowance: Allowance = Allowance()
     functions: Mapping[str, MessageFunction] = field(default_factory=dict)
     back_pressure: BackPressure = field(default_factory=BackPressure)

@@ -19,6 +19,7 @@ from dingbell.engine.node.health import Health
 from dingbell.engine.node.lease import Lease
 from dingbell.engine.node.periodic import every
 from dingbell.engine.node.queue import Handler, Worker
+from dingbell.engine.path.planner.latecomers import Latecomers
 from dingbell.engine.path.planner.planner import Planner
 from dingbell.engine.path.sender.outcomes import Outcomes
 from dingbell.engine.path.sender.sender import Sender
@@ -32,6 +33,7 @@ from dingbell.engine.upkeep.sentinel import WATCH_EVERY, Sentinel
 from dingbell.engine.upkeep.sweeper import SWEEP_EVERY, Sweeper
 from dingbell.errors import DingBellError
 from dingbell.planning import wakeups
+from dingbell.planning.sources import Sources
 from dingbell.store import schedules
 from dingbell.store.connection import Pool, connect, translated
 from dingbell.telemetry import Event, Metrics, log, observe
@@ -61,6 +63,7 @@ class Node:
         clock: Clock,
         clients: Clients,
         pace: Pace,
+        sources: Sources,
         metrics: Metrics,
         version: str,
         functions: Mapping[str, MessageFunction] | None = None,
@@ -90,6 +93,7 @@ class Node:
             metrics=metrics,
             polls=READ_POLLS if polls is None else polls,
             trouble=Health(clock),
+            sources=sources,
             functions=functions or {},
             allowance=allowance,
         )
@@ -120,7 +124,10 @@ class Node:
         }
         rest |= {wakeups.plan_of(one): planner.plan_apart for one in context.functions}
         return (
-            self._worker({wakeups.SEND: self._sender.send}, at_once=_WAVES_AT_ONCE),
+            self._worker(
+                {wakeups.SEND: self._sender.send, wakeups.JOIN: Latecomers(context).join},
+                at_once=_WAVES_AT_ONCE,
+            ),
             self._worker(rest, at_once=_JOBS_AT_ONCE),
         )
 

@@ -247,6 +247,22 @@ async def of_run(
     )
 
 
+async def body_of(connection: Connection, run_id: int) -> bytes | None:
+    """The words of a run that says the same to everybody; None where it says several things."""
+    rows = await connection.fetch(
+        "select body from batches where run_id = $1 and body <> '' group by body limit 2", run_id
+    )
+    return rows[0]["body"] if len(rows) == 1 else None
+
+
+async def last_ordinal(connection: Connection, run_id: int) -> int:
+    """The highest ordinal of a run's batches; -1 where it has none."""
+    found: int = await connection.fetchval(
+        "select coalesce(max(ordinal), -1) from batches where run_id = $1", run_id
+    )
+    return found
+
+
 async def any_open(connection: Connection, run_id: int) -> bool:
     """Whether some batch of a run is not final."""
     found: bool = await connection.fetchval(

@@ -28,6 +28,8 @@ class Receipt:
     code: str | None = None
 
 
+_TAKEN_OUT = f"('{Reason.DENIED.value}', '{Reason.MOVED_OUT.value}')"
+
 # (run id, userid, batch id, people, state, why it is not expected to arrive).
 New = tuple[int, str, int, int, str, str | None]
 
@@ -44,7 +46,8 @@ async def copy(connection: Connection, rows: Iterable[New]) -> None:
 async def sent(connection: Connection, batches: Sequence[tuple[int, datetime]]) -> None:
     """Move everybody of accepted batches to `sent`; coarse targets to `untracked`.
 
-    Who was taken out of a batch before it was called, by the deny-list, was not in the call.
+    Who was taken out of a batch before it was called, by the deny-list or because he had left the
+    audience, was not in the call.
     """
     ids = [batch_id for batch_id, _ in batches]
     at = {"sent_at": ("timestamptz", [sent_at for _, sent_at in batches])}
@@ -54,7 +57,7 @@ async def sent(connection: Connection, batches: Sequence[tuple[int, datetime]]) 
             DELIVERIES,
             target,
             Given.of(ids, at),
-            only=f"t.code is distinct from '{Reason.DENIED.value}' and exists "
+            only=f"coalesce(t.code, '') not in {_TAKEN_OUT} and exists "
             f"(select from batches b where b.id = g.id and b.target is {whole})",
             changes="sent_at = g.sent_at, code = null",
         )
@@ -85,10 +88,13 @@ async def _note_unknown(connection: Connection, batch_ids: Sequence[int]) -> Non
     )
 
 
-async def deny(
-    connection: Connection, batch_ids: Sequence[int], userids: Sequence[str]
+async def take_out(
+    connection: Connection, batch_ids: Sequence[int], userids: Sequence[str], reason: Reason
 ) -> set[int]:
-    """Cancel those of some queued batches who are on the deny-list; return the batches of whom."""
+    """Cancel some people of queued batches, for one reason; return the batches of whom.
+
+    They are no misprediction where it is the audience that has changed.
+    """
     rows = await move(
         connection,
         DELIVERIES,
@@ -96,11 +102,11 @@ async def deny(
         Given.of(
             batch_ids,
             userids=("text[]", list(userids)),
-            code=("text", Reason.DENIED.value),
+            code=("text", reason.value),
         ),
         source=[Delivery.PLANNED],
         only="t.userid = any(g.userids)",
-        changes="code = g.code",
+        changes="code = g.code" + (", predicted = g.code" if reason is Reason.MOVED_OUT else ""),
     )
     return {row["id"] for row in rows}
 

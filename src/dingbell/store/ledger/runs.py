@@ -243,6 +243,12 @@ async def begin_suspect(connection: Connection, run_id: int, now: datetime) -> R
     return None if row is None else _row(row)
 
 
+async def find(connection: Connection, run_id: int) -> RunRow | None:
+    """A run by its id."""
+    rows = await connection.fetch(f"select {_COLUMNS} from runs where id = $1", run_id)
+    return _row(rows[0]) if rows else None
+
+
 async def on_its_way(connection: Connection, run_id: int) -> bool:
     """Whether batches of a run may still be sent; it stays so until the transaction ends."""
     state: str | None = await connection.fetchval(

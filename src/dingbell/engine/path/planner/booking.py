@@ -35,10 +35,17 @@ _WHY_NOT_SENT = {
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A run and its drafts."""
+    """A run and its drafts.
+
+    Attributes:
+        directory_version: of the directory they were made by; None where nobody can join or leave.
+        first: the ordinal of the first of them; later ones are of people who have joined.
+    """
 
     run: runs.RunRow
     drafts: list[Draft]
+    directory_version: int | None = None
+    first: int = 0
 
     @property
     def sent(self) -> list[Draft]:
@@ -61,14 +68,17 @@ class Booked:
     """A run that has its slots, and what is predicted.
 
     Attributes:
-        finish_at: its last slot; None where there is nothing to send.
+        begin_at: its first slot; None where there is nothing to send.
+        finish_at: its last slot.
         predicted: how many people are expected to end how.
     """
 
     run: runs.RunRow
     calls: int
+    begin_at: datetime | None
     finish_at: datetime | None
     predicted: dict[str, int]
+    directory_version: int | None = None
 
     @property
     def late_by(self) -> timedelta | None:
@@ -117,8 +127,10 @@ async def book(
         Booked(
             entry.run,
             len(entry.sent),
+            min(own, default=None),
             max(own, default=None),
             _expected(entry, reasons.get(entry.run.id, [])),
+            entry.directory_version,
         )
         for entry, own in zip(drafted, slots, strict=True)
     ]
@@ -195,7 +207,7 @@ def _timed(
     for entry, own in zip(drafted, slots, strict=True):
         ahead = iter(own)
         place = entry.rank(paces)
-        for ordinal, one in enumerate(entry.drafts):
+        for ordinal, one in enumerate(entry.drafts, entry.first):
             slot_at = entry.run.due_at if one.reason else next(ahead)
             found.append(_Timed(slot_at, entry.run, ordinal, one, place))
     return sorted(found, key=_place)

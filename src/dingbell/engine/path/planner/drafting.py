@@ -1,12 +1,18 @@
-"""Drafting: a due run → its batches in memory; audience resolved, bodies rendered."""
+"""Drafting: a due run → its batches in memory; audience resolved, bodies rendered.
+
+Sources are asked first, with no connection held: they may take ten seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft
 from dingbell.domain.followup import Escalation, FollowUp
 from dingbell.domain.media import MediaFile
@@ -16,38 +22,111 @@ from dingbell.domain.variables import seen
 from dingbell.engine.node.authors import in_words
 from dingbell.engine.node.context import Context
 from dingbell.errors import InputError, Text
-from dingbell.planning import rosters, wakeups, words
+from dingbell.planning import audiences, rosters, wakeups, words
 from dingbell.planning.attachments import attach
-from dingbell.planning.drafting import Brief, Whom, draft_audience, draft_people, named
+from dingbell.planning.drafting import Brief, Whom, draft_audience, draft_body, draft_people
 from dingbell.planning.uploading import uploaded
 from dingbell.store import directory, jobs, media, templates
+from dingbell.store.audience_members import Found
 from dingbell.store.connection import Connection, acquire, transaction
-from dingbell.store.ledger import deliveries, runs
+from dingbell.store.ledger import batches, deliveries, runs
 from dingbell.store.ledger.runs import NewRun, RunRow
 
-__all__ = ["draft", "uploading"]
+__all__ = ["Made", "NobodyMeant", "draft", "draft_joined", "uploading", "whom"]
 
 _Words = TypeVar("_Words", bound=Message)
 
 
-async def draft(context: Context, run: RunRow, *, most: int, denied: frozenset[str]) -> list[Draft]:
+class NobodyMeant(Exception):  # noqa: N818  no mistake: a birthday greeting on most days
+    """An audience means nobody on the due day."""
+
+    def __init__(self, day: date) -> None:
+        self.day = day
+        super().__init__(day.isoformat())
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The batches of a run.
+
+    Attributes:
+        directory_version: of the directory they were made by; None where nobody can join or leave.
+    """
+
+    drafts: list[Draft]
+    directory_version: int | None = None
+
+
+async def draft(context: Context, run: RunRow, *, most: int, denied: frozenset[str]) -> Made:
     """Make the batches of a run, of at most `most` people, without those on the deny-list.
 
     Raises:
         InputError: the audience, the message or the author's function does not work; the text is
             the run's reason.
+        NobodyMeant: nobody is to get it.
+        SourceFailed: a source does not say who is to get it.
     """
     spec = run.spec
     if isinstance(spec, FollowUpStep):
-        return await _follow_up(context, run, spec, most, denied)
+        return Made(await _follow_up(context, run, spec, most, denied))
     message = await _message(context, run, spec)
     if message is None:
-        return []
+        return Made([])
+    found = None if spec.coarse else await whom(context, run, spec.to)
+    if found is not None and not found.userids:
+        raise NobodyMeant(_day(run))
     message = await _ready(context, run, message)
     brief = Brief(run.org, message, _variables(run), most, denied)
     at = max(run.due_at, context.clock.now())
-    whom = Whom(run.app_id, spec.to, spec.coarse, at)
-    return await draft_audience(lambda: acquire(context.pool), context.clock, brief, whom)
+    meant = Whom(run.app_id, spec.to, spec.coarse, at, found.userids if found else ())
+    drafts = await draft_audience(lambda: acquire(context.pool), context.clock, brief, meant)
+    return Made(drafts, found.version if found else None)
+
+
+async def draft_joined(
+    context: Context, run: RunRow, userids: Sequence[str], *, most: int, denied: frozenset[str]
+) -> list[Draft]:
+    """Make batches for people who have joined a run that is planned already.
+
+    Raises:
+        InputError: the message does not work for any of them.
+    """
+    spec = run.spec
+    assert isinstance(spec, Occurrence | Manual | AlertNotice)
+    message = None if spec.message is None else await _ready(context, run, spec.message)
+    async with acquire(context.pool) as connection:
+        if message is None:
+            # A function has made the words, the same for all: it is not asked again.
+            body = await batches.body_of(connection, run.id)
+            return [] if body is None else draft_body(body, userids, most=most, denied=denied)
+        brief = Brief(run.org, message, _variables(run), most, denied)
+        return await draft_people(connection, context.clock, brief, userids)
+
+
+async def whom(
+    context: Context, run: RunRow, audience: Audience, *, ask: bool = True
+) -> Found | None:
+    """Whom an audience means on the due day of a run; None where userids alone are named.
+
+    Args:
+        context: of the node.
+        run: whose due day is meant.
+        audience: who is meant.
+        ask: ask sources; else what they answered a while ago is taken.
+
+    Raises:
+        InputError: it names what does not exist, or the directory was never read.
+        SourceFailed: a source does not say whom it means.
+    """
+    if not audience.needs_directory():
+        return None
+    async with acquire(context.pool) as connection:
+        await audiences.demand_directory(connection, run.org)
+        whole = await audiences.expand(connection, audience)
+    sources = context.sources
+    fetched = await sources.ask(whole.addresses()) if ask else sources.remembered()
+    async with acquire(context.pool) as connection:
+        return await audiences.find(connection, run.org, whole, day=_day(run), fetched=fetched)
 
 
 async def uploading(connection: Connection, due: Sequence[RunRow]) -> set[int]:
@@ -84,6 +163,7 @@ async def _follow_up(
     Asked for at the last moment: whoever has read meanwhile is left alone.
     """
     rule = await _with_words(context, run, spec)
+    told = await _receivers(context, run, spec)
     async with acquire(context.pool) as connection:
         unread = await deliveries.unread(connection, run.parent_id or 0)
         if spec.step == "remind":
@@ -92,10 +172,10 @@ async def _follow_up(
             return await draft_people(connection, context.clock, brief, people)
         if rule.escalate is None or not unread:
             return []
-        wanted = await _rosters(connection, run, spec, rule.escalate, unread)
-        told = await _fitted(connection, context, run, spec, rule.escalate, wanted)
-        brief = Brief(run.org, rule.escalate.message, _variables(run), most, denied, told)
-        return await draft_people(connection, context.clock, brief, sorted(told))
+        wanted = _rosters(spec, told, unread)
+        fitted = await _fitted(connection, context, run, spec, rule.escalate, wanted)
+        brief = Brief(run.org, rule.escalate.message, _variables(run), most, denied, fitted)
+        return await draft_people(connection, context.clock, brief, sorted(fitted))
 
 
 async def _with_words(context: Context, run: RunRow, spec: FollowUpStep) -> FollowUp:
@@ -129,12 +209,17 @@ async def _ready(context: Context, run: RunRow, message: _Words) -> _Words:
 _Rosters = dict[str, Sequence[rosters.Person]]
 
 
-async def _rosters(
-    connection: Connection,
-    run: RunRow,
-    spec: FollowUpStep,
-    rule: Escalation,
-    unread: Sequence[rosters.Person],
+async def _receivers(context: Context, run: RunRow, spec: FollowUpStep) -> list[str]:
+    """Whom an escalation tells about all; nobody where each manager is told about his own."""
+    rule = spec.follow_up.escalate
+    if spec.step != "escalate" or rule is None or rule.to == "managers":
+        return []
+    found = await whom(context, run, rule.to)
+    return audiences.plain(rule.to) if found is None else found.userids
+
+
+def _rosters(
+    spec: FollowUpStep, receivers: Sequence[str], unread: Sequence[rosters.Person]
 ) -> _Rosters:
     """Whom each receiver is told of."""
     if spec.remaining is not None:
@@ -142,9 +227,10 @@ async def _rosters(
             receiver: [one for one in unread if one["userid"] in set(userids)]
             for receiver, userids in spec.remaining.items()
         }
-    if rule.to == "managers":
+    rule = spec.follow_up.escalate
+    if rule is not None and rule.to == "managers":
         return _by_manager(unread)
-    return dict.fromkeys(await named(connection, run.org, rule.to), unread)
+    return dict.fromkeys(receivers, unread)
 
 
 async def _fitted(
@@ -254,6 +340,11 @@ def _read(made: Any) -> tuple[Message, tuple[MediaFile, ...]]:
             "函数返回了 {kind}: 请返回消息、映射、字符串或 None",
         ).format(kind=type(made).__name__)
     )
+
+
+def _day(run: RunRow) -> date:
+    """The day on which a run is due, where it is due."""
+    return run.due_at.astimezone(run.spec.zone).date()
 
 
 def _variables(run: RunRow) -> dict[str, Any]:

@@ -13,23 +13,25 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dingbell.domain.alarms import Alarm, AlarmKind, Noun
 from dingbell.domain.budget import Usage, month_of
 from dingbell.domain.causes import Cause, CauseKind, of_function, of_input
 from dingbell.domain.duration import format_duration
-from dingbell.domain.gates import Gated, Rules, TurnedAway, decide
+from dingbell.domain.gates import Gated, Hold, Rules, Skip, TurnedAway, decide
 from dingbell.domain.lifecycle import Run
 from dingbell.domain.priority import Rank
 from dingbell.engine.node.authors import AuthorError
 from dingbell.engine.node.context import Context
 from dingbell.engine.path.planner.booking import Booked, Drafted, book
-from dingbell.engine.path.planner.drafting import draft, uploading
+from dingbell.engine.path.planner.drafting import NobodyMeant, draft, uploading
+from dingbell.engine.path.planner.latecomers import look_again
 from dingbell.engine.path.planner.solitude import Solitude
 from dingbell.errors import DatabaseUnavailable, InputError
 from dingbell.planning import reservation, wakeups
+from dingbell.planning.sources import SourceFailed
 from dingbell.planning.turning import turn_away
 from dingbell.store import jobs, rules, spending
 from dingbell.store.connection import Connection, acquire, transaction
@@ -41,6 +43,8 @@ __all__ = ["Planner"]
 
 _TOUCH_EVERY = 3.0
 _FORGIVE_AGAIN = 1.0
+# A source that does not say whom an audience means is asked again after this.
+_ASK_AGAIN = timedelta(seconds=20)
 # A node that leaves takes back its tries in this time, or they count.
 _TAKE_BACK = 1.0
 # The first try is made together with others; who does not survive two more alone is poison.
@@ -263,8 +267,13 @@ class Planner:
         A run that is left `due` is woken by the sweeper, alone, and set aside in the end.
         """
         try:
-            drafts = await draft(self._context, run, most=most, denied=denied)
-            return Drafted(run, drafts)
+            made = await draft(self._context, run, most=most, denied=denied)
+            return Drafted(run, made.drafts, made.directory_version)
+        except NobodyMeant as nobody:
+            await self._turn_away(run, Skip(_nobody(nobody)))
+        except SourceFailed as failed:
+            again = self._context.clock.now() + _ASK_AGAIN
+            await self._turn_away(run, Hold(failed.cause, again))
         except InputError as error:
             await self._fail(run, _cause(error))
         except DatabaseUnavailable:
@@ -272,6 +281,13 @@ class Planner:
         except Exception as error:  # noqa: BLE001  a bad neighbour stops nobody
             log(Event.JOB_FAILED, level=logging.ERROR, run=run.id, error=repr(error)[:300])
         return None
+
+    async def _turn_away(self, run: runs.RunRow, decision: TurnedAway) -> None:
+        """Hold or skip a run that is still due; it is not sent to half of those it means."""
+        async with transaction(self._context.pool) as connection:
+            now = self._context.clock.now()
+            for locked in await runs.lock(connection, [run.id], Run.DUE):
+                await turn_away(connection, {locked.id: decision}, now)
 
     async def _fail(self, run: runs.RunRow, cause: Cause) -> None:
         async with transaction(self._context.pool) as connection:
@@ -328,6 +344,7 @@ class Planner:
                 now,
                 usual=Run.DUE,
             )
+            await look_again(connection, planned, now)
             await self._report_empty(connection, planned)
             await self._alert(connection, planned, now)
 
@@ -417,6 +434,10 @@ class Planner:
                     {"late": format_duration(one.late_by)},
                 )
                 await alerts.raise_(connection, late, now)
+
+
+def _nobody(nobody: NobodyMeant) -> Cause:
+    return Cause(CauseKind.NOBODY, {"day": nobody.day.isoformat()})
 
 
 def _cause(error: InputError) -> Cause:
