@@ -16,6 +16,7 @@ from dingbell.cli import (
     schedules,
     sending,
     services,
+    simulate,
     watching,
 )
 from dingbell.cli.frame import fail
@@ -64,6 +65,7 @@ def root(
 
 services.add_to(app)
 files.add_to(app)
+simulate.add_to(app)
 sending.add_to(app)
 watching.add_to(app)
 remedies.add_to(runs.app)

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     TEMPLATE = "template"
     DENIED = "denied"
+    DAY_HELD = "day_held"
+    DAY_LIMIT = "day_limit"
     UNTRACKED = "untracked"
 
 
@@ -87,6 +89,23 @@ _PREDICTIONS = {
         Text("the template does not work for this person", "模板不适用于此人"),
     ),
     Reason.DENIED: Prediction(Delivery.CANCELED, None, Text("is on the deny-list", "在拒发名单中")),
+    Reason.DAY_HELD: Prediction(
+        Delivery.CANCELED,
+        None,
+        Text(
+            "has had as many notices that day as per_person_per_day allows: held until the next "
+            "day, in a run of its own",
+            "当天收到的通知已达 per_person_per_day 上限: 挂起到次日, 另行发送",
+        ),
+    ),
+    Reason.DAY_LIMIT: Prediction(
+        Delivery.CANCELED,
+        None,
+        Text(
+            "has had as many notices that day as per_person_per_day allows",
+            "当天收到的通知已达 per_person_per_day 上限",
+        ),
+    ),
     Reason.UNTRACKED: Prediction(
         Delivery.UNTRACKED,
         None,

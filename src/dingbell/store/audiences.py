@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dingbell.store.connection import Connection
 
-__all__ = ["all_audiences", "delete", "put"]
+__all__ = ["all_audiences", "delete", "overlay", "put"]
 
 
 async def all_audiences(connection: Connection) -> dict[str, dict[str, Any]]:
@@ -24,6 +25,23 @@ async def put(connection: Connection, name: str, spec: dict[str, Any]) -> None:
         """,
         name,
         spec,
+    )
+
+
+async def overlay(connection: Connection, audiences: Mapping[str, dict[str, Any]]) -> None:
+    """Let saved audiences read otherwise until the transaction ends, for this connection only.
+
+    A temporary table of the same name stands before the real one, which nobody touches or locks.
+    """
+    await connection.execute("create temp table audiences on commit drop as table audiences")
+    await connection.execute("delete from pg_temp.audiences where name = any($1)", list(audiences))
+    await connection.execute(
+        """
+        insert into pg_temp.audiences (name, spec)
+        select * from unnest($1::text[], $2::jsonb[])
+        """,
+        list(audiences),
+        list(audiences.values()),
     )
 
 

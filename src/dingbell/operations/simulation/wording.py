@@ -1,0 +1,177 @@
+"""Wording: what schedules say, rendered only as often as it takes to tell words apart.
+
+Words without variables are rendered once; words with `due` once an occurrence; words that differ
+from person to person for those people only who differ in what the template looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from dingbell.clock import Clock
+from dingbell.domain.batching import body_hash
+from dingbell.domain.message import Message
+from dingbell.domain.schedule import ScheduleSpec
+from dingbell.domain.simulation import Crowd, Words
+from dingbell.domain.triggers import parse_zone
+from dingbell.errors import InputError
+from dingbell.store import directory
+from dingbell.store.connection import Connection
+
+__all__ = ["Wording"]
+
+# So many people show what a template looks at.
+_SAMPLE = 60
+# Groups up to this many are counted one by one.
+_MOST_GROUPS = 300
+# Words of so many of a sample are their own: then everybody's are.
+_MOSTLY = 0.9
+# A function's words are not known; two of its notices may differ.
+_PER_CALL = 100
+
+
+class Wording:
+    """Finds out what schedules say; what several ask it reads once."""
+
+    def __init__(self, clock: Clock, crowd: Crowd) -> None:
+        self._clock = clock
+        self._crowd = crowd
+        self._people: dict[str, dict[str, dict[str, Any]]] = {}
+        self._split: dict[tuple[str, str, int, tuple[str, ...]], dict[Any, list[str]]] = {}
+
+    async def of(
+        self,
+        connection: Connection,
+        name: str,
+        org: str,
+        spec: ScheduleSpec,
+        who: int,
+        *,
+        most: int,
+        on: datetime,
+    ) -> Words:
+        """The words of a schedule.
+
+        Args:
+            connection: to read people.
+            name: of the schedule.
+            org: its org.
+            spec: the schedule.
+            who: everybody it may go to.
+            most: how many people a call may take at the pace.
+            on: an instant for which words are tried out.
+        """
+        message = spec.message
+        if message is None:
+            return Words(per_call=min(_PER_CALL, most))
+        per_call = min(message.people_per_call, most)
+        said = _Said(message, name, spec)
+        identity = said.identity(on)
+        if not message.is_personal or not who:
+            return Words(identity, per_call)
+        groups, each = await self._groups(connection, org, who, said, on)
+        return Words(identity, per_call, groups, each)
+
+    async def _groups(
+        self, connection: Connection, org: str, who: int, said: _Said, on: datetime
+    ) -> tuple[Sequence[int], bool]:
+        """People who get the same words; or that everybody gets his own."""
+        people = await self._known(connection, org, who)
+        sample = [*people.values()][:: max(len(people) // _SAMPLE, 1)]
+        seen: set[str] = set()
+        tried = {said.to(_Watched(person, seen), on) for person in sample}
+        if not seen or None in tried:
+            # It looks at something else than the directory, or does not work for everybody.
+            return (), True
+        alike: dict[Any, list[str]] = {}
+        names = sorted(seen)
+        for userid, person in people.items():
+            key = tuple(_plain(person.get(name)) for name in names)
+            alike.setdefault(key, []).append(userid)
+        if len(alike) > _MOST_GROUPS and len(tried) >= _MOSTLY * len(sample):
+            return (), True
+        return await self._rendered(org, people, alike, said, on)
+
+    async def _rendered(
+        self,
+        org: str,
+        people: Mapping[str, dict[str, Any]],
+        alike: Mapping[Any, list[str]],
+        said: _Said,
+        on: datetime,
+    ) -> tuple[Sequence[int], bool]:
+        """Render once for all who do not differ, and put those together who get the same."""
+        found: dict[bytes | None, list[str]] = {}
+        for place, userids in enumerate(alike.values()):
+            if place % 20 == 0:
+                await self._clock.sleep(0)
+            found.setdefault(said.to(people[userids[0]], on), []).extend(userids)
+        if len(found) > _MOST_GROUPS:
+            return (), True
+        return [self._crowd.bits(org, userids) for userids in found.values()], True
+
+    async def _known(self, connection: Connection, org: str, who: int) -> dict[str, dict[str, Any]]:
+        """What templates see of people, by userid; of strangers only that."""
+        wanted = [
+            userid
+            for place, (one, userid) in enumerate(self._crowd.members())
+            if one == org and who >> place & 1
+        ]
+        known = self._people.setdefault(org, {})
+        missing = [userid for userid in wanted if userid not in known]
+        if missing:
+            found = await directory.people(connection, org, missing)
+            known |= {userid: found.get(userid, {"userid": userid}) for userid in missing}
+        return {userid: known[userid] for userid in wanted}
+
+
+class _Said:
+    """What a schedule says to somebody at an instant."""
+
+    def __init__(self, message: Message, name: str, spec: ScheduleSpec) -> None:
+        self._message = message
+        self._name = name
+        self._zone = parse_zone(spec.timezone)
+
+    def to(self, person: Mapping[str, Any], at: datetime) -> bytes | None:
+        """The words; None where they cannot be made."""
+        due = at.astimezone(self._zone)
+        variables = {"due": due, "schedule": self._name, "person": person}
+        try:
+            return body_hash(self._message.body(variables))
+        except InputError:
+            return None
+
+    def identity(self, on: datetime) -> Callable[[datetime], bytes | None]:
+        """What is equal for two notices that say the same to a person."""
+        anybody = _Anybody()
+        if "due" in self._message.names:
+            return lambda due: self.to(anybody, due)
+        always = self.to(anybody, on)
+        return lambda _: always
+
+
+class _Anybody(dict[str, str]):
+    """A person of whom every attribute is the same short word."""
+
+    def __missing__(self, name: str) -> str:
+        return "x"
+
+
+class _Watched(dict[str, Any]):
+    """A person who notes which of his attributes a template looks at."""
+
+    def __init__(self, person: Mapping[str, Any], seen: set[str]) -> None:
+        super().__init__(person)
+        self._seen = seen
+
+    def __getitem__(self, name: str) -> Any:
+        self._seen.add(name)
+        return super().__getitem__(name)
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be compared, whatever it holds."""
+    return value if isinstance(value, str | int | float | None) else repr(value)
