@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from heapq import nsmallest
 
-from dingbell.clock import SHANGHAI
 from dingbell.domain.budget import Usage
 from dingbell.domain.day_limit import Limits
 from dingbell.domain.simulation.crowd import Crowd, Tally
@@ -22,6 +21,7 @@ class Today:
 
     def __init__(self, day: date) -> None:
         self.day = day
+        self.month = day.replace(day=1)
         self.everybody = Tally()
         self._apps: dict[str, Tally] = {}
         self._schedules: dict[str, Tally] = {}
@@ -80,9 +80,9 @@ class Sums:
             found = self._months[month, org] = Month(month, org, used, usage.limit)
         return found
 
-    def due(self, instant: datetime) -> None:
+    def due(self, on: date) -> None:
         """An occurrence falls due."""
-        if (day := self._days.get(instant.astimezone(SHANGHAI).date())) is not None:
+        if (day := self._days.get(on)) is not None:
             day.occurrences += 1
 
     def sent(self, today: Today, one: Expected) -> None:

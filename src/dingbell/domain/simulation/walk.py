@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, islice, takewhile
 
 from dingbell.clock import SHANGHAI
 from dingbell.domain.budget import Usage, poll_plan
@@ -22,17 +22,18 @@ from dingbell.domain.causes import Cause, CauseKind
 from dingbell.domain.day_limit import next_day
 from dingbell.domain.duration import format_duration
 from dingbell.domain.forecast import DELIVERED
-from dingbell.domain.gates import Decision, Gated, Hold, Refuse, Skip, decide
+from dingbell.domain.gates import Decision, Gated, Hold, Proceed, Refuse, Skip, decide
 from dingbell.domain.lifecycle import Delivery
 from dingbell.domain.misfire import latest_of
 from dingbell.domain.priority import Rank, rank
 from dingbell.domain.run import Kind
 from dingbell.domain.simulation import reasons
 from dingbell.domain.simulation.ledger import Sums, Today
-from dingbell.domain.simulation.outcome import Expected, Outcome, Simulated
+from dingbell.domain.simulation.outcome import Expected, Month, Outcome, Simulated
 from dingbell.domain.simulation.subject import Subject, World
 from dingbell.domain.simulation.traffic import Lane, PeopleWindow
 from dingbell.domain.slots import Pace
+from dingbell.domain.triggers import Trigger
 from dingbell.errors import InputError, Text
 
 __all__ = ["MOST_OCCURRENCES", "simulate"]
@@ -41,6 +42,9 @@ __all__ = ["MOST_OCCURRENCES", "simulate"]
 MOST_OCCURRENCES = 500_000
 # Progress and result once; the polls for reading come after.
 _FIRST_POLLS = 2
+_DAY = timedelta(days=1)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_UNLIMITED = Usage(0, None)
 _URGENCY = {"urgent": 0, "normal": 1, "bulk": 2}
 
 
@@ -117,21 +121,24 @@ class _Walk:
         self._waiting: dict[tuple[str, datetime], list[_Run]] = defaultdict(list)
         self._heap: list[tuple[datetime, int, str, int, _Run]] = []
         self._order = count()
+        # Times of day at which a schedule passes every gate that looks at nothing else.
+        self._clear: set[tuple[str, time]] = set()
+        self._day_ends = _EARLIEST
         self._found: list[Expected] = []
 
     def through(self, begin: datetime) -> Simulated:
         """Walk from the first day to the last."""
         ends = _midnight(self._last + timedelta(days=1))
         begins = max(begin, _midnight(self._first))
-        ahead = {}
+        dues = _Dues(begins, ends)
+        ahead = {one.name: iter(dues.of(one.trigger)) for one in self._subjects}
         for subject in self._subjects:
-            # A trigger gives what comes after an instant.
-            ahead[subject.name] = subject.trigger.after(begins - timedelta(microseconds=1))
-            self._next(subject, ahead[subject.name], ends)
+            self._next(subject, ahead[subject.name])
         while self._heap:
             at, _, _, _, run = heappop(self._heap)
+            self._begin_day(at)
             if run.held is None and run.rest is None:
-                self._next(run.subject, ahead[run.subject.name], ends)
+                self._next(run.subject, ahead[run.subject.name])
                 self._come_due(run)
             self._pass(run, at)
         self._found.sort(key=lambda one: (one.due_at, one.schedule))
@@ -142,12 +149,18 @@ class _Walk:
             self._sums.burdened(self._world.crowd),
         )
 
-    def _next(self, subject: Subject, ahead: Iterator[datetime], ends: datetime) -> None:
+    def _next(self, subject: Subject, ahead: Iterator[datetime]) -> None:
         due = next(ahead, None)
-        if due is None or due >= ends:
-            return
-        said = Expected(subject.name, due.astimezone(subject.spec.zone))
-        self._push(due.astimezone(UTC), _Run(subject, due, said))
+        if due is not None:
+            said = Expected(subject.name, due.astimezone(subject.spec.zone))
+            self._push(due, _Run(subject, due, said))
+
+    def _begin_day(self, at: datetime) -> None:
+        """Begin the Beijing day of an instant, if it is another one; instants only grow."""
+        if at >= self._day_ends:
+            day = at.astimezone(SHANGHAI).date()
+            self._day_ends = _midnight(day + _DAY).astimezone(UTC)
+            self._today = Today(day)
 
     def _push(self, at: datetime, run: _Run) -> None:
         urgency = _URGENCY[run.subject.spec.priority]
@@ -162,7 +175,7 @@ class _Walk:
                 ).format(most=f"{MOST_OCCURRENCES:,}")
             )
         self._found.append(run.said)
-        self._sums.due(run.due)
+        self._sums.due(self._today.day)
         run.said.people = run.subject.people_on(run.said.due_at.date()).bit_count()
 
     def _pass(self, run: _Run, at: datetime) -> None:
@@ -190,8 +203,12 @@ class _Walk:
         """Ask the gates; what the limits held has passed them, but for quiet hours."""
         spec, name = run.subject.spec, run.subject.name
         bulk = spec.priority == "bulk"
-        usage = self._usage(run.subject, at) if bulk else None
         busy = self._busy.get(name)
+        of_day = (name, run.said.due_at.time())
+        plain = not bulk and run.held is None and not (busy is not None and busy > at)
+        if plain and of_day in self._clear:
+            return Proceed()
+        usage = self._usage(run.subject) if bulk else None
         gated = Gated(
             Kind.OCCURRENCE,
             spec,
@@ -202,15 +219,19 @@ class _Walk:
             blocked=run.rest is None and busy is not None and busy > at,
         )
         decision = decide(gated, at, self._world.rules, usage)
+        if plain and isinstance(decision, Proceed):
+            self._clear.add(of_day)
         if isinstance(decision, Hold) and decision.cause.kind is CauseKind.OVERLAP and busy:
             return Hold(decision.cause, busy)
         return decision
 
-    def _usage(self, subject: Subject, at: datetime) -> Usage:
-        """What the org has spent of the month of an instant by then."""
-        known = self._world.usage.get(subject.org, Usage(0, None))
-        day = at.astimezone(SHANGHAI).date()
-        month = self._sums.month(day.replace(day=1), subject.org, spent_in=self._world.spent_in)
+    def _month(self, subject: Subject) -> Month:
+        return self._sums.month(self._today.month, subject.org, spent_in=self._world.spent_in)
+
+    def _usage(self, subject: Subject) -> Usage:
+        """What the org has spent of the month by now."""
+        known = self._world.usage.get(subject.org, _UNLIMITED)
+        month = self._month(subject)
         return Usage(month.calls, known.limit, known.hold_bulk_at)
 
     def _hold(self, run: _Run, decision: Hold) -> None:
@@ -237,9 +258,6 @@ class _Walk:
     def _send(self, run: _Run, at: datetime) -> None:
         """Send to everybody who may get it; the others wait for the next day, or are left out."""
         subject, said = run.subject, run.said
-        on = at.astimezone(SHANGHAI).date()
-        if on != self._today.day:
-            self._today = Today(on)
         who = subject.people_on(said.due_at.date()) if run.rest is None else run.rest
         told = self._sorted(subject, who, said.due_at)
         if expired := self._expired(run, at):
@@ -258,8 +276,7 @@ class _Walk:
             self._busy[subject.name] = at + timedelta(minutes=part.minutes)
             own = subject.name if subject.limits.schedule is not None else None
             self._today.add(told.reached, subject.app, told.words, own)
-            month = self._sums.month(on.replace(day=1), subject.org, spent_in=self._world.spent_in)
-            month.calls += part.cost
+            self._month(subject).calls += part.cost
         self._sums.sent(self._today, part)
         _conclude(run, told)
 
@@ -290,7 +307,7 @@ class _Walk:
         if not people:
             return part
         part.calls = subject.whole or subject.words.calls(told.sent)
-        usage = self._usage(subject, at)
+        usage = self._usage(subject)
         polls = 1 if subject.whole else _FIRST_POLLS + len(poll_plan(usage))
         part.cost = part.calls * (1 + polls)
         part.share = part.cost / usage.limit if usage.limit else None
@@ -342,6 +359,23 @@ class _Walk:
         )
         decision = decide(gated, at, self._world.rules)
         return decision.cause.text() if isinstance(decision, Refuse) else None
+
+
+class _Dues:
+    """The instants of rules between two instants; a rule that several share is asked once."""
+
+    def __init__(self, begins: datetime, ends: datetime) -> None:
+        self._begins, self._ends = begins, ends
+        self._known: dict[int, list[datetime]] = {}
+
+    def of(self, trigger: Trigger) -> list[datetime]:
+        """Those of a rule, as many as are looked at."""
+        if id(trigger) not in self._known:
+            # A trigger gives what comes after an instant.
+            ahead = trigger.after(self._begins - timedelta(microseconds=1))
+            coming = islice(takewhile(lambda due: due < self._ends, ahead), MOST_OCCURRENCES + 1)
+            self._known[id(trigger)] = [due.astimezone(UTC) for due in coming]
+        return self._known[id(trigger)]
 
 
 def _lanes(world: World, subjects: Sequence[Subject]) -> dict[str, Lane]:

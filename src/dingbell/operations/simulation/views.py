@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 from dingbell.domain.simulation import Burdened, Day, Expected, Month, Simulated
@@ -17,7 +18,8 @@ __all__ = [
 ]
 
 
-class SimulatedOccurrence(View):
+@dataclass(frozen=True, slots=True)
+class SimulatedOccurrence:
     """One occurrence.
 
     Attributes:
@@ -109,7 +111,7 @@ def present(found: Simulated, first: date, last: date) -> SimulationView:
 
 
 def _occurrence(one: Expected) -> SimulatedOccurrence:
-    return SimulatedOccurrence.model_construct(
+    return SimulatedOccurrence(
         schedule=one.schedule,
         due_at=one.due_at,
         sent_at=one.sent_at,
