@@ -49,7 +49,13 @@ _URGENCY = {"urgent": 0, "normal": 1, "bulk": 2}
 
 
 def simulate(
-    world: World, subjects: Sequence[Subject], first: date, last: date, *, begin: datetime
+    world: World,
+    subjects: Sequence[Subject],
+    first: date,
+    last: date,
+    *,
+    begin: datetime,
+    most: int = MOST_OCCURRENCES,
 ) -> Simulated:
     """Say what schedules would do from one Beijing day to another, both included.
 
@@ -59,11 +65,12 @@ def simulate(
         first: the first day.
         last: the last day.
         begin: nothing before this instant is looked at: what is past has happened.
+        most: how many occurrences are looked at.
 
     Raises:
         InputError: there are more occurrences than are looked at.
     """
-    return _Walk(world, subjects, first, last).through(begin)
+    return _Walk(world, subjects, first, last).through(begin, most)
 
 
 @dataclass(slots=True)
@@ -126,11 +133,11 @@ class _Walk:
         self._day_ends = _EARLIEST
         self._found: list[Expected] = []
 
-    def through(self, begin: datetime) -> Simulated:
+    def through(self, begin: datetime, most: int) -> Simulated:
         """Walk from the first day to the last."""
         ends = _midnight(self._last + timedelta(days=1))
         begins = max(begin, _midnight(self._first))
-        dues = _Dues(begins, ends)
+        dues = _Dues(begins, ends, most)
         ahead = {one.name: iter(dues.of(one.trigger)) for one in self._subjects}
         for subject in self._subjects:
             self._next(subject, ahead[subject.name])
@@ -167,13 +174,6 @@ class _Walk:
         heappush(self._heap, (at, urgency, run.subject.name, next(self._order), run))
 
     def _come_due(self, run: _Run) -> None:
-        if len(self._found) >= MOST_OCCURRENCES:
-            raise InputError(
-                Text(
-                    "there are more than {most} occurrences: ask for fewer days",
-                    "发送次数超过 {most} 次: 请缩短日期范围",
-                ).format(most=f"{MOST_OCCURRENCES:,}")
-            )
         self._found.append(run.said)
         self._sums.due(self._today.day)
         run.said.people = run.subject.people_on(run.said.due_at.date()).bit_count()
@@ -364,18 +364,32 @@ class _Walk:
 class _Dues:
     """The instants of rules between two instants; a rule that several share is asked once."""
 
-    def __init__(self, begins: datetime, ends: datetime) -> None:
+    def __init__(self, begins: datetime, ends: datetime, most: int) -> None:
         self._begins, self._ends = begins, ends
+        self._most = self._left = most
         self._known: dict[int, list[datetime]] = {}
 
     def of(self, trigger: Trigger) -> list[datetime]:
-        """Those of a rule, as many as are looked at."""
+        """Those of a rule.
+
+        Raises:
+            InputError: with those asked for before there are too many.
+        """
         if id(trigger) not in self._known:
             # A trigger gives what comes after an instant.
             ahead = trigger.after(self._begins - timedelta(microseconds=1))
-            coming = islice(takewhile(lambda due: due < self._ends, ahead), MOST_OCCURRENCES + 1)
+            coming = islice(takewhile(lambda due: due < self._ends, ahead), self._left + 1)
             self._known[id(trigger)] = [due.astimezone(UTC) for due in coming]
-        return self._known[id(trigger)]
+        found = self._known[id(trigger)]
+        self._left -= len(found)
+        if self._left < 0:
+            raise InputError(
+                Text(
+                    "there are more than {most} occurrences: ask for fewer days",
+                    "发送次数超过 {most} 次: 请缩短日期范围",
+                ).format(most=f"{self._most:,}")
+            )
+        return found
 
 
 def _lanes(world: World, subjects: Sequence[Subject]) -> dict[str, Lane]:
