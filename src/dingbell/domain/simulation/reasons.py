@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from dingbell.errors import Text
 
-__all__ = ["NOBODY", "absent", "denied", "dropped", "left_out", "put_off"]
+__all__ = ["NOBODY", "absent", "denied", "broken", "dropped", "left_out", "put_off"]
 
 NOBODY = Text("nobody on this day", "当天没有收件人")
 _DROPPED = Text(
@@ -16,6 +16,7 @@ _DROPPED = Text(
     "钉钉会对 {people} 人丢弃: 当天已由本应用发送过相同内容 (143106), 或已达到每日上限 (143105)",
 )
 _DENIED = Text("{people} people are on the deny-list", "{people} 人在拒发名单中")
+_BROKEN = Text("the message cannot be made for {people} people", "无法为 {people} 人生成消息")
 _ABSENT = Text(
     "{people} people have left, are not active or are not in the directory",
     "{people} 人已离职、未激活或不在通讯录中",
@@ -45,6 +46,12 @@ def denied(people: int) -> Text:
 def absent(people: int) -> Text:
     """Some cannot be reached."""
     return _ABSENT.format(people=people)
+
+
+@lru_cache(4_096)
+def broken(people: int) -> Text:
+    """For some the message cannot be made."""
+    return _BROKEN.format(people=people)
 
 
 @lru_cache(4_096)

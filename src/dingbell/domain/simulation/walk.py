@@ -99,6 +99,7 @@ class _Told:
     over: int
     denied: int = 0
     absent: int = 0
+    broken: int = 0
     words: bytes | None = field(default=None, repr=False)
 
     @property
@@ -112,6 +113,7 @@ class _Told:
             Delivery.DROPPED.value: self.dropped,
             Delivery.CANCELED.value: self.over.bit_count() + self.denied,
             Delivery.INVALID.value: self.absent,
+            Delivery.FAILED.value: self.broken,
         }
         return {state: people for state, people in found.items() if people}
 
@@ -284,7 +286,8 @@ class _Walk:
         """Who gets it, and why others do not."""
         world = self._world
         reachable = who & ~world.unreachable
-        wanted = reachable & ~world.denied
+        able = reachable & ~world.denied
+        wanted = able & ~subject.words.broken
         over = self._today.over(subject.limits, subject.app, subject.name) & wanted
         sent = wanted & ~over
         words = subject.words.identity(due) if sent else None
@@ -296,6 +299,7 @@ class _Walk:
             over,
             denied=(reachable & world.denied).bit_count(),
             absent=(who & world.unreachable).bit_count(),
+            broken=(able & subject.words.broken).bit_count(),
             words=words,
         )
 
@@ -439,6 +443,8 @@ def _remarks(told: _Told) -> Iterator[Text]:
         yield reasons.denied(told.denied)
     if told.absent:
         yield reasons.absent(told.absent)
+    if told.broken:
+        yield reasons.broken(told.broken)
 
 
 def _conclude(run: _Run, told: _Told) -> None:
@@ -447,8 +453,11 @@ def _conclude(run: _Run, told: _Told) -> None:
     if run.rest is not None:
         return
     if not told.sent:
-        put_off = told.over and run.subject.limits.then == "hold"
-        said.outcome = Outcome.HELD if put_off else Outcome.SKIPPED
+        said.outcome = Outcome.SKIPPED
+        if told.over and run.subject.limits.then == "hold":
+            said.outcome = Outcome.HELD
+        elif told.broken:
+            said.outcome = Outcome.FAILED
         said.sent_at = None
     elif not told.reached:
         said.outcome = Outcome.DROPPED

@@ -25,12 +25,14 @@ class Words:
         groups: people who get the same words, where those differ from person to person.
         each: whether everybody who is in none of the groups gets words of their own; else all of
             them get the same.
+        broken: for whom the message cannot be made.
     """
 
     identity: Callable[[datetime], bytes | None] = field(default=_never, repr=False)
     per_call: int = 100
     groups: Sequence[int] = field(default=(), repr=False)
     each: bool = False
+    broken: int = field(default=0, repr=False)
 
     def calls(self, who: int) -> int:
         """How many calls it takes to tell some people."""

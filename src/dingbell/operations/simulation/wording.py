@@ -24,6 +24,7 @@ __all__ = ["Wording"]
 
 # So many people show what a template looks at.
 _SAMPLE = 60
+_KNOWN = {"person", "due", "schedule"}
 # Groups up to this many are counted one by one.
 _MOST_GROUPS = 300
 # Words of so many of a sample are their own: then everybody's are.
@@ -71,27 +72,28 @@ class Wording:
         identity = said.identity(on)
         if not message.is_personal or not who:
             return Words(identity, per_call)
-        groups, each = await self._groups(connection, org, who, said, on)
-        return Words(identity, per_call, groups, each)
+        if message.names - _KNOWN:
+            # It looks at something else than the directory: everybody may have words of his own.
+            return Words(identity, per_call, each=True)
+        groups, broken = await self._groups(connection, org, who, said, on)
+        return Words(identity, per_call, groups, each=True, broken=broken)
 
     async def _groups(
         self, connection: Connection, org: str, who: int, said: _Said, on: datetime
-    ) -> tuple[Sequence[int], bool]:
-        """People who get the same words; or that everybody gets his own."""
+    ) -> tuple[Sequence[int], int]:
+        """People who get the same words, and those for whom the message cannot be made."""
         people = await self._known(connection, org, who)
         sample = [*people.values()][:: max(len(people) // _SAMPLE, 1)]
         seen: set[str] = set()
         tried = {said.to(_Watched(person, seen), on) for person in sample}
-        if not seen or None in tried:
-            # It looks at something else than the directory, or does not work for everybody.
-            return (), True
         alike: dict[Any, list[str]] = {}
         names = sorted(seen)
         for userid, person in people.items():
             key = tuple(_plain(person.get(name)) for name in names)
             alike.setdefault(key, []).append(userid)
-        if len(alike) > _MOST_GROUPS and len(tried) >= _MOSTLY * len(sample):
-            return (), True
+        own = None not in tried and len(tried) >= _MOSTLY * len(sample)
+        if len(alike) > _MOST_GROUPS and own:
+            return (), 0
         return await self._rendered(org, people, alike, said, on)
 
     async def _rendered(
@@ -101,16 +103,18 @@ class Wording:
         alike: Mapping[Any, list[str]],
         said: _Said,
         on: datetime,
-    ) -> tuple[Sequence[int], bool]:
+    ) -> tuple[Sequence[int], int]:
         """Render once for all who do not differ, and put those together who get the same."""
         found: dict[bytes | None, list[str]] = {}
         for place, userids in enumerate(alike.values()):
             if place % 20 == 0:
                 await self._clock.sleep(0)
             found.setdefault(said.to(people[userids[0]], on), []).extend(userids)
+        broken = self._crowd.bits(org, found.pop(None, []))
         if len(found) > _MOST_GROUPS:
-            return (), True
-        return [self._crowd.bits(org, userids) for userids in found.values()], True
+            # Few of so many share their words with somebody.
+            return (), broken
+        return [self._crowd.bits(org, userids) for userids in found.values()], broken
 
     async def _known(self, connection: Connection, org: str, who: int) -> dict[str, dict[str, Any]]:
         """What templates see of people, by userid; of strangers only that."""
