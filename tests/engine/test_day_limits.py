@@ -8,7 +8,7 @@ from typing import Any
 
 from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
-from dingbell.operations import approvals, resends, rules, runs, schedules, sending
+from dingbell.operations import approvals, apps, resends, rules, runs, schedules, sending
 from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import present
 
@@ -133,3 +133,45 @@ async def test_a_resend_in_a_run_is_one_notice(
     assert states(second)[one][1] is None
     assert states(third)[one] == ("canceled", OVER)
     assert (await truth.rung())[one] == 2
+
+
+async def test_limits_of_an_app_and_of_a_schedule_count_their_own(
+    desk: Operations, truth: Truth, run_service: RunService
+) -> None:
+    (one,) = await people_of(truth, 1)
+    to = Audience(users=(one,))
+    assert desk.environment_app is not None
+    limited = desk.environment_app.model_copy(
+        update={"per_person_per_day": 3, "over_limit": "skip"}
+    )
+    assert desk.default_app is not None
+    await apps.put(desk, desk.default_app, limited)
+    own = spec(soon(desk, 3_000), "of its own {{ due }}", to=to, per_person_per_day=1)
+    other = spec(soon(desk, 3_000), "another {{ due }}", to=to)
+    await schedules.put(desk, "own", own, source="yaml")
+    await schedules.put(desk, "other", other, source="yaml")
+    async with run_service():
+        ended = [
+            await final(desk, await schedules.run(desk, name))
+            for name in ("other", "own", "own", "other", "other")
+        ]
+    assert [states(run)[one][1] for run in ended] == [None, None, OVER, None, OVER]
+
+
+async def test_a_run_that_is_planned_again_leaves_nobody_to_be_sent_to_twice(
+    desk: Operations, truth: Truth, run_service: RunService
+) -> None:
+    (one,) = await people_of(truth, 1)
+    await limit(desk, 1, "hold")
+    async with run_service():
+        await final(desk, await send(desk, order("before", one)))
+        # It is prepared a minute ahead, and the person is over.
+        await schedules.put(
+            desk, "later", spec(soon(desk, 8), "later", to=Audience(users=(one,))), source="yaml"
+        )
+        (run,) = await until(lambda: runs_of(desk, "later"))
+        await limit(desk, 5, "hold")
+        found = await final(desk, run["id"])
+        held = await listed(desk, state="held")
+    assert states(found)[one][0] in ("sent", "unread", "read", "canceled")
+    assert (await truth.rung())[one] + len(held) == 2

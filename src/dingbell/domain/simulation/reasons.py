@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from dingbell.errors import Text
 
-__all__ = ["NOBODY", "absent", "denied", "broken", "dropped", "left_out", "put_off"]
+__all__ = ["NOBODY", "absent", "broken", "denied", "dropped", "left_out", "put_off"]
 
 NOBODY = Text("nobody on this day", "当天没有收件人")
 _DROPPED = Text(

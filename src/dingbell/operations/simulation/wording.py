@@ -40,7 +40,6 @@ class Wording:
         self._clock = clock
         self._crowd = crowd
         self._people: dict[str, dict[str, dict[str, Any]]] = {}
-        self._split: dict[tuple[str, str, int, tuple[str, ...]], dict[Any, list[str]]] = {}
 
     async def of(
         self,
@@ -137,6 +136,8 @@ class _Said:
     def __init__(self, message: Message, name: str, spec: ScheduleSpec) -> None:
         self._message = message
         self._name = name
+        content = repr(message.content).encode() if message.is_personal else b""
+        self._written = body_hash(content)
         self._zone = parse_zone(spec.timezone)
 
     def to(self, person: Mapping[str, Any], at: datetime) -> bytes | None:
@@ -150,11 +151,19 @@ class _Said:
 
     def identity(self, on: datetime) -> Callable[[datetime], bytes | None]:
         """What is equal for two notices that say the same to a person."""
-        anybody = _Anybody()
         if "due" in self._message.names:
-            return lambda due: self.to(anybody, due)
-        always = self.to(anybody, on)
+            return self._to_anybody
+        always = self._to_anybody(on)
         return lambda _: always
+
+    def _to_anybody(self, at: datetime) -> bytes | None:
+        """What it says to somebody who is like everybody else.
+
+        Two personal templates may say the same to him and not to real people: they are the same
+        only where they are written alike.
+        """
+        words = self.to(_ANYBODY, at)
+        return words and words + self._written
 
 
 class _Anybody(dict[str, str]):
@@ -162,6 +171,9 @@ class _Anybody(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return "x"
+
+
+_ANYBODY = _Anybody()
 
 
 class _Watched(dict[str, Any]):
