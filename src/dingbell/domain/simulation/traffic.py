@@ -19,14 +19,16 @@ class PeopleWindow:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._bulk_limit = without_reserve(Pace(limit)).people_per_minute
         self._held: deque[tuple[float, int]] = deque()
         self._load = 0
 
-    def room(self, at: float, limit: int) -> int:
+    def room(self, at: float, *, bulk: bool) -> int:
         """How many more fit at an instant; instants only grow."""
-        while self._held and self._held[0][0] + PEOPLE_SPAN <= at:
-            self._load -= self._held.popleft()[1]
-        return limit - self._load
+        held = self._held
+        while held and held[0][0] + PEOPLE_SPAN <= at:
+            self._load -= held.popleft()[1]
+        return (self._bulk_limit if bulk else self.limit) - self._load
 
     def opens(self) -> float:
         """When the next ones leave the window."""
@@ -43,6 +45,7 @@ class Lane:
 
     def __init__(self, pace: Pace, own: PeopleWindow, of_org: PeopleWindow) -> None:
         self._pace = pace
+        self._bulk_pace = without_reserve(pace)
         self._windows = (own, of_org)
         self._call_from = 0.0
 
@@ -53,7 +56,7 @@ class Lane:
 
     def last_call(self, at: float, people: int, calls: int, *, bulk: bool) -> float:
         """When the last of some calls to some people is made, the first one not before `at`."""
-        pace = without_reserve(self._pace) if bulk else self._pace
+        pace = self._bulk_pace if bulk else self._pace
         per_call = max(people / calls, 1)
         while people > 0:
             room, at = self._room(at, bulk=bulk)
@@ -66,18 +69,12 @@ class Lane:
 
     def _room(self, at: float, *, bulk: bool) -> tuple[int, float]:
         """How many people may be called next, and when."""
+        one, other = self._windows
         while True:
-            rooms = [
-                window.room(at, without_reserve(Pace(window.limit)).people_per_minute)
-                if bulk
-                else window.room(at, window.limit)
-                for window in self._windows
-            ]
-            if (room := min(rooms)) > 0:
-                return room, at
-            at = max(
-                window.opens() for window, own in zip(self._windows, rooms, strict=True) if own <= 0
-            )
+            own, of_org = one.room(at, bulk=bulk), other.room(at, bulk=bulk)
+            if own > 0 and of_org > 0:
+                return min(own, of_org), at
+            at = max(one.opens() if own <= 0 else at, other.opens() if of_org <= 0 else at)
 
     def _calls(self, at: float, calls: int, per_second: int) -> float:
         """When the last of some calls may be made: as many as fit a second at once, then paced."""

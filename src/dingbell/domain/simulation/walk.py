@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from itertools import count, islice, takewhile
 
 from dingbell.clock import SHANGHAI
-from dingbell.domain.budget import Usage, poll_plan
+from dingbell.domain.budget import READ_POLLS, Usage, poll_plan
 from dingbell.domain.causes import Cause, CauseKind
 from dingbell.domain.day_limit import next_day
 from dingbell.domain.duration import format_duration
@@ -273,7 +273,10 @@ class _Walk:
             _end(run, Outcome.REFUSED, refused)
             return
         _add(said, part, at)
-        said.why += tuple(_remarks(told))
+        if told.sent != who:
+            said.why += tuple(_remarks(told))
+        elif told.reached != who:
+            said.why += (reasons.dropped(told.dropped),)
         if told.sent:
             self._busy[subject.name] = at + timedelta(minutes=part.minutes)
             own = subject.name if subject.limits.schedule is not None else None
@@ -311,10 +314,10 @@ class _Walk:
         if not people:
             return part
         part.calls = subject.whole or subject.words.calls(told.sent)
-        usage = self._usage(subject)
-        polls = 1 if subject.whole else _FIRST_POLLS + len(poll_plan(usage))
-        part.cost = part.calls * (1 + polls)
-        part.share = part.cost / usage.limit if usage.limit else None
+        limit = self._world.usage.get(subject.org, _UNLIMITED).limit
+        plan = READ_POLLS if limit is None else poll_plan(self._usage(subject))
+        part.cost = part.calls * (2 if subject.whole else 1 + _FIRST_POLLS + len(plan))
+        part.share = part.cost / limit if limit else None
         lane = self._lanes[subject.app]
         place = rank(subject.spec.priority, people, lane.most_people)
         began = at.timestamp()
