@@ -46,4 +46,5 @@ def test_everybody_has_a_bit_by_org_and_userid() -> None:
     one = crowd.bits("a", ["x", "y"])
     assert crowd.bits("a", ["y", "x"]) == one
     assert crowd.bits("b", ["x"]) & one == 0
+    assert crowd.userids("a", crowd.bits("a", ["y"]) | crowd.bits("b", ["x"])) == ["y"]
     assert crowd.members() == [("a", "x"), ("a", "y"), ("b", "x")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dingbell.cli.frame import Json, fail, run, table
+from dingbell.cli.frame import Json, fail, run, table, tune_collector
 from dingbell.cli.language import say, tr
 from dingbell.display import visible
 
@@ -116,6 +116,7 @@ async def _work(
     from dingbell.clock import SHANGHAI
     from dingbell.settings import Settings
 
+    tune_collector()
     settings = Settings.load()
     proposal = _proposal(file) if file is not None else None
     async with open_desk(settings) as desk:

@@ -32,6 +32,15 @@ class Crowd:
             marks[place >> 3] |= 1 << (place & 7)
         return int.from_bytes(marks, "little")
 
+    def userids(self, org: str, who: int) -> list[str]:
+        """The userids of a set, as far as they are of an org."""
+        marks = f"{who:b}"[::-1]
+        return [
+            userid
+            for (of, userid), mark in zip(self._places, marks, strict=False)
+            if mark == "1" and of == org
+        ]
+
     def members(self) -> list[Member]:
         """Everybody, in order of their bits."""
         return list(self._places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time
 
 from dingbell.clock import SHANGHAI
@@ -27,7 +27,6 @@ async def of(
     last: date,
     *,
     proposal: Proposal | None = None,
-    begins: Callable[[], None] = lambda: None,
 ) -> SimulationView:
     """Say what schedules would do from one day to another, both included.
 
@@ -36,12 +35,12 @@ async def of(
         first: the first Beijing day; what is past of today has happened.
         last: the last one.
         proposal: schedules, and what they stand on, that are not stored; None takes those that are.
-        begins: told when everything is read and the days are walked through.
 
     Raises:
         InputError: the days are the wrong way round, too many, or hold too many occurrences.
     """
-    return present(await look(ops, first, last, proposal=proposal, begins=begins), first, last)
+    found = await look(ops, first, last, proposal=proposal)
+    return await asyncio.to_thread(present, found, first, last)
 
 
 async def look(
@@ -50,14 +49,12 @@ async def look(
     last: date,
     *,
     proposal: Proposal | None = None,
-    begins: Callable[[], None] = lambda: None,
 ) -> Simulated:
     """The same as values of the domain."""
     ops.may(Operation.FORECASTS_SEE)
     _check(first, last)
     now = ops.clock.now()
     world, subjects = await gather(ops, first, last, proposal)
-    begins()
     # A year takes seconds: it is walked through beside the loop.
     return await asyncio.to_thread(_walk, world, subjects, first, last, now)
 

@@ -6,6 +6,7 @@ from person to person for those people only who differ in what the template look
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,8 @@ from dingbell.store.connection import Connection
 __all__ = ["Wording"]
 
 # So many people show what a template looks at.
-_SAMPLE = 60
+_SAMPLE = 40
+_MISSING = object()
 _KNOWN = {"person", "due", "schedule"}
 # Groups up to this many are counted one by one.
 _MOST_GROUPS = 300
@@ -40,6 +42,8 @@ class Wording:
         self._clock = clock
         self._crowd = crowd
         self._people: dict[str, dict[str, dict[str, Any]]] = {}
+        self._asked: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
+        self._split: dict[tuple[str, int, tuple[str, ...]], dict[Any, list[str]]] = {}
 
     async def of(
         self,
@@ -85,15 +89,25 @@ class Wording:
         sample = [*people.values()][:: max(len(people) // _SAMPLE, 1)]
         seen: set[str] = set()
         tried = {said.to(_Watched(person, seen), on) for person in sample}
-        alike: dict[Any, list[str]] = {}
-        names = sorted(seen)
-        for userid, person in people.items():
-            key = tuple(_plain(person.get(name)) for name in names)
-            alike.setdefault(key, []).append(userid)
+        names = tuple(sorted(seen))
+        alike = await asyncio.to_thread(self._alike, org, who, people, names)
         own = None not in tried and len(tried) >= _MOSTLY * len(sample)
         if len(alike) > _MOST_GROUPS and own:
             return (), 0
         return await self._rendered(org, people, alike, said, on)
+
+    def _alike(
+        self, org: str, who: int, people: Mapping[str, dict[str, Any]], names: tuple[str, ...]
+    ) -> dict[Any, list[str]]:
+        """People who do not differ in some attributes, together."""
+        key = org, who, names
+        if key not in self._split:
+            found: dict[Any, list[str]] = {}
+            for userid, person in people.items():
+                values = tuple([_plain(person.get(name, _MISSING)) for name in names])
+                found.setdefault(values, []).append(userid)
+            self._split[key] = found
+        return self._split[key]
 
     async def _rendered(
         self,
@@ -117,17 +131,16 @@ class Wording:
 
     async def _known(self, connection: Connection, org: str, who: int) -> dict[str, dict[str, Any]]:
         """What templates see of people, by userid; of strangers only that."""
-        wanted = [
-            userid
-            for place, (one, userid) in enumerate(self._crowd.members())
-            if one == org and who >> place & 1
-        ]
+        if (org, who) in self._asked:
+            return self._asked[org, who]
+        wanted = self._crowd.userids(org, who)
         known = self._people.setdefault(org, {})
         missing = [userid for userid in wanted if userid not in known]
         if missing:
             found = await directory.people(connection, org, missing)
             known |= {userid: found.get(userid, {"userid": userid}) for userid in missing}
-        return {userid: known[userid] for userid in wanted}
+        self._asked[org, who] = {userid: known[userid] for userid in wanted}
+        return self._asked[org, who]
 
 
 class _Said:
