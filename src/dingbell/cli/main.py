@@ -20,6 +20,7 @@ from dingbell.cli import (
     schedules,
     sending,
     services,
+    simulate,
     templates,
     watching,
 )
@@ -72,6 +73,7 @@ def root(
 services.add_to(app)
 files.add_to(app)
 exchange.add_to(app)
+simulate.add_to(app)
 sending.add_to(app)
 watching.add_to(app)
 remedies.add_to(runs.app)

@@ -147,7 +147,10 @@ async def _apps(connection: Connection) -> dict[str, app_rows.App]:
 
 
 def _compare_apps(ops: Operations, old: app_rows.App, new: AppSpec) -> Fields:
-    keys = ("agent_id", "app_key", "org", "people_per_minute", "calls_per_second")
+    keys = (
+        *("agent_id", "app_key", "org", "people_per_minute", "calls_per_second"),
+        *("per_person_per_day", "over_limit"),
+    )
     found = _given({k: getattr(old, k) for k in keys}, {k: getattr(new, k) for k in keys})
     for key in ("oapi_url", "api_url"):
         wanted = getattr(new, key)

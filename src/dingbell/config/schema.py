@@ -20,6 +20,7 @@ from dingbell.config.document import Document, Problem, ProblemsError, read
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.calendar.company import CalendarSpec
+from dingbell.domain.day_limit import DayLimit, OverLimit, PerDay
 from dingbell.domain.media import MediaFile
 from dingbell.domain.message import Roster
 from dingbell.domain.quiet import QuietHours
@@ -102,6 +103,8 @@ class Config(BaseModel):
     schedules: dict[Name, ScheduleSpec] = {}
     deny: Audience | None = None
     quiet_hours: QuietHours | None = None
+    per_person_per_day: PerDay | None = None
+    over_limit: OverLimit | None = None
     alerts: Alerting | None = None
     _files: tuple[MediaFile, ...] = PrivateAttr(())
 
@@ -110,9 +113,17 @@ class Config(BaseModel):
         """The content of the files that its messages name."""
         return self._files
 
+    @property
+    def day_limit(self) -> DayLimit | None:
+        """How many notices a person gets on one day, where the file says something of it."""
+        if self.per_person_per_day is None and self.over_limit is None:
+            return None
+        return DayLimit(per_person_per_day=self.per_person_per_day, over_limit=self.over_limit)
+
     def rules(self) -> dict[str, dict[str, Any]]:
         """What holds for everything, by name, in the form it is stored in."""
         found = {
+            rules.DAY_LIMIT: self.day_limit,
             rules.DENY: self.deny,
             rules.QUIET_HOURS: self.quiet_hours,
             rules.ALERTS: self.alerts,

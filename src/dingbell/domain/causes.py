@@ -30,6 +30,7 @@ class CauseKind(StrEnum):
     CALENDAR_UNKNOWN = "calendar_unknown"
     CANCELED = "canceled"
     COOL_DOWN = "cool_down"
+    DAY_LIMIT = "day_limit"
     EXPIRED = "expired"
     FINISH_LATE = "finish_late"
     FOLLOW_UP = "follow_up"
@@ -93,6 +94,10 @@ _SENTENCES = {
     CauseKind.COOL_DOWN: Text(
         "cool-down: `dingbell runs cancel` stops it",
         "冷静期: 可用 `dingbell runs cancel` 取消",
+    ),
+    CauseKind.DAY_LIMIT: Text(
+        "per_person_per_day: these people had as many notices on the day before",
+        "per_person_per_day: 这些人前一天收到的通知已达上限",
     ),
     CauseKind.EXPIRED: Text(
         "expired: it could not be sent for {minutes} minutes", "过期: {minutes} 分钟内未能发出"

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     TEMPLATE = "template"
     DENIED = "denied"
     MOVED_OUT = "moved_out"
+    DAY_HELD = "day_held"
+    DAY_LIMIT = "day_limit"
     UNTRACKED = "untracked"
 
 
@@ -92,6 +94,23 @@ _PREDICTIONS = {
         Delivery.CANCELED,
         None,
         Text("left the audience before the first call", "首次调用前已不在受众中"),
+    ),
+    Reason.DAY_HELD: Prediction(
+        Delivery.CANCELED,
+        None,
+        Text(
+            "has had as many notices that day as per_person_per_day allows: held until the next "
+            "day, in a run of its own",
+            "当天收到的通知已达 per_person_per_day 上限: 挂起到次日, 另行发送",
+        ),
+    ),
+    Reason.DAY_LIMIT: Prediction(
+        Delivery.CANCELED,
+        None,
+        Text(
+            "has had as many notices that day as per_person_per_day allows",
+            "当天收到的通知已达 per_person_per_day 上限",
+        ),
     ),
     Reason.UNTRACKED: Prediction(
         Delivery.UNTRACKED,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from dingbell.domain.audience import Audience
+from dingbell.domain.day_limit import DayLimit, PerDay
 from dingbell.domain.duration import Duration
 from dingbell.domain.followup import FollowUp, Step
 from dingbell.domain.message import Message
@@ -54,6 +55,7 @@ class _Spec(Policies):
         timezone: IANA name of the zone of quiet hours and of dates in templates.
         follow_up: whom to remind, and whom to tell, when some have not read.
         vars: values for its templates.
+        per_person_per_day: how many notices of its schedule a person gets on one Beijing day.
     """
 
     # Written by versions that may keep more than this one reads.
@@ -62,6 +64,12 @@ class _Spec(Policies):
     timezone: str = "Asia/Shanghai"
     follow_up: FollowUp | None = None
     vars: Vars = Field(default_factory=dict)
+    per_person_per_day: PerDay | None = None
+
+    @property
+    def day_limit(self) -> DayLimit:
+        """What it says of the notices a person gets on one day."""
+        return DayLimit(per_person_per_day=self.per_person_per_day, over_limit=self.over_limit)
 
     @property
     def zone(self) -> ZoneInfo:

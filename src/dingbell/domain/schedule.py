@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.calendar.calendars import CN, Calendars, shipped
+from dingbell.domain.day_limit import OverLimit, PerDay
 from dingbell.domain.duration import Duration
 from dingbell.domain.followup import FollowUp
 from dingbell.domain.message import Message
@@ -132,6 +133,8 @@ class Policies(BaseModel):
         finish_by: how long after its due instant the last call must be made; a run that
             cannot is refused, or with `preflight: warn` sent and reported.
         quiet_hours: when it must not ring; in place of the global ones. `false` is never quiet.
+        over_limit: what becomes of whoever has had as many notices that day as
+            `per_person_per_day` allows; in place of what the app or the file says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -143,6 +146,7 @@ class Policies(BaseModel):
     spread: Annotated[Duration, AfterValidator(_at_most_a_day)] | None = None
     finish_by: Annotated[Duration, AfterValidator(_at_most_a_day)] | None = None
     quiet_hours: QuietHours | Literal[False] | None = None
+    over_limit: OverLimit | None = None
 
     def quiet(self, everywhere: QuietHours | None) -> QuietHours | None:
         """The quiet hours in force; what is urgent has none but its own."""
@@ -243,6 +247,8 @@ class ScheduleSpec(Policies):
         expires_after: an occurrence later than this is never sent, whatever the grace.
         prepare_ahead: how long before the due instant the work is prepared.
         follow_up: whom to remind, and whom to tell, when some have not read.
+        per_person_per_day: how many notices of this schedule a person gets on one Beijing day;
+            reminders are not counted.
     """
 
     app: Identifier | None = None
@@ -259,6 +265,7 @@ class ScheduleSpec(Policies):
     expires_after: Duration | None = None
     prepare_ahead: Annotated[Duration, AfterValidator(_at_most_a_day)] = timedelta(seconds=60)
     follow_up: FollowUp | None = None
+    per_person_per_day: PerDay | None = None
 
     _calendars: Calendars | None = PrivateAttr(default=None)
 
@@ -334,6 +341,11 @@ class ScheduleSpec(Policies):
             calendars=calendars or self._calendars or shipped(),
             calendar=self.calendar,
         )
+
+    def unpublished(self, trigger: Trigger, due: datetime) -> tuple[str, int] | None:
+        """The calendar and the year that an occurrence has to wait for; None where it has not."""
+        year = trigger.unknown_year(due) if self.unknown_year == "hold" else None
+        return None if year is None else (self.calendar, year)
 
     @property
     def lead(self) -> timedelta:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from dingbell.dingtalk import Credentials
+from dingbell.domain.day_limit import DayLimit, OverLimit, PerDay
 from dingbell.domain.schedule import NAME_FOR_EDITORS
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.intake import Identifier, Secret
@@ -95,6 +96,8 @@ class AppSpec(BaseModel):
         api_url: likewise for the new API.
         people_per_minute: its pace, where it differs.
         calls_per_second: likewise.
+        per_person_per_day: how many of its notices a person gets on one Beijing day.
+        over_limit: what becomes of whoever has had as many: `hold` or `skip`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,6 +110,13 @@ class AppSpec(BaseModel):
     api_url: Url | None = None
     people_per_minute: Pace | None = None
     calls_per_second: Pace | None = None
+    per_person_per_day: PerDay | None = None
+    over_limit: OverLimit | None = None
+
+    @property
+    def day_limit(self) -> DayLimit:
+        """What it says of the notices a person gets on one day."""
+        return DayLimit(per_person_per_day=self.per_person_per_day, over_limit=self.over_limit)
 
 
 def _new(ops: Operations, name: str, spec: AppSpec) -> apps.NewApp:
@@ -123,6 +133,8 @@ def _new(ops: Operations, name: str, spec: AppSpec) -> apps.NewApp:
         app_secret=b"",
         people_per_minute=spec.people_per_minute,
         calls_per_second=spec.calls_per_second,
+        per_person_per_day=spec.per_person_per_day,
+        over_limit=spec.over_limit,
     )
 
 
@@ -142,6 +154,8 @@ class AppView(View):
     api_url: str
     people_per_minute: int | None
     calls_per_second: int | None
+    per_person_per_day: int | None
+    over_limit: str | None
     paused_until: Instant | None
     paused_reason: str | None
 
@@ -221,7 +235,7 @@ def differs(ops: Operations, known: apps.App | None, name: str, spec: AppSpec) -
 def _same(known: apps.App, new: apps.NewApp) -> bool:
     """Whether everything but the secret stands as it is given; an unset pace leaves the old one."""
     names = ("org", "oapi_url", "api_url", "agent_id", "app_key")
-    paces = ("people_per_minute", "calls_per_second")
+    paces = ("people_per_minute", "calls_per_second", "per_person_per_day", "over_limit")
     return all(getattr(known, name) == getattr(new, name) for name in names) and all(
         getattr(new, name) in (None, getattr(known, name)) for name in paces
     )

@@ -27,6 +27,14 @@ _OURS = {
         "not in the directory, and the message needs what stands there; not called",
         "不在通讯录中, 而消息需要其资料; 未调用",
     ),
+    "day_held": (
+        "had as many notices that day as per_person_per_day allows; held until the next day",
+        "当天收到的通知已达 per_person_per_day 上限; 挂起到次日",
+    ),
+    "day_limit": (
+        "had as many notices that day as per_person_per_day allows; not called",
+        "当天收到的通知已达 per_person_per_day 上限; 未调用",
+    ),
     "denied": ("on the deny-list; not called", "在拒发名单中; 未调用"),
     "moved_out": (
         "left the audience before the first call; not called",

@@ -17,6 +17,7 @@ from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft, body_hash
 from dingbell.domain.budget import month_of, poll_plan
+from dingbell.domain.day_limit import DayLimit
 from dingbell.domain.forecast import DELIVERED, Forecast, Reason, prediction
 from dingbell.domain.message import Message
 from dingbell.domain.priority import rank
@@ -29,6 +30,7 @@ from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View, Words
 from dingbell.planning import reservation
+from dingbell.planning.day_limits import Planned, keep_within
 from dingbell.planning.denial import DenyList
 from dingbell.planning.drafting import Brief, Whom, draft_audience
 from dingbell.planning.uploading import KEPT
@@ -75,6 +77,7 @@ class Question:
         schedule: its name, for templates.
         repeated: whether the schedule says these words earlier on that day itself.
         may_be_empty: whether it may turn out that nobody is meant.
+        name: the schedule, where it is one.
     """
 
     app: App
@@ -85,6 +88,7 @@ class Question:
     variables: dict[str, Any]
     repeated: bool = False
     may_be_empty: bool = False
+    name: str | None = None
 
     @property
     def day(self) -> date:
@@ -229,9 +233,35 @@ async def _drafts(
     )
     whom = Whom(app.id, question.audience, question.coarse, question.at, userids)
     drafts = await draft_audience(lambda: nullcontext(connection), ops.clock, brief, whom)
+    drafts = await _within_day_limits(connection, question, drafts)
     if question.coarse:
         return drafts, dict.fromkeys(userids, Reason.UNTRACKED.value)
     return drafts, await _reasons(ops, connection, question, drafts)
+
+
+async def _within_day_limits(
+    connection: Connection, question: Question, drafts: list[Draft]
+) -> list[Draft]:
+    """Set those aside who have had as many notices that day as is allowed."""
+    policies = question.policies
+    expires: datetime | None = None
+    own = DayLimit(over_limit=policies.over_limit)
+    if isinstance(policies, ScheduleSpec):
+        own = own.model_copy(update={"per_person_per_day": policies.per_person_per_day})
+        after = policies.expires_after
+        expires = None if after is None else question.at + after
+    planned = Planned(
+        question.app.org,
+        question.app.id,
+        question.name,
+        question.at,
+        own,
+        drafts,
+        exempt=policies.priority == "urgent",
+        expires=expires,
+    )
+    (kept,) = await keep_within(connection, [planned])
+    return list(kept)
 
 
 async def _reasons(
@@ -313,13 +343,14 @@ def next_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Que
         _variables(name, spec, at),
         repeated=_said_before(name, spec, now, at),
         may_be_empty=True,
+        name=name,
     )
 
 
 def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Question:
     """What is to be asked about a schedule that is run by hand."""
     variables = _variables(name, spec, now)
-    return Question(app, spec.to, spec.message, spec, now, variables, may_be_empty=True)
+    return Question(app, spec.to, spec.message, spec, now, variables, may_be_empty=True, name=name)
 
 
 def told_of(outlook: Forecast) -> Text | None:

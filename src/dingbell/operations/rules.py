@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
+from dingbell.domain.day_limit import DayLimit
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.zones import ServiceZone
 from dingbell.errors import NotFoundError, Text
@@ -22,14 +23,15 @@ from dingbell.validation import refusal
 
 __all__ = ["RuleView", "delete", "listed", "put", "remove", "store"]
 
-_KINDS: dict[str, type[Audience | QuietHours | Alerting | ServiceZone]] = {
+_KINDS: dict[str, type[Audience | DayLimit | QuietHours | Alerting | ServiceZone]] = {
     rules.ALERTS: Alerting,
+    rules.DAY_LIMIT: DayLimit,
     rules.DENY: Audience,
     rules.QUIET_HOURS: QuietHours,
     rules.TIMEZONE: ServiceZone,
 }
 # What is prepared is planned again when one of these changes.
-_CONCERNS_PREPARED = {rules.DENY, rules.QUIET_HOURS}
+_CONCERNS_PREPARED = {rules.DAY_LIMIT, rules.DENY, rules.QUIET_HOURS}
 _HIDDEN = "…"
 
 

@@ -28,7 +28,7 @@ class RunView(View):
     """A run.
 
     Attributes:
-        parent: the run that it follows up on.
+        parent: the run that it follows up on, or whose people it holds for the next day.
         totals: how many people are in which state.
         forecast: what was expected when it was planned.
         template: the saved template whose words it used, and in which version.

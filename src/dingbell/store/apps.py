@@ -8,6 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
+from dingbell.domain.day_limit import DayLimit
 from dingbell.store.connection import Connection
 
 __all__ = ["App", "NewApp", "all_apps", "named", "pause", "put", "put_org", "reserve_polls"]
@@ -26,6 +27,8 @@ class NewApp:
     app_secret: bytes = field(repr=False)
     people_per_minute: int | None = None
     calls_per_second: int | None = None
+    per_person_per_day: int | None = None
+    over_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,25 @@ class App:
     app_secret: bytes = field(repr=False)
     people_per_minute: int | None
     calls_per_second: int | None
+    per_person_per_day: int | None
+    over_limit: str | None
     org_people_per_minute: int | None
     paused_until: datetime | None
     paused_reason: str | None
     updated_at: datetime
     names: tuple[str, ...]
 
+    @property
+    def day_limit(self) -> DayLimit:
+        """What it says of the notices a person gets on one day."""
+        return DayLimit.model_validate(
+            {"per_person_per_day": self.per_person_per_day, "over_limit": self.over_limit}
+        )
+
 
 _SELECT = """
     select a.id, a.org, a.oapi_url, a.api_url, a.agent_id, a.app_key, a.app_secret,
-           a.people_per_minute, a.calls_per_second,
+           a.people_per_minute, a.calls_per_second, a.per_person_per_day, a.over_limit,
            o.people_per_minute as org_people_per_minute,
            a.paused_until, a.paused_reason, a.updated_at,
            array(select n.name from app_names n where n.app_id = a.id order by n.name) as names
@@ -102,12 +114,15 @@ async def put(connection: Connection, app: NewApp, now: datetime) -> int:
     app_id: int = await connection.fetchval(
         """
         insert into apps (org, oapi_url, api_url, agent_id, app_key, app_secret,
-                          people_per_minute, calls_per_second, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                          people_per_minute, calls_per_second, per_person_per_day, over_limit,
+                          updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         on conflict (oapi_url, agent_id) do update
         set org = excluded.org, api_url = excluded.api_url, app_key = excluded.app_key,
             app_secret = excluded.app_secret,
             people_per_minute = coalesce(excluded.people_per_minute, apps.people_per_minute),
+            per_person_per_day = coalesce(excluded.per_person_per_day, apps.per_person_per_day),
+            over_limit = coalesce(excluded.over_limit, apps.over_limit),
             calls_per_second = coalesce(excluded.calls_per_second, apps.calls_per_second),
             updated_at = excluded.updated_at
         returning id
@@ -120,6 +135,8 @@ async def put(connection: Connection, app: NewApp, now: datetime) -> int:
         app.app_secret,
         app.people_per_minute,
         app.calls_per_second,
+        app.per_person_per_day,
+        app.over_limit,
         now,
     )
     await connection.execute(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dingbell.store.connection import Connection
 
-__all__ = ["all_audiences", "delete", "lock", "put"]
+__all__ = ["all_audiences", "delete", "lock", "overlay", "put"]
 
 
 async def all_audiences(connection: Connection) -> dict[str, dict[str, Any]]:
@@ -31,6 +32,23 @@ async def put(connection: Connection, name: str, spec: dict[str, Any]) -> None:
 async def lock(connection: Connection) -> None:
     """Let nobody else change audiences until the transaction ends: they stand on one another."""
     await connection.execute("lock table audiences in share row exclusive mode")
+
+
+async def overlay(connection: Connection, audiences: Mapping[str, dict[str, Any]]) -> None:
+    """Let saved audiences read otherwise until the transaction ends, for this connection only.
+
+    A temporary table of the same name stands before the real one, which nobody touches or locks.
+    """
+    await connection.execute("create temp table audiences on commit drop as table audiences")
+    await connection.execute("delete from pg_temp.audiences where name = any($1)", list(audiences))
+    await connection.execute(
+        """
+        insert into pg_temp.audiences (name, spec)
+        select * from unnest($1::text[], $2::jsonb[])
+        """,
+        list(audiences),
+        list(audiences.values()),
+    )
 
 
 async def delete(connection: Connection, name: str) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
+from dingbell.domain.day_limit import DayLimit
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.zones import DEFAULT, ServiceZone
 from dingbell.store.connection import Connection
 
 __all__ = [
     "ALERTS",
+    "DAY_LIMIT",
     "DENY",
     "QUIET_HOURS",
     "TIMEZONE",
     "alerting",
     "all_rules",
+    "day_limit",
     "delete",
     "deny",
     "put",
@@ -25,6 +28,7 @@ __all__ = [
 ]
 
 ALERTS = "alerts"
+DAY_LIMIT = "per_person_per_day"
 DENY = "deny"
 TIMEZONE = "timezone"
 QUIET_HOURS = "quiet_hours"
@@ -61,6 +65,12 @@ async def deny(connection: Connection) -> Audience | None:
     """Who is never sent to."""
     content = await _content(connection, DENY)
     return None if content is None else Audience.model_validate(content)
+
+
+async def day_limit(connection: Connection) -> DayLimit | None:
+    """How many notices a person gets on one day."""
+    content = await _content(connection, DAY_LIMIT)
+    return None if content is None else DayLimit.model_validate(content)
 
 
 async def quiet_hours(connection: Connection) -> QuietHours | None:

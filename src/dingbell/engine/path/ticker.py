@@ -27,7 +27,6 @@ from dingbell.domain.lifecycle import Run
 from dingbell.domain.misfire import Verdict, review
 from dingbell.domain.run import Kind, Occurrence
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.domain.triggers import Trigger
 from dingbell.engine.node.context import Context
 from dingbell.planning import wakeups
 from dingbell.store import calendars, jobs, rules, schedules
@@ -150,17 +149,11 @@ def _occurrences(
             kept,
             verdict.due,
             approved=schedule.approved,
-            unpublished=_unpublished(spec, trigger, verdict.due),
+            unpublished=spec.unpublished(trigger, verdict.due),
         )
         made.append(_run(schedule, kept, verdict, _fate(gated, verdict, now, rules)))
     wake = found.following - spec.lead if found.following else None
     return (schedule.id, found.following, wake), made
-
-
-def _unpublished(spec: ScheduleSpec, trigger: Trigger, due: datetime) -> tuple[str, int] | None:
-    """The calendar and the year that an occurrence has to wait for."""
-    year = trigger.unknown_year(due) if spec.unknown_year == "hold" else None
-    return None if year is None else (spec.calendar, year)
 
 
 def _fate(gated: Gated, verdict: Verdict, now: datetime, rules: Rules) -> Decision:

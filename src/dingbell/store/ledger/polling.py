@@ -151,7 +151,8 @@ async def follow_ups(connection: Connection, run_ids: Sequence[int]) -> dict[int
         f"""
         select parent_id, array_agg(held_until - poll_lead) as instants
         from runs
-        where parent_id = any($1::bigint[]) and state = {Run.HELD:sql} group by parent_id
+        where parent_id = any($1::bigint[]) and state = {Run.HELD:sql} and poll_lead is not null
+        group by parent_id
         """,
         list(run_ids),
     )

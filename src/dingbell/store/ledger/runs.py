@@ -505,6 +505,14 @@ async def last_forecast(connection: Connection, schedule_id: int) -> dict[str, A
     return forecast
 
 
+async def of_ids(connection: Connection, ids: Sequence[int]) -> list[RunRow]:
+    """Some runs, by id."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from runs where id = any($1::bigint[]) order by id", list(ids)
+    )
+    return [_row(row) for row in rows]
+
+
 async def settle(connection: Connection, ids: Sequence[int], now: datetime) -> list[int]:
     """Settle the runs of which every batch is final; return those that moved."""
     await connection.execute(

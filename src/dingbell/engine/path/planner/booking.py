@@ -12,6 +12,7 @@ from math import floor
 from typing import Any
 
 from dingbell.domain.batching import Draft, body_hash
+from dingbell.domain.day_limit import next_day
 from dingbell.domain.forecast import Reason, totals
 from dingbell.domain.lifecycle import Batch, Delivery
 from dingbell.domain.priority import Rank, rank
@@ -26,6 +27,8 @@ __all__ = ["Booked", "Drafted", "book"]
 # Batches that are written at once.
 _BATCHES_AT_ONCE = 4_000
 _WHY_NOT_SENT = {
+    Reason.DAY_HELD: (Batch.CANCELED, Delivery.CANCELED),
+    Reason.DAY_LIMIT: (Batch.CANCELED, Delivery.CANCELED),
     Reason.DENIED: (Batch.CANCELED, Delivery.CANCELED),
     Reason.TOO_LONG: (Batch.FAILED, Delivery.FAILED),
     Reason.TEMPLATE: (Batch.FAILED, Delivery.FAILED),
@@ -109,7 +112,7 @@ async def book(
 ) -> list[Booked]:
     """Write everything a planned run consists of, and the jobs that wake its waves."""
     slots = await _reserve(connection, drafted, paces, now)
-    timed = _timed(drafted, slots, paces)
+    timed = _timed(drafted, slots, paces, now)
     for start in range(0, len(timed), _BATCHES_AT_ONCE):
         await _write(connection, timed[start : start + _BATCHES_AT_ONCE])
     predicted = await forecasts.of_runs(
@@ -200,7 +203,10 @@ class _Timed:
 
 
 def _timed(
-    drafted: Sequence[Drafted], slots: list[list[datetime]], paces: dict[int, reservation.AppPace]
+    drafted: Sequence[Drafted],
+    slots: list[list[datetime]],
+    paces: dict[int, reservation.AppPace],
+    now: datetime,
 ) -> list[_Timed]:
     """All drafts in the order of their slots; what is not sent stands first."""
     found = []
@@ -208,9 +214,16 @@ def _timed(
         ahead = iter(own)
         place = entry.rank(paces)
         for ordinal, one in enumerate(entry.drafts, entry.first):
-            slot_at = entry.run.due_at if one.reason else next(ahead)
+            slot_at = _aside_at(entry.run, one.reason, now) if one.reason else next(ahead)
             found.append(_Timed(slot_at, entry.run, ordinal, one, place))
     return sorted(found, key=_place)
+
+
+def _aside_at(run: runs.RunRow, reason: Reason, now: datetime) -> datetime:
+    """Where those stand who are not sent to: who is held for a day, where that day has passed."""
+    if reason is Reason.DAY_HELD:
+        return next_day(max(run.due_at, now))
+    return run.due_at
 
 
 def _place(item: _Timed) -> tuple[bool, int, str, datetime, int, int]:

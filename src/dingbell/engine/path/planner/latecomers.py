@@ -22,6 +22,7 @@ from dingbell.domain.lifecycle import Run
 from dingbell.domain.run import FollowUpStep
 from dingbell.engine.node.context import Context
 from dingbell.engine.path.planner.booking import Booked, Drafted, book
+from dingbell.engine.path.planner.day_limits import within_day_limits
 from dingbell.engine.path.planner.drafting import draft_joined, whom
 from dingbell.errors import DatabaseUnavailable, DingBellError
 from dingbell.planning import reservation, wakeups
@@ -150,7 +151,8 @@ class Latecomers:
             if entry.drafts:
                 first = await batches.last_ordinal(connection, run.id) + 1
                 joined = replace(entry, first=first)
-                await book(connection, self._context, [joined], paces, now)
+                kept = await within_day_limits(connection, [joined], now)
+                await book(connection, self._context, kept, paces, now)
             await latecomers.note_versions(connection, [(run.id, entry.directory_version)])
             if emptied:
                 await jobs.enqueue(connection, [wakeups.settle([run.id])])

@@ -26,6 +26,7 @@ from dingbell.domain.priority import Rank
 from dingbell.engine.node.authors import AuthorError
 from dingbell.engine.node.context import Context
 from dingbell.engine.path.planner.booking import Booked, Drafted, book
+from dingbell.engine.path.planner.day_limits import within_day_limits
 from dingbell.engine.path.planner.drafting import NobodyMeant, draft, uploading
 from dingbell.engine.path.planner.latecomers import look_again
 from dingbell.engine.path.planner.solitude import Solitude
@@ -332,6 +333,7 @@ class Planner:
             app_ids = sorted({entry.run.app_id for entry in drafted})
             paces = await reservation.paces_of(connection, app_ids, self._context.pace, lock=True)
             drafted = await self._let_through(connection, drafted, paces, now)
+            drafted = await within_day_limits(connection, drafted, now)
             booked = await book(connection, self._context, drafted, paces, now)
             await runs.predict(connection, [(one.run.id, one.forecast()) for one in booked])
             refused = self._refused(booked, now)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dingbell.engine.node.context import Context
 from dingbell.engine.path.settler.follow_ups import prepare
+from dingbell.engine.path.settler.next_day import put_off
 from dingbell.store.connection import transaction
 from dingbell.store.ledger import runs
 
@@ -23,3 +24,4 @@ class Settler:
         async with transaction(self._context.pool) as connection:
             settled = await runs.settle(connection, run_ids, self._context.clock.now())
             await prepare(connection, self._context, settled)
+            await put_off(connection, self._context, settled)
