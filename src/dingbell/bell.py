@@ -11,10 +11,12 @@ app = FastAPI(lifespan=bell.lifespan)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -47,6 +49,8 @@ __all__ = [
 # So many people are in a report.
 _MOST = 10_000
 
+# A file, the name of a dataset, or a mapping for each person.
+Rows = str | Path | Sequence[Mapping[str, Any]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -99,12 +103,16 @@ def _policies(given: dict[str, Any]) -> Policies:
         raise refusal(error) from None
 
 
-def _order(to: object, message: object, app: object, policies: dict[str, Any]) -> sending.Order:
+async def _order(
+    to: object, message: object, app: object, rows: object, policies: dict[str, Any]
+) -> sending.Order:
+    """What is asked for; a file of rows is read in a thread."""
     return sending.Order(
-        arguments.target(to),
+        None if to is None and rows is not None else arguments.target(to),
         arguments.message(message),
         app=arguments.optional_text("app", app),
         policies=_policies(policies),
+        rows=await asyncio.to_thread(arguments.rows, rows) if rows is not None else None,
     )
 
 
@@ -208,9 +216,10 @@ class DingBell:
 
     async def send(
         self,
-        to: Audience,
+        to: Audience | None,
         message: messages.Message | Mapping[str, Any] | str,
         *,
+        rows: Rows | None = None,
         app: str | None = None,
         request_id: str | None = None,
         **policies: Any,
@@ -218,8 +227,10 @@ class DingBell:
         """Send now; return the run's id, for `report`.
 
         Args:
-            to: the audience.
+            to: the audience; with `rows`, None is everybody who has a row.
             message: one of the eight types, the same as a mapping, or a string.
+            rows: what is said of each person, as `{{ row.… }}` of the message: the path of a CSV
+                or XLSX file, the name of a dataset, or a list of mappings, each with a `userid`.
             app: the app's name, where there are several.
             request_id: makes a repeat harmless: the same id sends once, and a repeat is answered
                 with the first run's id.
@@ -229,7 +240,7 @@ class DingBell:
         Raises:
             InputError: the audience, the message or the app does not work; nothing was sent.
         """
-        order = _order(to, message, app, policies)
+        order = await _order(to, message, app, rows, policies)
         if arguments.optional_text("request_id", request_id) is not None:
             made = await sending.requested(self.desk, str(request_id))
             if made is not None:
@@ -240,9 +251,10 @@ class DingBell:
 
     async def forecast(
         self,
-        to: Audience,
+        to: Audience | None,
         message: messages.Message | Mapping[str, Any] | str,
         *,
+        rows: Rows | None = None,
         app: str | None = None,
         **policies: Any,
     ) -> dict[str, Any]:
@@ -251,6 +263,7 @@ class DingBell:
         Args:
             to: as for `send`.
             message: as for `send`.
+            rows: as for `send`.
             app: as for `send`.
             policies: as for `send`.
 
@@ -261,7 +274,7 @@ class DingBell:
         Raises:
             InputError: the audience, the message or the app does not work.
         """
-        order = _order(to, message, app, policies)
+        order = await _order(to, message, app, rows, policies)
         found = await sending.outlook(self.desk, order, thorough=True)
         return forecasts.present(found).to_json()
 

@@ -9,6 +9,7 @@ import typer
 
 from dingbell.cli import (
     database,
+    datasets,
     directory,
     files,
     remedies,
@@ -70,6 +71,12 @@ remedies.add_to(runs.app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(runs.app, name="runs")
 app.add_typer(directory.app, name="directory")
+_audiences = typer.Typer(
+    help=tr("saved audiences and lists", "已保存的受众和名单"), no_args_is_help=True
+)
+datasets.add_to(_audiences)
+app.add_typer(_audiences, name="audiences")
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(watching.people, name="people")
 app.add_typer(watching.nodes, name="nodes")
 app.add_typer(watching.accounts, name="accounts")

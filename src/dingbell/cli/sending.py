@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dingbell.cli.datasets import Key, key_kind, table_or_name
 from dingbell.cli.frame import Account, Json, asked, fail, guard, print_json, run
 from dingbell.cli.language import say, tr
 
@@ -26,15 +27,17 @@ def add_to(app: typer.Typer) -> None:
 
 def send(
     to: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--to",
             help=tr(
-                "users:a,b departments:1,2 roles:… mobiles:… audience:NAME everyone; repeatable",
-                "users:a,b departments:1,2 roles:… mobiles:… audience:名称 everyone; 可多次使用",
+                "users:a,b departments:1,2 roles:… mobiles:… audience:NAME lists:NAME everyone; "
+                "repeatable; with --rows everybody who has a row if left out",
+                "users:a,b departments:1,2 roles:… mobiles:… audience:名称 lists:名称 everyone; "
+                "可多次使用; 有 --rows 时可省略, 即数据中的所有人",
             ),
         ),
-    ],
+    ] = None,
     text: Annotated[
         str | None, typer.Option("--text", help=tr("a text message", "文本消息"))
     ] = None,
@@ -57,6 +60,19 @@ def send(
             ),
         ),
     ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            "--rows",
+            metavar="FILE|NAME",
+            help=tr(
+                "CSV or XLSX with a row for each person, or a dataset; the message uses "
+                "{{ row.net }}",
+                "每人一行的 CSV 或 XLSX, 或数据集名称: 消息中用 {{ row.实发 }}",
+            ),
+        ),
+    ] = None,
+    key: Key = None,
     app: Annotated[
         str | None, typer.Option("--app", help=tr("name of the app", "应用名称"))
     ] = None,
@@ -110,6 +126,7 @@ def send(
 ) -> None:
     """Send now."""
     from dingbell.cli.following import carry_out, finish
+    from dingbell.domain.duration import parse_duration
     from dingbell.errors import DingBellError
 
     try:
@@ -121,7 +138,15 @@ def send(
             finish_by=finish_by,
         )
         content = _content(text, markdown, title, message)
-        order = _order(to, content, app, policies, cool_down)
+        order = _order(
+            to,
+            content,
+            app=app,
+            policies=policies,
+            cool_down=parse_duration(cool_down),
+            rows=table_or_name(rows),
+            key=key_kind(key),
+        )
     except DingBellError as error:
         guard(error)
 
@@ -161,21 +186,13 @@ def _policies(**given: str | None) -> Policies:
         raise InputError(told(first), where=option) from None
 
 
-def _order(
-    to: list[str], content: dict[str, Any], app: str | None, policies: Policies, cool_down: str
-) -> Order:
+def _order(to: list[str] | None, content: dict[str, Any], **options: Any) -> Order:
     from dingbell.domain.audience import parse_targets
-    from dingbell.domain.duration import parse_duration
     from dingbell.domain.message import Message
     from dingbell.operations.sending import Order
 
-    return Order(
-        parse_targets(to),
-        Message(content),
-        app=app,
-        policies=policies,
-        cool_down=parse_duration(cool_down),
-    )
+    to_rows = not to and options["rows"] is not None
+    return Order(None if to_rows else parse_targets(to or ()), Message(content), **options)
 
 
 def _content(
@@ -205,6 +222,8 @@ def _warn(found: Forecast) -> None:
     told = told_of(found)
     if told is not None:
         typer.echo(f"{say(told)}: --dry-run", err=True)
+    for note in found.notes:
+        typer.echo(say(note), err=True)
 
 
 def confirm(found: Forecast, *, question: bool) -> None:

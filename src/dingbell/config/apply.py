@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from dingbell.config import rows
 from dingbell.config.schema import Config
 from dingbell.domain.forecast import Forecast
 from dingbell.domain.schedule import ScheduleSpec
@@ -20,6 +21,7 @@ from dingbell.operations import apps, audiences, directory, forecasts, orgs, rul
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.apps import AppSpec
 from dingbell.operations.context import Operations
+from dingbell.planning import rows as own_rows
 from dingbell.store import apps as app_rows
 from dingbell.store import audiences as audience_rows
 from dingbell.store import rules as rule_rows
@@ -44,7 +46,7 @@ class Change:
 
     Attributes:
         action: `create`, `change`, `delete` or `keep` (only in the database, without --prune).
-        kind: `org`, `app`, `audience`, `schedule` or `rule`.
+        kind: `org`, `app`, `audience`, `dataset`, `schedule` or `rule`.
         fields: for a change, what stands now and what will stand; secrets are not among them.
         warnings: what its author should know.
     """
@@ -196,8 +198,16 @@ _SCHEDULES = Resource(
     delete=_remove_schedule,
     ours=lambda row: row.source == "yaml",
 )
+_DATASETS = Resource(
+    "dataset",
+    "",
+    wanted=lambda config: config.rows,
+    read=rows.known,
+    compare=rows.differences,
+    write=lambda ops, connection, name, new, _: rows.write(ops, connection, name, new),
+)
 # What schedules stand on comes before them.
-_GROUND = (_ORGS, _APPS, _AUDIENCES, _RULES)
+_GROUND = (_ORGS, _APPS, _AUDIENCES, _RULES, _DATASETS)
 _ALL = (*_GROUND, _SCHEDULES)
 
 
@@ -210,20 +220,26 @@ async def plan(ops: Operations, config: Config, *, prune: bool = False) -> list[
     ops.may(Operation.CONFIG_PLAN)
     async with acquire(ops.pool) as connection:
         changes = await _changes(ops, connection, config, prune=prune)
-    await _rehearse(ops, config, changes)
-    return changes
+    told = await _rehearse(ops, config, changes)
+    return [_told_also(change, told.get(change.name, ())) for change in changes]
 
 
 class _RolledBack(Exception):  # noqa: N818  no mistake: it ends a rehearsal
     """Nothing of this was meant to stay."""
 
 
-async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> None:
+async def _rehearse(
+    ops: Operations, config: Config, changes: list[Change]
+) -> dict[str, tuple[Text, ...]]:
     """Do what `apply` does, as far as DingTalk need not be asked, and take all of it back.
+
+    Returns:
+        What authors should know of their schedules.
 
     Raises:
         InputError: something is refused.
     """
+    told: dict[str, tuple[Text, ...]] = {}
     # Nothing stays, so that whoever may look may see what would be refused.
     ops = ops.as_(ENGINE)
     with suppress(_RolledBack):
@@ -233,15 +249,21 @@ async def _rehearse(ops: Operations, config: Config, changes: list[Change]) -> N
             for change in _written(changes, _SCHEDULES):
                 spec = config.schedules[change.name]
                 with _part(_SCHEDULES.where(change.name)):
-                    await _try_out(ops, connection, spec)
+                    told[change.name] = await _try_out(ops, connection, spec)
             raise _RolledBack
+    return told
 
 
-async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) -> None:
-    """Look a schedule's audience up where the directory is known."""
+async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) -> tuple[Text, ...]:
+    """Look a schedule's audience up where the directory is known; say what its rows lack."""
     app = await apps.find(ops, connection, spec.app)
-    if spec.to.needs_directory() and await last_sync(connection, app.org) is not None:
-        await directory.resolve(connection, app.org, spec.to)
+    data = await own_rows.newest(connection, app.org, spec.rows)
+    if not spec.to.needs_directory():
+        return await own_rows.told(connection, data, spec.message, spec.to.users)
+    if await last_sync(connection, app.org) is None:
+        return ()
+    userids = await directory.resolve(connection, app.org, spec.to)
+    return await own_rows.told(connection, data, spec.message, userids)
 
 
 async def _write_all(
@@ -432,10 +454,18 @@ def _app_given(
 
 def _warned(changes: list[Change], outlooks: dict[str, Forecast | None]) -> list[Change]:
     """The changes, with what is expected of schedules that will not reach everybody."""
-    told = {name: forecasts.told_of(found) for name, found in outlooks.items() if found}
-    return [
-        replace(change, warnings=(*change.warnings, warning))
-        if change.kind == "schedule" and (warning := told.get(change.name))
-        else change
-        for change in changes
-    ]
+    return [_told_also(change, _expected(outlooks.get(change.name))) for change in changes]
+
+
+def _expected(found: Forecast | None) -> tuple[Text, ...]:
+    """What a forecast says of those who are not reached, and of the rows."""
+    if found is None:
+        return ()
+    told = forecasts.told_of(found)
+    return (told, *found.notes) if told is not None else found.notes
+
+
+def _told_also(change: Change, told: tuple[Text, ...]) -> Change:
+    if not told or change.kind != "schedule":
+        return change
+    return replace(change, warnings=(*change.warnings, *told))

@@ -10,11 +10,14 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    PrivateAttr,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
 
+from dingbell.config import rows
 from dingbell.config.document import Document, Problem, ProblemsError, read
+from dingbell.config.rows import RowsFile
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.quiet import QuietHours
@@ -51,6 +54,13 @@ class Config(BaseModel):
     deny: Audience | None = None
     quiet_hours: QuietHours | None = None
     alerts: Alerting | None = None
+    # The data files that its schedules name, as they were read.
+    _rows: dict[str, RowsFile] = PrivateAttr(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[str, RowsFile]:
+        """The data files that its schedules name, by name."""
+        return self._rows
 
     def rules(self) -> dict[str, dict[str, Any]]:
         """What holds for everything, by name, in the form it is stored in."""
@@ -93,6 +103,9 @@ def load_placed(
         problems += [_problem(document, one) for one in errors]
         config = Config.model_validate(_without(content, [one["loc"] for one in errors]))
     problems += _check_references(document, config)
+    files, wrong = rows.read(document, config.schedules)
+    config.rows.update(files)
+    problems += wrong
     if problems:
         raise ProblemsError(document.file, problems)
     return config, document

@@ -68,8 +68,9 @@ _Numbers = Annotated[tuple[_Number, ...], BeforeValidator(_numbers), AfterValida
 
 
 _NOBODY = Text(
-    "the audience names nobody: write users, departments, roles, mobiles, everyone or audience",
-    "受众里没有人: 请写 users、departments、roles、mobiles、everyone 或 audience",
+    "the audience names nobody: write users, departments, roles, mobiles, lists, everyone or "
+    "audience",
+    "受众里没有人: 请写 users、departments、roles、mobiles、lists、everyone 或 audience",
 )
 
 
@@ -83,6 +84,7 @@ class Audience(BaseModel):
         mobiles: mobile numbers, looked up in the directory.
         everyone: everybody in the directory.
         audience: names of saved audiences.
+        lists: names of datasets: everybody who has a row in the newest version.
         except_: who to leave out, written `except`.
     """
 
@@ -94,6 +96,7 @@ class Audience(BaseModel):
     mobiles: _Ids = ()
     everyone: bool = False
     audience: _Ids = ()
+    lists: _Names = ()
     except_: Audience | None = Field(default=None, alias="except")
 
     @model_validator(mode="after")
@@ -123,11 +126,11 @@ class Audience(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-_KINDS = ("users", "departments", "roles", "mobiles", "audience")
+_KINDS = ("users", "departments", "roles", "mobiles", "audience", "lists")
 
 
 def parse_targets(targets: Iterable[str]) -> Audience:
-    """Read `users:a,b`, `departments:1,2`, `roles:…`, `mobiles:…`, `audience:…`, `everyone`.
+    """Read `users:a,b`, `departments:1,2`, `roles:…`, `mobiles:…`, `lists:…` and the like.
 
     Raises:
         InputError: a target is not of that form, or there is none.
@@ -167,7 +170,7 @@ def _check_target(target: str, kind: str, values: list[str]) -> None:
 def _not_a_target(target: str) -> Text:
     return Text(
         "{target!r} is not a target: write users:a,b, departments:1,2, roles:…, mobiles:…, "
-        "audience:NAME or everyone",
+        "audience:NAME, lists:NAME or everyone",
         "{target!r} 不是收件目标: 请写 users:a,b、departments:1,2、roles:…、mobiles:…、"
-        "audience:名称 或 everyone",
+        "audience:名称、lists:名称 或 everyone",
     ).format(target=target)

@@ -53,7 +53,7 @@ def _kept(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Variables whose values differ from receiver to receiver.
-_PERSONAL = frozenset({"person", "unread"})
+_PERSONAL = frozenset({"person", "row", "unread"})
 
 # What stands for a rendered template while the shape of a message is checked.
 _SAMPLE = "1"
@@ -88,7 +88,7 @@ class Message:
     """
 
     # What its templates may use.
-    variables = frozenset({"person", "due", "schedule"})
+    variables = frozenset({"person", "due", "row", "schedule"})
 
     def __init__(self, content: Mapping[str, Any], *, literal: bool = False) -> None:
         self.content: dict[str, Any] = _kept(content)
@@ -112,6 +112,11 @@ class Message:
     def is_personal(self) -> bool:
         """Whether the body depends on who receives it."""
         return not _PERSONAL.isdisjoint(self.names)
+
+    @cached_property
+    def uses_row(self) -> bool:
+        """Whether the body depends on the row of who receives it."""
+        return "row" in self.names
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -68,6 +68,9 @@ class Operation(StrEnum):
     AUDIENCES_SEE = "audiences.see"
     AUDIENCES_PUT = "audiences.put"
     AUDIENCES_DELETE = "audiences.delete"
+    DATASETS_SEE = "datasets.see"
+    DATASETS_PUT = "datasets.put"
+    DATASETS_DELETE = "datasets.delete"
     RULES_SEE = "rules.see"
     RULES_PUT = "rules.put"
     RULES_DELETE = "rules.delete"
@@ -116,6 +119,9 @@ PERMISSIONS: Mapping[Operation, frozenset[Role]] = {
     Operation.AUDIENCES_SEE: _EVERYBODY,
     Operation.AUDIENCES_PUT: _AUTHOR,
     Operation.AUDIENCES_DELETE: _AUTHOR,
+    Operation.DATASETS_SEE: _EVERYBODY,
+    Operation.DATASETS_PUT: _HANDS,
+    Operation.DATASETS_DELETE: _AUTHOR,
     Operation.RULES_SEE: _EVERYBODY,
     Operation.RULES_PUT: _OWNER,
     Operation.RULES_DELETE: _OWNER,

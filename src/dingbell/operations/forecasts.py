@@ -27,12 +27,13 @@ from dingbell.operations import apps, directory
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View, Words
-from dingbell.planning import reservation
+from dingbell.planning import reservation, rows
 from dingbell.planning.denial import DenyList
 from dingbell.planning.drafting import Brief, Whom, draft_audience
 from dingbell.store import spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
+from dingbell.store.datasets import Dataset
 from dingbell.store.ledger import forecasts
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "next_question",
     "of_schedule",
     "outlook",
+    "prepare",
     "present",
     "repeats",
     "run_question",
@@ -69,6 +71,7 @@ class Question:
         at: when the first call would be made.
         schedule: its name, for templates.
         repeated: whether the schedule says these words earlier on that day itself.
+        rows: the dataset in which each person has a row.
     """
 
     app: App
@@ -78,6 +81,7 @@ class Question:
     at: datetime
     variables: dict[str, Any]
     repeated: bool = False
+    rows: str | None = None
 
     @property
     def coarse(self) -> bool:
@@ -109,6 +113,7 @@ class ForecastView(View):
         calls: how many send calls.
         seconds: from the due instant to the last call.
         totals: how many people are expected to end how.
+        notes: what else to know, such as rows that reach nobody.
     """
 
     calls: int
@@ -116,6 +121,7 @@ class ForecastView(View):
     budget: ForecastBudget
     totals: dict[str, int]
     people: tuple[ExpectedPerson, ...]
+    notes: tuple[Words, ...] = ()
 
 
 async def look_ahead(
@@ -138,14 +144,26 @@ async def look_ahead(
         InputError: the audience or the message does not work.
     """
     ops.may(Operation.FORECASTS_SEE)
+    await prepare(ops, question, thorough=thorough, progress=progress)
+    async with acquire(ops.pool) as connection:
+        return await outlook(ops, connection, question)
+
+
+async def prepare(
+    ops: Operations,
+    question: Question,
+    *,
+    thorough: bool,
+    progress: Progress = lambda _: None,
+) -> None:
+    """Read the directory that a question needs, if it was never read; see `look_ahead`."""
+    ops.may(Operation.FORECASTS_SEE)
     app = question.app
     if thorough or (question.message is not None and question.message.is_personal):
         with suppress(OutsideError):
             await directory.ensure(ops, app, progress=progress)
     if question.audience.needs_directory():
         await directory.ensure(ops, app, progress=progress)
-    async with acquire(ops.pool) as connection:
-        return await outlook(ops, connection, question)
 
 
 async def outlook(ops: Operations, connection: Connection, question: Question) -> Forecast:
@@ -155,9 +173,10 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         InputError: the audience or the message does not work.
     """
     app = question.app
+    data = await rows.newest(connection, app.org, question.rows)
     userids = await directory.resolve(connection, app.org, question.audience)
     paces = await reservation.paces_of(connection, [app.id], ops.pace, lock=False)
-    drafts, reasons = await _drafts(ops, connection, question, userids, paces)
+    drafts, reasons = await _drafts(ops, connection, question, userids, paces, data)
     sent = [draft for draft in drafts if draft.reason is None]
     month = month_of(ops.clock.now())
     limit = ops.allowance.monthly_calls
@@ -171,6 +190,7 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         reasons=reasons,
         usage=usage,
         words={u: d.words for d in drafts if d.words is not None for u in d.userids},
+        notes=await rows.told(connection, data, question.message, userids),
     )
 
 
@@ -180,6 +200,7 @@ async def _drafts(
     question: Question,
     userids: list[str],
     paces: dict[int, reservation.AppPace],
+    data: Dataset | None,
 ) -> tuple[list[Draft], dict[str, str]]:
     """The batches that would be made, and why people would not be reached."""
     app = question.app
@@ -190,6 +211,7 @@ async def _drafts(
         question.variables,
         paces[app.id].most_people,
         denied.get(app.org, frozenset()),
+        rows=data,
     )
     whom = Whom(app.id, question.audience, question.coarse, question.at, userids)
     drafts = await draft_audience(lambda: nullcontext(connection), ops.clock, brief, whom)
@@ -276,12 +298,14 @@ def next_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Que
         at,
         _variables(name, spec, at),
         repeated=_said_before(name, spec, now, at),
+        rows=spec.rows,
     )
 
 
 def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Question:
     """What is to be asked about a schedule that is run by hand."""
-    return Question(app, spec.to, spec.message, spec, now, _variables(name, spec, now))
+    variables = _variables(name, spec, now)
+    return Question(app, spec.to, spec.message, spec, now, variables, rows=spec.rows)
 
 
 def told_of(outlook: Forecast) -> Text | None:
@@ -353,6 +377,7 @@ def present(outlook: Forecast) -> ForecastView:
         budget=ForecastBudget(used=usage.used, limit=usage.limit, cost=outlook.cost),
         totals=outlook.totals(),
         people=tuple(_person(outlook, userid) for userid in outlook.userids),
+        notes=outlook.notes,
     )
 
 

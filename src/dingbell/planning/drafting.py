@@ -17,8 +17,10 @@ from dingbell.domain.forecast import Reason
 from dingbell.domain.message import Message, TooLongError
 from dingbell.domain.templates import MissingError
 from dingbell.errors import InputError, Text
-from dingbell.store import directory
+from dingbell.planning.rows import NoRowError, is_own_audience
+from dingbell.store import datasets, directory
 from dingbell.store.connection import Connection
+from dingbell.store.datasets import Dataset
 from dingbell.store.ledger import batches
 
 __all__ = [
@@ -40,6 +42,8 @@ _BODIES_AT_ONCE = 50
 _RENDERED_AT_ONCE = 0.002
 # What is wrong is told apart in so many ways a run: each makes a batch.
 _MOST_WORDS = 20
+# Where the reason says all that is wrong.
+_SAYS_ALL = frozenset({Reason.NO_ROW, Reason.UNKNOWN})
 # Sends to everyone an app may make on one day (41045; FAQ page, read 2026-08).
 _TO_ALL_A_DAY = 3
 
@@ -55,6 +59,7 @@ class Brief:
         most: how many people a batch may hold at the pace in force.
         denied: who is never sent to.
         rosters: for a message about people: userid → those it is about.
+        rows: the version of a dataset in which each has a row.
     """
 
     org: str
@@ -63,6 +68,7 @@ class Brief:
     most: int
     denied: frozenset[str] = frozenset()
     rosters: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    rows: Dataset | None = None
 
     @property
     def per_batch(self) -> int:
@@ -119,8 +125,15 @@ async def draft_audience(
             return await draft_coarse(connection, brief, audience)
         userids = whom.userids
         if userids is None:
-            userids = await named(connection, brief.org, audience)
+            userids = await _meant(connection, brief, audience)
         return await draft_people(connection, clock, brief, userids)
+
+
+async def _meant(connection: Connection, brief: Brief, audience: Audience) -> list[str]:
+    """Whom an audience means; people of the rows are those of the version that is rendered."""
+    if brief.rows is not None and is_own_audience(audience, brief.rows):
+        return await datasets.people_of(connection, brief.rows.id)
+    return await named(connection, brief.org, audience)
 
 
 def plain(audience: Audience) -> list[str]:
@@ -219,11 +232,14 @@ async def _bodies(
     began = clock.monotonic()
     while chunk := list(islice(ahead, _PEOPLE_AT_ONCE)):
         people = await directory.people(connection, brief.org, chunk)
+        own = await _rows(connection, brief, chunk)
         for place, userid in enumerate(chunk):
             variables = {**brief.variables, "person": people.get(userid, {"userid": userid})}
             if brief.rosters:
                 variables["unread"] = brief.rosters.get(userid, ())
             try:
+                if own is not None:
+                    variables["row"] = _row(brief, own, userid)
                 body = brief.message.body(variables)
             except InputError as error:
                 failures[userid] = _Failure(_reason(error, known=userid in people), error)
@@ -234,8 +250,28 @@ async def _bodies(
                 began = clock.monotonic()
 
 
+_Own = Mapping[str, Mapping[str, Any]]
+
+
+async def _rows(connection: Connection, brief: Brief, userids: Sequence[str]) -> _Own | None:
+    """The rows of some people; None where the message needs none."""
+    if brief.rows is None or not brief.message.uses_row:
+        return None
+    return await datasets.rows_of(connection, brief.rows, userids)
+
+
+def _row(brief: Brief, own: _Own, userid: str) -> Mapping[str, Any]:
+    found = own.get(userid)
+    if found is None:
+        assert brief.rows is not None
+        raise NoRowError.of(brief.rows)
+    return found
+
+
 def _reason(error: InputError, *, known: bool) -> Reason:
     """Why nothing could be rendered; of whom nothing is known, everything is missing."""
+    if isinstance(error, NoRowError):
+        return Reason.NO_ROW
     if isinstance(error, MissingError) and not known:
         return Reason.UNKNOWN
     return Reason.TOO_LONG if isinstance(error, TooLongError) else Reason.TEMPLATE
@@ -245,7 +281,7 @@ def _failed(failures: Mapping[str, _Failure]) -> list[Draft]:
     """One batch for all of whom the same is wrong, and says what; the rarest share one."""
     alike: dict[tuple[Reason, Text | None], list[str]] = defaultdict(list)
     for userid, failure in failures.items():
-        words = None if failure.reason is Reason.UNKNOWN else failure.error.message
+        words = None if failure.reason in _SAYS_ALL else failure.error.message
         if len(alike) >= _MOST_WORDS and (failure.reason, words) not in alike:
             words = None
         alike[failure.reason, words].append(userid)

@@ -10,7 +10,7 @@ from typing import Any
 
 from dingbell.domain.attributes import stored, typed
 from dingbell.domain.audience import Audience
-from dingbell.store import duty
+from dingbell.store import datasets, duty
 from dingbell.store.connection import Connection
 
 __all__ = [
@@ -182,6 +182,7 @@ async def resolve(connection: Connection, org: str, audience: Audience) -> list[
 
     Raises:
         LookupError: a saved audience does not exist; its name is the argument.
+        NotFoundError: a list does not exist.
     """
     found = set(
         await connection.fetchval(
@@ -199,6 +200,8 @@ async def resolve(connection: Connection, org: str, audience: Audience) -> list[
         if spec is None:
             raise LookupError(name)
         found |= set(await resolve(connection, org, Audience.model_validate(spec)))
+    for name in audience.lists:
+        found |= set(await datasets.members(connection, org, name))
     if audience.except_:
         found -= set(await resolve(connection, org, audience.except_))
     return sorted(found)

@@ -36,12 +36,14 @@ class Summary:
     requested_by: str | None
     forecast: dict[str, Any] | None
     totals: dict[str, int] | None
+    rows: str | None
+    rows_version: int | None
 
 
 _SUMMARY = """
     select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
            f.settled_at, f.state, f.cause, f.cause_params, f.occurrences, f.parent_id, f.held_until,
-           f.requested_by, f.forecast, f.totals,
+           f.requested_by, f.forecast, f.totals, f.spec ->> 'rows' as rows, f.rows_version,
            coalesce(
                (select n.name from schedules s join app_names n on n.name = s.spec ->> 'app'
                 where s.id = f.schedule_id and n.app_id = f.app_id),

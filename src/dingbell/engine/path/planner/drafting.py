@@ -14,8 +14,10 @@ from dingbell.engine.node.context import Context
 from dingbell.errors import InputError, Text
 from dingbell.planning import rosters, wakeups
 from dingbell.planning.drafting import Brief, Whom, draft_audience, draft_people, named
-from dingbell.store import directory, jobs
+from dingbell.planning.rows import newest
+from dingbell.store import datasets, directory, jobs
 from dingbell.store.connection import Connection, acquire
+from dingbell.store.datasets import Dataset
 from dingbell.store.ledger import deliveries, runs
 from dingbell.store.ledger.runs import NewRun, RunRow
 
@@ -35,10 +37,24 @@ async def draft(context: Context, run: RunRow, *, most: int, denied: frozenset[s
     message = await _message(context, run, spec)
     if message is None:
         return []
-    brief = Brief(run.org, message, _variables(run), most, denied)
+    rows = await _rows(context, run, spec)
+    brief = Brief(run.org, message, _variables(run), most, denied, rows=rows)
     at = max(run.due_at, context.clock.now())
     whom = Whom(run.app_id, spec.to, spec.coarse, at)
     return await draft_audience(lambda: acquire(context.pool), context.clock, brief, whom)
+
+
+async def _rows(
+    context: Context, run: RunRow, spec: Occurrence | Manual | AlertNotice
+) -> Dataset | None:
+    """The newest version of its rows, noted with the run; None where it has none."""
+    if isinstance(spec, AlertNotice) or spec.rows is None:
+        return None
+    async with acquire(context.pool) as connection:
+        found = await newest(connection, run.org, spec.rows)
+        assert found is not None
+        await datasets.mark(connection, run.id, found.version)
+    return found
 
 
 async def _follow_up(

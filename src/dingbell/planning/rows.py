@@ -1,0 +1,98 @@
+"""Rows: what a dataset says of each person, for their notices, and of whom it says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dingbell.domain.audience import Audience
+from dingbell.domain.message import Message
+from dingbell.errors import InputError, NotFoundError, Text
+from dingbell.store import datasets
+from dingbell.store.connection import Connection
+from dingbell.store.datasets import Dataset, Orphan
+
+__all__ = ["NoRowError", "is_own_audience", "newest", "told"]
+
+# So many people or lines are named; the rest are counted.
+_NAMED = 10
+
+_NO_DATASET = Text(
+    "there are no rows {name!r}: neither a file beside dingbell.yaml nor a dataset is called so. "
+    "Import one with `dingbell datasets import`",
+    "没有数据 {name!r}: 既没有这个文件 (相对于 dingbell.yaml), 也没有同名数据集。"
+    "可用 `dingbell datasets import` 导入",
+)
+_NO_ROW = Text("there is no row for this person in {name}", "{name} 中没有此人的行")
+_MISSING = Text("{name} has no row for {listed}", "{name} 中没有这些人的行: {listed}")
+_NOBODYS = Text(
+    "rows of {name} that reach nobody: {listed}", "{name} 中不会发给任何人的行: {listed}"
+)
+_LINE = Text("line {line} ({why})", "第 {line} 行 ({why})")
+_NOT_MEANT = Text("{key} is not in the audience", "{key} 不在受众中")
+_MORE = Text("and {count} more", "另有 {count} 个")
+
+
+class NoRowError(InputError):
+    """There is no row for this person."""
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> NoRowError:
+        """In a dataset."""
+        return cls(_NO_ROW.format(name=shown(dataset.name)))
+
+
+async def newest(connection: Connection, org: str, name: str | None) -> Dataset | None:
+    """The newest version of what a schedule or send calls its rows; None where it has none.
+
+    Raises:
+        NotFoundError: there is no such dataset.
+    """
+    if name is None:
+        return None
+    found = await datasets.newest(connection, org, name)
+    if found is None:
+        raise NotFoundError(_NO_DATASET.format(name=name), where="rows")
+    return found
+
+
+def is_own_audience(audience: Audience, dataset: Dataset | None) -> bool:
+    """Whether an audience is everybody who has a row, and nobody else."""
+    return dataset is not None and audience == Audience(lists=(dataset.name,))
+
+
+async def told(
+    connection: Connection,
+    dataset: Dataset | None,
+    message: Message | None,
+    userids: Sequence[str],
+) -> tuple[Text, ...]:
+    """What an author should know beforehand: people without a row, and rows without a person."""
+    if dataset is None:
+        return ()
+    name, found = shown(dataset.name), []
+    if message is not None and message.uses_row:
+        count, people = await datasets.without_row(connection, dataset.id, userids, _NAMED)
+        if count:
+            listed = _listed([Text(one, one) for one in people], count)
+            found.append(_MISSING.format(name=name, listed=listed))
+    count, orphans = await datasets.orphans(connection, dataset.id, userids, _NAMED)
+    if count:
+        listed = _listed([_line(one) for one in orphans], count)
+        found.append(_NOBODYS.format(name=name, listed=listed))
+    return tuple(found)
+
+
+def shown(name: str) -> str:
+    """The name of a dataset for people; that of a send is its own."""
+    return "--rows" if name.startswith("send:") else name
+
+
+def _line(one: Orphan) -> Text:
+    why = one.fault.words(one.key) if one.fault else _NOT_MEANT.format(key=one.key)
+    return _LINE.format(line=one.line, why=why)
+
+
+def _listed(texts: list[Text], count: int) -> Text:
+    if count > len(texts):
+        texts = [*texts, _MORE.format(count=count - len(texts))]
+    return Text(", ".join(texts), ", ".join(text.zh for text in texts))
