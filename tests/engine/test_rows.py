@@ -64,9 +64,9 @@ async def test_who_has_no_row_and_a_row_of_nobodys_are_told_beforehand_and_cost_
     assert forecast.totals() == {"delivered": 2, "failed": 1}
     assert str(forecast.why(c)) == "has no row in the data"
     missing, orphans = map(str, forecast.notes)
-    assert missing == f"--rows has no row for {c}"
+    assert missing == f"no row in the data for {c}"
     assert orphans == (
-        "rows of --rows that reach nobody: line 4 (ghost is not in the directory), "
+        "reach nobody in the data: line 4 (ghost is not in the directory), "
         f"line 5 ({d} is not in the audience)"
     )
     assert "第 4 行 (通讯录中没有 ghost)" in forecast.notes[1].zh
@@ -235,7 +235,7 @@ async def test_a_file_beside_dingbell_yaml_is_applied_with_it(
         ("create", "dataset", "pay.csv"),
         ("create", "schedule", "payday"),
     ]
-    told = "rows of pay.csv that reach nobody: line 3 (X9 is not in the directory)"
+    told = "reach nobody in pay.csv: line 3 (X9 is not in the directory)"
     assert [str(one) for one in planned[2].warnings] == [told]
     assert await _count(desk) == 0
     done = await apply(desk, load(path))

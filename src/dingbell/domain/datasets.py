@@ -26,6 +26,7 @@ __all__ = [
     "assigned",
     "checked_name",
     "content_digest",
+    "is_of_send",
     "key_of",
     "key_values",
     "name_of_send",
@@ -132,6 +133,11 @@ DatasetName = Annotated[str, AfterValidator(checked_name)]
 def name_of_send(request_id: str) -> str:
     """The name of the rows that a send brings along."""
     return _OF_SENDS + request_id
+
+
+def is_of_send(name: str) -> bool:
+    """Whether a dataset is what a send has brought along."""
+    return name.startswith(_OF_SENDS)
 
 
 @dataclass(frozen=True, slots=True)

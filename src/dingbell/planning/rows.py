@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dingbell.domain.audience import Audience
+from dingbell.domain.datasets import is_of_send
 from dingbell.domain.message import Message
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.store import datasets
@@ -22,11 +23,10 @@ _NO_DATASET = Text(
     "没有数据 {name!r}: 既没有这个文件 (相对于 dingbell.yaml), 也没有同名数据集。"
     "可用 `dingbell datasets import` 导入",
 )
-_NO_ROW = Text("there is no row for this person in {name}", "{name} 中没有此人的行")
-_MISSING = Text("{name} has no row for {listed}", "{name} 中没有这些人的行: {listed}")
-_NOBODYS = Text(
-    "rows of {name} that reach nobody: {listed}", "{name} 中不会发给任何人的行: {listed}"
-)
+_NO_ROW = Text("there is no row for this person in {name}", "{name}中没有此人的行")
+_MISSING = Text("no row in {name} for {listed}", "{name}中没有这些人的行: {listed}")
+_NOBODYS = Text("reach nobody in {name}: {listed}", "{name}中不会发给任何人: {listed}")
+_BROUGHT = Text("the data", "所带的数据")
 _LINE = Text("line {line} ({why})", "第 {line} 行 ({why})")
 _NOT_MEANT = Text("{key} is not in the audience", "{key} 不在受众中")
 _MORE = Text("and {count} more", "另有 {count} 个")
@@ -82,9 +82,9 @@ async def told(
     return tuple(found)
 
 
-def shown(name: str) -> str:
-    """The name of a dataset for people; that of a send is its own."""
-    return "--rows" if name.startswith("send:") else name
+def shown(name: str) -> Text:
+    """The name of a dataset for people; what a send brings along has none."""
+    return _BROUGHT if is_of_send(name) else Text(name, f"{name} ")
 
 
 def _line(one: Orphan) -> Text:
