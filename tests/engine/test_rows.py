@@ -90,6 +90,17 @@ async def test_an_empty_cell_fails_its_person_only_unless_something_stands_in(
     assert await texts(truth, a) == ["x 1"]
 
 
+async def test_a_column_that_is_not_there_is_told_also_where_something_stands_in(
+    desk: Operations, staff: list[dict[str, Any]]
+) -> None:
+    rows = table(f"userid,net\n{staff[0]['userid']},1\n")
+    words = {"text": "{{ row.bonus|default(0) }} {{ row['net'] }}{% if row.x %}!{% endif %}"}
+    with pytest.raises(InputError, match="there is no x"):
+        await sending.outlook(desk, order(words, rows))
+    found = await sending.outlook(desk, order({"text": words["text"].partition("{%")[0]}, rows))
+    assert found.notes == ("there is no column bonus in the data: there are userid, net",)
+
+
 async def test_a_new_version_reaches_what_is_prepared_and_a_repeat_is_none(
     desk: Operations, staff: list[dict[str, Any]], truth: Truth, run_service: RunService
 ) -> None:
@@ -251,6 +262,19 @@ async def test_a_file_beside_dingbell_yaml_is_applied_with_it(
         ("schedule payday",),
         [2, 1],
     )
+
+
+async def test_a_file_is_planned_before_the_directory_was_ever_read_and_applied_with_it(
+    desk: Operations, truth: Truth, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = _file(sandbox, tmp_path)
+    person = (await truth.get("people"))["people"][0]
+    (tmp_path / "pay.csv").write_text(f"工号,net\n{person['job_number']},1\n", "utf-8")
+    kinds = ["app", "dataset", "schedule"]
+    assert [one.kind for one in await plan(desk, load(path))] == kinds
+    assert [one.warnings for one in await apply(desk, load(path))] == [(), (), ()]
+    (kept,) = await datasets.listed(desk)
+    assert (kept.people, kept.unmatched) == (1, 0)
 
 
 async def test_a_file_that_cannot_be_read_and_rows_that_are_nowhere_are_told_at_their_place(

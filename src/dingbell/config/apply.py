@@ -206,8 +206,16 @@ _DATASETS = Resource(
     compare=rows.differences,
     write=lambda ops, connection, name, new, _: rows.write(ops, connection, name, new),
 )
+# Before a directory is read for the first time, nobody can say whose a row is.
+_TRIED_DATASETS = replace(
+    _DATASETS,
+    write=lambda ops, connection, name, new, _: rows.write(
+        ops, connection, name, new, if_known=True
+    ),
+)
 # What schedules stand on comes before them.
-_GROUND = (_ORGS, _APPS, _AUDIENCES, _RULES, _DATASETS)
+_BELOW_ROWS = (_ORGS, _APPS, _AUDIENCES, _RULES)
+_GROUND = (*_BELOW_ROWS, _DATASETS)
 _ALL = (*_GROUND, _SCHEDULES)
 
 
@@ -244,23 +252,28 @@ async def _rehearse(
     ops = ops.as_(ENGINE)
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
-            await _write_all(ops, connection, config, changes, _GROUND)
+            await _write_all(ops, connection, config, changes, (*_BELOW_ROWS, _TRIED_DATASETS))
             await _write_all(ops, connection, config, changes, (_SCHEDULES,))
             for change in _written(changes, _SCHEDULES):
                 spec = config.schedules[change.name]
                 with _part(_SCHEDULES.where(change.name)):
-                    told[change.name] = await _try_out(ops, connection, spec)
+                    told[change.name] = await _try_out(ops, connection, config, spec)
             raise _RolledBack
     return told
 
 
-async def _try_out(ops: Operations, connection: Connection, spec: ScheduleSpec) -> tuple[Text, ...]:
+async def _try_out(
+    ops: Operations, connection: Connection, config: Config, spec: ScheduleSpec
+) -> tuple[Text, ...]:
     """Look a schedule's audience up where the directory is known; say what its rows lack."""
     app = await apps.find(ops, connection, spec.app)
+    unread = await last_sync(connection, app.org) is None
+    if unread and spec.rows in config.rows:
+        return ()
     data = await own_rows.newest(connection, app.org, spec.rows)
     if not spec.to.needs_directory():
         return await own_rows.told(connection, data, spec.message, spec.to.users)
-    if await last_sync(connection, app.org) is None:
+    if unread:
         return ()
     userids = await directory.resolve(connection, app.org, spec.to)
     return await own_rows.told(connection, data, spec.message, userids)

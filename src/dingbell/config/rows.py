@@ -17,6 +17,7 @@ from dingbell.store import apps as app_rows
 from dingbell.store import datasets as dataset_rows
 from dingbell.store.connection import Connection
 from dingbell.store.datasets import Dataset
+from dingbell.store.directory import last_sync
 from dingbell.tables import Table, read_file
 
 __all__ = ["Known", "RowsFile", "differences", "known", "read", "write"]
@@ -103,10 +104,22 @@ def differences(_: Operations, old: Known, new: RowsFile) -> dict[str, tuple[Any
     return {"rows": (before, len(new.table.rows))}
 
 
-async def write(ops: Operations, connection: Connection, name: str, new: RowsFile) -> None:
-    """Keep a file as the newest version, in the org of each app whose schedules name it."""
+async def write(
+    ops: Operations, connection: Connection, name: str, new: RowsFile, *, if_known: bool = False
+) -> None:
+    """Keep a file as the newest version, in the org of each app whose schedules name it.
+
+    Args:
+        ops: where, and who asks.
+        connection: in a transaction.
+        name: of the dataset.
+        new: the file.
+        if_known: leave out the orgs whose directory was never read.
+    """
     orgs: dict[str, None] = {}
     for app in new.apps:
         orgs[(await apps.find(ops, connection, app)).org] = None
     for org in orgs:
+        if if_known and await last_sync(connection, org) is None:
+            continue
         await datasets.store(ops, connection, name, new.table, org=org)

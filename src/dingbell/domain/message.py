@@ -119,6 +119,12 @@ class Message:
         return "row" in self.names
 
     @cached_property
+    def columns(self) -> frozenset[str]:
+        """The columns of a row that its templates name."""
+        texts = (text for _, text in self._templates())
+        return frozenset().union(*(templates.fields(text, "row") for text in texts))
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """The variables its templates use."""
         return frozenset().union(*(templates.read(text).names for _, text in self._templates()))

@@ -26,6 +26,10 @@ _NO_DATASET = Text(
 _NO_ROW = Text("there is no row for this person in {name}", "{name}中没有此人的行")
 _MISSING = Text("no row in {name} for {listed}", "{name}中没有这些人的行: {listed}")
 _NOBODYS = Text("reach nobody in {name}: {listed}", "{name}中不会发给任何人: {listed}")
+_NO_COLUMN = Text(
+    "there is no column {unknown} in {name}: there are {columns}",
+    "{name}中没有 {unknown} 列: 现有 {columns}",
+)
 _BROUGHT = Text("the data", "所带的数据")
 _LINE = Text("line {line} ({why})", "第 {line} 行 ({why})")
 _NOT_MEANT = Text("{key} is not in the audience", "{key} 不在受众中")
@@ -71,6 +75,10 @@ async def told(
         return ()
     name, found = shown(dataset.name), []
     if message is not None and message.uses_row:
+        if unknown := sorted(message.columns - set(dataset.columns)):
+            columns = ", ".join(dataset.columns)
+            words = _NO_COLUMN.format(name=name, unknown=", ".join(unknown), columns=columns)
+            found.append(words)
         count, people = await datasets.without_row(connection, dataset.id, userids, _NAMED)
         if count:
             listed = _listed([Text(one, one) for one in people], count)

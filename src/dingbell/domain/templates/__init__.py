@@ -4,7 +4,7 @@ from dingbell.domain.templates.cells import Cell, cells_of
 from dingbell.domain.templates.faults import MissingError, TemplateError
 from dingbell.domain.templates.grammar import MOST_CHARACTERS, is_template
 from dingbell.domain.templates.scope import Scope
-from dingbell.domain.templates.template import Template, read
+from dingbell.domain.templates.template import Template, fields, read
 
 __all__ = [
     "MOST_CHARACTERS",
@@ -14,6 +14,7 @@ __all__ = [
     "Template",
     "TemplateError",
     "cells_of",
+    "fields",
     "is_template",
     "read",
 ]
