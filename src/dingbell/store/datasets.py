@@ -34,6 +34,8 @@ __all__ = [
     "without_row",
 ]
 
+# Stands between the cells of a row; a table that has it in a cell is refused.
+_BETWEEN = "\x1f"
 # So many rows are sent to the database before others have a turn.
 _ROWS_AT_ONCE = 1_000
 
@@ -178,7 +180,14 @@ async def enter(
         await connection.copy_records_to_table(
             "dataset_rows",
             records=[
-                (kept.id, one.line, one.key, one.userid, one.fault and one.fault.value, one.cells)
+                (
+                    kept.id,
+                    one.line,
+                    one.key,
+                    one.userid,
+                    None if one.fault is None else one.fault.value,
+                    _BETWEEN.join(one.cells),
+                )
                 for one in new.rows[start : start + _ROWS_AT_ONCE]
             ],
         )
@@ -221,7 +230,7 @@ async def rows_of(
         dataset.id,
         list(userids),
     )
-    return {row["userid"]: cells_of(dataset.columns, row["cells"]) for row in rows}
+    return {row["userid"]: cells_of(dataset.columns, row["cells"].split(_BETWEEN)) for row in rows}
 
 
 async def orphans(
