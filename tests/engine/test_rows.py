@@ -110,7 +110,7 @@ async def test_a_new_version_reaches_what_is_prepared_and_a_repeat_is_none(
     again = await datasets.put(desk, "pay", old)
     assert (again.version, again.changed) == (1, False)
     spec = schedules.ScheduleSpec(
-        when=soon(desk, 3), rows="pay", message=Message({"text": "net {{ row.net }}"})
+        when=soon(desk, 5), rows="pay", message=Message({"text": "net {{ row.net }}"})
     )
     assert spec.to == Audience(lists=("pay",))
     async with run_service():
