@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from reprlib import repr as short
@@ -21,6 +22,7 @@ from dingbell.domain.variables import Vars
 from dingbell.engine.node.authors import takes_due
 from dingbell.errors import InputError, Text
 from dingbell.planning.attachments import Attached, attach
+from dingbell.tables import Table, read_file, shaped
 from dingbell.validation import refusal
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "message",
     "optional_text",
     "program_of_caller",
+    "rows",
     "run_id",
     "schedule_name",
     "target",
@@ -62,6 +65,53 @@ def target(to: object) -> Audience:
             "{to} 不是受众: 请写 users('a', 'b')、departments(1)、roles('…')、mobiles('…') 或 "
             "everyone()",
         ).format(to=short(to))
+    )
+
+
+def rows(given: object) -> Table | str | None:
+    """The rows of a send: a file, the name of a dataset, or a list of mappings; may read a file."""
+    if given is None or isinstance(given, Table):
+        return given
+    if isinstance(given, Path) or (isinstance(given, str) and Path(given).is_file()):
+        return read_file(Path(given), name=str(given))
+    if isinstance(given, str):
+        return given
+    if isinstance(given, Sequence) and given and all(isinstance(one, Mapping) for one in given):
+        return _written_table(given)
+    raise InputError(
+        Text(
+            "{given} are no rows: give the path of a CSV or XLSX file, the name of a dataset, or "
+            "a list of mappings such as {{'userid': 'u1', 'net': Decimal('8000.10')}}",
+            "{given} 不是数据行: 请给出 CSV 或 XLSX 文件的路径、数据集名称, 或映射的列表, 例如 "
+            "{{'userid': 'u1', 'net': Decimal('8000.10')}}",
+        ).format(given=short(given))
+    )
+
+
+def _written_table(given: Sequence[Mapping[Any, Any]]) -> Table:
+    """Mappings as a table; the lines are counted as in a file with one of names."""
+    names = list(dict.fromkeys(name for one in given for name in one))
+    lines = [(1, [str(name) for name in names])]
+    for line, one in enumerate(given, 2):
+        lines.append((line, [_cell(line, name, one.get(name)) for name in names]))
+    return shaped("rows", lines)
+
+
+def _cell(line: int, name: object, value: object) -> str:
+    """A value as the exact text of a cell; a float is not exact."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise InputError(
+        Text(
+            "rows, line {line}, {name} is {value}: give text, a whole number, a Decimal or a date",
+            "rows 第 {line} 行的 {name} 是 {value}: 请给出文本、整数、Decimal 或日期",
+        ).format(line=line, name=short(name), value=short(value))
     )
 
 

@@ -12,10 +12,11 @@ app = FastAPI(lifespan=bell.lifespan)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -74,6 +75,8 @@ __all__ = [
 # So many people are in a report.
 _MOST = 10_000
 
+# A file, the name of a dataset, or a mapping for each person.
+Rows = str | Path | Sequence[Mapping[str, Any]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -152,11 +155,12 @@ async def _order(
     to: object,
     message: object,
     app: object,
+    rows: object,
     values: Mapping[str, Any] | None,
     policies: dict[str, Any],
 ) -> sending.Order:
-    audience = arguments.target(to)
-    # Files that it names are read, which may take a while.
+    """What is asked for; files are read in a thread."""
+    audience = None if to is None and rows is not None else arguments.target(to)
     said = await asyncio.to_thread(arguments.message, message)
     return sending.Order(
         audience,
@@ -165,6 +169,7 @@ async def _order(
         policies=_policies(policies),
         vars=arguments.values(values),
         files=said.files,
+        rows=await asyncio.to_thread(arguments.rows, rows) if rows is not None else None,
     )
 
 
@@ -276,9 +281,10 @@ class DingBell:
 
     async def send(
         self,
-        to: Audience,
+        to: Audience | None,
         message: messages.Message | Fillable | Mapping[str, Any] | str,
         *,
+        rows: Rows | None = None,
         app: str | None = None,
         request_id: str | None = None,
         vars: Mapping[str, Any] | None = None,  # noqa: A002  as in the file
@@ -287,9 +293,11 @@ class DingBell:
         """Send now; return the run's id, for `report`.
 
         Args:
-            to: the audience.
+            to: the audience; with `rows`, None is everybody who has a row.
             message: one of the eight types, the same as a mapping, or a string. A file is named by
                 its path; paths begin in the folder the program runs in.
+            rows: what is said of each person, as `{{ row.… }}` of the message: the path of a CSV
+                or XLSX file, the name of a dataset, or a list of mappings, each with a `userid`.
             app: the app's name, where there are several.
             request_id: makes a repeat harmless: the same id sends once, and a repeat is answered
                 with the first run's id.
@@ -300,7 +308,7 @@ class DingBell:
         Raises:
             InputError: the audience, the message or the app does not work; nothing was sent.
         """
-        order = await _order(to, message, app, vars, policies)
+        order = await _order(to, message, app, rows, vars, policies)
         if arguments.optional_text("request_id", request_id) is not None:
             made = await sending.requested(self.desk, str(request_id))
             if made is not None:
@@ -311,9 +319,10 @@ class DingBell:
 
     async def forecast(
         self,
-        to: Audience,
+        to: Audience | None,
         message: messages.Message | Fillable | Mapping[str, Any] | str,
         *,
+        rows: Rows | None = None,
         app: str | None = None,
         vars: Mapping[str, Any] | None = None,  # noqa: A002  as in the file
         **policies: Any,
@@ -323,6 +332,7 @@ class DingBell:
         Args:
             to: as for `send`.
             message: as for `send`.
+            rows: as for `send`.
             app: as for `send`.
             vars: as for `send`.
             policies: as for `send`.
@@ -334,7 +344,7 @@ class DingBell:
         Raises:
             InputError: the audience, the message or the app does not work.
         """
-        order = await _order(to, message, app, vars, policies)
+        order = await _order(to, message, app, rows, vars, policies)
         found = await sending.outlook(self.desk, order, thorough=True)
         return forecasts.present(found).to_json()
 

@@ -161,7 +161,7 @@ def test_every_command_that_is_shown_exists(page: Path, command_line: Any) -> No
         "nosuch",
         "db nosuch",
         "send --nosuch",
-        "send --text hello",
+        "send --to users:a --text",
         "runs show eleven",
         "db backup a b",
         "serve --port",

@@ -142,7 +142,10 @@ def test_whatever_a_template_raises_is_an_error_of_the_input(template: str) -> N
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"text": "{{ name }}"}, "unknown template variable name: there are due, person, schedule"),
+        (
+            {"text": "{{ name }}"},
+            "unknown template variable name: there are due, person, row, schedule",
+        ),
         ({"text": "{{ b }}{{ a }}"}, "variable a, b"),
         ({"text": "{{ person.name"}, "the template does not work"),
         ({"text": "{% if %}"}, "the template does not work"),

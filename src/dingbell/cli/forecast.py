@@ -31,6 +31,8 @@ def show(outlook: Forecast) -> None:
     )
     typer.echo(_price(outlook))
     typer.echo(totals(outlook.totals()))
+    for note in outlook.notes:
+        typer.echo(say(note))
     told = sorted(outlook.reasons.items(), key=lambda item: (item[1], item[0]))
     if not told:
         return

@@ -11,6 +11,7 @@ from dingbell.cli import (
     audiences,
     calendar,
     database,
+    datasets,
     directory,
     exchange,
     files,
@@ -84,6 +85,8 @@ app.add_typer(audiences.app, name="audiences")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(templates.app, name="templates")
 app.add_typer(messages.app, name="messages")
+datasets.add_to(audiences.app)
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(watching.people, name="people")
 app.add_typer(watching.nodes, name="nodes")
 app.add_typer(watching.accounts, name="accounts")

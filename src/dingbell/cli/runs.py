@@ -158,6 +158,8 @@ def show(
     reason = f" ({because(found)})" if found.cause else ""
     typer.echo(f"{tr('run', '发送')} {run_id} · {found.label} · {found.state}{reason}")
     typer.echo(f"{tr('due', '应发')} {moment(found.due_at)} · {totals(found.totals)}")
+    if found.rows_version is not None:
+        typer.echo(f"{tr('rows', '数据')} {found.rows} v{found.rows_version}")
     if found.cause and (trace := found.cause.params.get("trace")):
         typer.echo(trace)
     if found.template is not None:

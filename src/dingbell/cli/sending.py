@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dingbell.cli.composing import Composed, File, Image, Template, Values, composed
+from dingbell.cli.datasets import Key, key_kind, table_or_name
 from dingbell.cli.frame import Account, Json, asked, fail, guard, print_json, run
 from dingbell.cli.language import say, tr
 
@@ -27,17 +28,19 @@ def add_to(app: typer.Typer) -> None:
 
 def send(
     to: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--to",
             help=tr(
                 "users:a,b departments:1,研发中心/平台部 roles:… mobiles:… audience:NAME "
-                "managers_of:… where:title=… everyone, or JSON; repeatable",
+                "lists:NAME managers_of:… where:title=… everyone, or JSON; repeatable; with --rows "
+                "everybody who has a row if left out",
                 "users:a,b departments:1,研发中心/平台部 roles:… mobiles:… audience:名称 "
-                "managers_of:… where:title=… everyone, 或 JSON; 可多次使用",
+                "lists:名称 managers_of:… where:title=… everyone, 或 JSON; 可多次使用; 有 --rows "
+                "时可省略, 即数据中的所有人",
             ),
         ),
-    ],
+    ] = None,
     text: Annotated[
         str | None, typer.Option("--text", help=tr("a text message", "文本消息"))
     ] = None,
@@ -64,6 +67,19 @@ def send(
     image: Image = None,
     attach: File = None,
     values: Values = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            "--rows",
+            metavar="FILE|NAME",
+            help=tr(
+                "CSV or XLSX with a row for each person, or a dataset; the message uses "
+                "{{ row.net }}",
+                "每人一行的 CSV 或 XLSX, 或数据集名称: 消息中用 {{ row.实发 }}",
+            ),
+        ),
+    ] = None,
+    key: Key = None,
     app: Annotated[
         str | None, typer.Option("--app", help=tr("name of the app", "应用名称"))
     ] = None,
@@ -117,6 +133,7 @@ def send(
 ) -> None:
     """Send now."""
     from dingbell.cli.following import carry_out, finish
+    from dingbell.domain.duration import parse_duration
     from dingbell.errors import DingBellError
 
     try:
@@ -137,7 +154,15 @@ def send(
             file=attach,
             values=values,
         )
-        order = _order(to, said, app, policies, cool_down)
+        order = _order(
+            to,
+            said,
+            app=app,
+            policies=policies,
+            cool_down=parse_duration(cool_down),
+            rows=table_or_name(rows),
+            key=key_kind(key),
+        )
     except DingBellError as error:
         guard(error)
 
@@ -179,22 +204,13 @@ def _policies(**given: str | None) -> Policies:
         raise InputError(told(first), where=option) from None
 
 
-def _order(
-    to: list[str], said: Composed, app: str | None, policies: Policies, cool_down: str
-) -> Order:
+def _order(to: list[str] | None, said: Composed, **options: Any) -> Order:
     from dingbell.domain.audience import parse_targets
-    from dingbell.domain.duration import parse_duration
     from dingbell.operations.sending import Order
 
-    return Order(
-        parse_targets(to),
-        said.message,
-        app=app,
-        policies=policies,
-        cool_down=parse_duration(cool_down),
-        vars=said.vars,
-        files=said.files,
-    )
+    to_rows = not to and options["rows"] is not None
+    audience = None if to_rows else parse_targets(to or ())
+    return Order(audience, said.message, vars=said.vars, files=said.files, **options)
 
 
 def _advise(order: Order) -> None:
@@ -210,6 +226,8 @@ def _warn(found: Forecast) -> None:
     told = told_of(found)
     if told is not None:
         typer.echo(f"{say(told)}: --dry-run", err=True)
+    for note in found.notes:
+        typer.echo(say(note), err=True)
 
 
 def confirm(found: Forecast, *, question: bool) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from dingbell.config import rows
 from dingbell.config.schema import Config
 from dingbell.config.sheet import Sheet
 from dingbell.domain.audience import Audience, without_queries
@@ -62,7 +63,7 @@ class Change:
 
     Attributes:
         action: `create`, `change`, `delete` or `keep` (only in the database, without --prune).
-        kind: `org`, `app`, `calendar`, `audience`, `schedule` or `rule`.
+        kind: `org`, `app`, `calendar`, `audience`, `template`, `dataset`, `schedule` or `rule`.
         fields: for a change, what stands now and what will stand; secrets are not among them.
         warnings: what its author should know.
     """
@@ -301,8 +302,24 @@ _SCHEDULES = Resource(
     shown=_show_schedule,
     foreign=lambda row: None if row.source == "yaml" else row.program or row.source,
 )
+_DATASETS = Resource(
+    "dataset",
+    "",
+    wanted=lambda config: config.rows,
+    read=rows.known,
+    compare=rows.differences,
+    write=lambda ops, connection, name, new, _: rows.write(ops, connection, name, new),
+)
+# Before a directory is read for the first time, nobody can say whose a row is.
+_TRIED_DATASETS = replace(
+    _DATASETS,
+    write=lambda ops, connection, name, new, _: rows.write(
+        ops, connection, name, new, if_known=True
+    ),
+)
 # What schedules stand on comes before them.
-_GROUND = (_ORGS, _APPS, _CALENDARS, _AUDIENCES, _TEMPLATES, _RULES)
+_BELOW_ROWS = (_ORGS, _APPS, _CALENDARS, _AUDIENCES, _TEMPLATES, _RULES)
+_GROUND = (*_BELOW_ROWS, _DATASETS)
 RESOURCES = (*_GROUND, _SCHEDULES)
 
 
@@ -356,7 +373,7 @@ async def _rehearse(
     ops = ops.as_(ENGINE)
     with suppress(_RolledBack):
         async with transaction(ops.pool) as connection:
-            await _write_ground(ops, connection, config, changes)
+            await _write_ground(ops, connection, config, changes, _TRIED_DATASETS)
             await _write_all(ops, connection, config, changes, (_SCHEDULES,))
             await _resolve_templates(connection, config, changes)
             known = [
@@ -381,17 +398,21 @@ async def _resolve_templates(connection: Connection, config: Config, changes: li
 async def _is_known(ops: Operations, connection: Connection, spec: ScheduleSpec) -> bool:
     """Whether the people of a schedule can be told without asking DingTalk."""
     personal = spec.message is not None and spec.message.is_personal
-    if not (personal or spec.to.needs_directory()):
+    if not (personal or spec.rows or spec.to.needs_directory()):
         return True
     app = await apps.find(ops, connection, spec.app)
     return await last_sync(connection, app.org) is not None
 
 
 async def _write_ground(
-    ops: Operations, connection: Connection, config: Config, changes: list[Change]
+    ops: Operations,
+    connection: Connection,
+    config: Config,
+    changes: list[Change],
+    datasets: Resource = _DATASETS,
 ) -> None:
     """Write what schedules stand on, and see that it works together."""
-    await _write_all(ops, connection, config, changes, _GROUND)
+    await _write_all(ops, connection, config, changes, (*_BELOW_ROWS, datasets))
     await audiences.check(connection, [one.name for one in _written(changes, _AUDIENCES)])
 
 

@@ -15,8 +15,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from dingbell.config import rows
 from dingbell.config.attaching import attached
 from dingbell.config.document import Document, Problem, ProblemsError, read
+from dingbell.config.rows import RowsFile
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.calendar.company import CalendarSpec
@@ -120,6 +122,14 @@ class Config(BaseModel):
             return None
         return DayLimit(per_person_per_day=self.per_person_per_day, over_limit=self.over_limit)
 
+    # The data files that its schedules name, as they were read.
+    _rows: dict[str, RowsFile] = PrivateAttr(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[str, RowsFile]:
+        """The data files that its schedules name, by name."""
+        return self._rows
+
     def rules(self) -> dict[str, dict[str, Any]]:
         """What holds for everything, by name, in the form it is stored in."""
         found = {
@@ -167,6 +177,9 @@ def load_placed(
         problems += [_problem(document, one) for one in _untold(errors, problems)]
         config = Config.model_validate(_without(content, [one["loc"] for one in errors]))
     problems += _check_references(document, config)
+    files, wrong = rows.read(document, config.schedules)
+    config.rows.update(files)
+    problems += wrong
     if problems:
         raise ProblemsError(document.file, problems)
     config._files = read_files.files  # noqa: SLF001  a model takes no files when it is made

@@ -167,6 +167,10 @@ _Addresses = Annotated[
     ),
     everyone=Meaning(Text("everybody in the directory", "通讯录中的所有人"), "true"),
     audience=Meaning(Text("saved audiences by name", "已保存受众的名称"), "[hangzhou]"),
+    lists=Meaning(
+        Text("imported lists by name: everybody who has a row", "导入的名单: 其中的所有人"),
+        "[on-call]",
+    ),
     managers_of=Meaning(
         Text("the managers of these people, each once", "这些人的主管, 每人一次"),
         "{departments: [2]}",
@@ -210,6 +214,7 @@ class Audience(BaseModel):
         mobiles: mobile numbers, looked up in the directory.
         everyone: everybody in the directory who is active.
         audience: names of saved audiences.
+        lists: names of datasets: everybody who has a row in the newest version.
         managers_of: the managers of an audience, each once.
         http: addresses of the company's own that answer with userids.
         any_: audiences; everybody in one of them. Written `any`.
@@ -227,6 +232,7 @@ class Audience(BaseModel):
     mobiles: _Mobiles = ()
     everyone: bool = False
     audience: _Ids = ()
+    lists: _Names = ()
     managers_of: Audience | None = None
     http: _Addresses = ()
     any_: Annotated[tuple[Audience, ...], BeforeValidator(_listed)] = Field(default=(), alias="any")
@@ -288,6 +294,10 @@ class Audience(BaseModel):
         """Names of the saved audiences this one is built from."""
         return {name for _, one in self.walk() for name in one.audience}
 
+    def listed(self) -> set[str]:
+        """Names of the lists it is built from; those of saved audiences are not among them."""
+        return {name for _, one in self.walk() for name in one.lists}
+
     def addresses(self) -> set[str]:
         """The addresses it asks; those of saved audiences are not among them."""
         return {address for _, one in self.walk() for address in one.http}
@@ -328,6 +338,7 @@ _KINDS = (
     "roles",
     "mobiles",
     "audience",
+    "lists",
 )
 
 
@@ -415,7 +426,8 @@ def _expression(target: str) -> Audience:
 def _not_a_target(target: str) -> Text:
     return Text(
         "{target!r} is not a target: write users:a,b, departments:1,2, roles:…, mobiles:…, "
-        "audience:NAME, managers_of:users:a, where:title=…, everyone, or an expression as JSON",
+        "audience:NAME, lists:NAME, managers_of:users:a, where:title=…, everyone, or an expression "
+        "as JSON",
         "{target!r} 不是收件目标: 请写 users:a,b、departments:1,2、roles:…、mobiles:…、"
-        "audience:名称、managers_of:users:a、where:title=…、everyone, 或 JSON 表达式",
+        "audience:名称、lists:名称、managers_of:users:a、where:title=…、everyone, 或 JSON 表达式",
     ).format(target=target)

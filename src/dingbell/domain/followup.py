@@ -120,6 +120,12 @@ class FollowUp(BaseModel):
             )
         return self
 
+    @property
+    def uses_row(self) -> bool:
+        """Whether a message of it wants the rows of its schedule."""
+        told = self.escalate.message if self.escalate else None
+        return self.message.uses_row or (told is not None and told.uses_row)
+
     def steps(self) -> list[tuple[Step, timedelta]]:
         """What is done, and how long after the notice."""
         found: list[tuple[Step, timedelta]] = [("remind", self.unread_after)]

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     DAILY_CAP = "daily_cap"
     TOO_LONG = "too_long"
     TEMPLATE = "template"
+    NO_ROW = "no_row"
     DENIED = "denied"
     MOVED_OUT = "moved_out"
     DAY_HELD = "day_held"
@@ -88,6 +89,9 @@ _PREDICTIONS = {
         Delivery.FAILED,
         None,
         Text("the template does not work for this person", "模板不适用于此人"),
+    ),
+    Reason.NO_ROW: Prediction(
+        Delivery.FAILED, None, Text("has no row in the data", "数据中没有此人的行")
     ),
     Reason.DENIED: Prediction(Delivery.CANCELED, None, Text("is on the deny-list", "在拒发名单中")),
     Reason.MOVED_OUT: Prediction(
@@ -151,6 +155,7 @@ class Forecast:
         reasons: of those who are not expected to be delivered to, why; by userid.
         usage: what the org has spent of its month.
         words: what exactly is wrong, for whom the reason alone does not say it; by userid.
+        notes: what else its author should know, such as rows that reach nobody.
     """
 
     calls: int
@@ -160,6 +165,7 @@ class Forecast:
     reasons: dict[str, str] = field(repr=False)
     usage: Usage
     words: dict[str, Text] = field(default_factory=dict, repr=False)
+    notes: tuple[Text, ...] = ()
 
     def why(self, userid: str) -> Text | None:
         """Why a person is not expected to be reached; None for who is."""

@@ -76,7 +76,7 @@ def _kept(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Variables whose values differ from receiver to receiver.
-_PERSONAL = frozenset({"person", "unread"})
+_PERSONAL = frozenset({"person", "row", "unread"})
 
 # What stands for a rendered template while the shape of a message is checked.
 _SAMPLE = "1"
@@ -127,7 +127,7 @@ class Message:
     """
 
     # What its templates may use.
-    variables = frozenset({"person", "due", "schedule", "vars"})
+    variables = frozenset({"person", "due", "row", "schedule", "vars"})
 
     def __init__(
         self,
@@ -178,6 +178,17 @@ class Message:
     def is_personal(self) -> bool:
         """Whether the body depends on who receives it; of a saved template that is not known."""
         return bool(self.template) or not _PERSONAL.isdisjoint(self.names)
+
+    @cached_property
+    def uses_row(self) -> bool:
+        """Whether the body depends on the row of who receives it."""
+        return "row" in self.names
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The columns of a row that its templates name."""
+        texts = (text for _, text in self._templates())
+        return frozenset().union(*(templates.fields(text, "row") for text in texts))
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -96,6 +96,7 @@ class Occurrence(_Spec):
 
     Attributes:
         message: None where the schedule's function makes it.
+        rows: the dataset in which each person has a row; its newest version is read.
         expires_after: later than this it is never sent, whatever the grace.
     """
 
@@ -103,6 +104,7 @@ class Occurrence(_Spec):
 
     to: Audience
     message: Message | None = None
+    rows: str | None = None
     misfire: Misfire = Misfire()
     overlap: Literal["skip", "queue", "allow"] = "skip"
     expires_after: Duration | None = None
@@ -124,12 +126,14 @@ class Manual(_Spec):
 
     Attributes:
         message: None where the schedule's function makes it.
+        rows: the dataset in which each person has a row; its newest version is read.
     """
 
     kinds: ClassVar = frozenset({Kind.RUN, Kind.SEND})
 
     to: Audience
     message: Message | None = None
+    rows: str | None = None
 
     @classmethod
     def of(cls, schedule: ScheduleSpec) -> Self:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from dingbell.domain.audience import Audience
 from dingbell.domain.calendar.calendars import CN, Calendars, shipped
+from dingbell.domain.datasets import DatasetName
 from dingbell.domain.day_limit import OverLimit, PerDay
 from dingbell.domain.duration import Duration
 from dingbell.domain.followup import FollowUp
@@ -35,7 +36,14 @@ from dingbell.meaning import INTERNAL, Meaning, Notation, meanings
 from dingbell.validation import matching
 from dingbell.written import as_number
 
-__all__ = ["NAME_FOR_EDITORS", "NAME_PATTERN", "Policies", "ScheduleName", "ScheduleSpec"]
+__all__ = [
+    "NAME_FOR_EDITORS",
+    "NAME_PATTERN",
+    "Policies",
+    "ScheduleName",
+    "ScheduleSpec",
+    "check_rows",
+]
 
 NAME_PATTERN = r"[\w][\w.\-]{0,99}"
 # Editors know letters of ASCII only, so that it says which signs of ASCII there must not be.
@@ -64,6 +72,28 @@ def _at_most_a_day(length: timedelta) -> timedelta:
     if length > timedelta(days=1):
         raise InputError(Text("must be at most 1d", "至多 1d"))
     return length
+
+
+def check_rows(message: Message | None, rows: object) -> None:
+    """See that what a message says of each person comes from somewhere, and rows go somewhere.
+
+    Raises:
+        InputError: the message uses `row` and there are none, or a function makes the message.
+    """
+    if rows is None and message is not None and message.uses_row:
+        raise InputError(
+            Text(
+                "the message uses row: say in which file the rows stand (rows: payslips.csv)",
+                "消息用到了 row: 请写明数据文件 (rows: payslips.csv)",
+            )
+        )
+    if rows is not None and message is None:
+        raise InputError(
+            Text(
+                "rows are for a message that is written: a function reads its own data",
+                "rows 用于写好的消息: 函数请自行读取数据",
+            )
+        )
 
 
 @meanings(
@@ -237,7 +267,9 @@ class ScheduleSpec(Policies):
         unknown_year: what becomes of occurrences that a calendar decides about in a year that has
             not been published yet: by `weekdays`, or `hold` for a person.
         when: the trigger, as `parse_trigger` reads it.
-        to: the audience.
+        to: the audience; left out, everybody who has a row in `rows`.
+        rows: what is said of each person, as `{{ row.… }}` of the message: the path of a CSV or
+            XLSX file, from the folder of dingbell.yaml, or the name of a dataset.
         message: what is sent; None when `function` makes it.
         vars: values for its templates, as `vars.NAME`: texts, numbers, lists.
         function: the Python function that makes the message, as `program:schedule`; the process
@@ -257,6 +289,7 @@ class ScheduleSpec(Policies):
     unknown_year: Literal["weekdays", "hold"] = "weekdays"
     when: Annotated[dict[str, Any], Notation(notation.schema)]
     to: Audience
+    rows: DatasetName | None = None
     message: Message | None = None
     vars: Vars = Field(default_factory=dict)
     function: str | None = None
@@ -278,6 +311,28 @@ class ScheduleSpec(Policies):
         # Which calendars there are is known where the schedule is stored.
         parse_trigger(kept, zone=zone, anchor=EPOCH, calendar=info.data.get("calendar", CN))
         return kept
+
+    @model_validator(mode="before")
+    @classmethod
+    def _goes_to_its_rows(cls, written: Any) -> Any:
+        """Where nobody is named, the people of the rows are meant."""
+        if isinstance(written, dict) and written.get("to") is None:
+            rows = written.get("rows")
+            if isinstance(rows, str) and rows.strip():
+                return {**written, "to": {"lists": [rows]}}
+        return written
+
+    @model_validator(mode="after")
+    def _has_the_rows_it_uses(self) -> Self:
+        check_rows(self.message, self.rows)
+        if self.follow_up is not None and self.follow_up.uses_row:
+            raise InputError(
+                Text(
+                    "a follow-up has no rows: leave {{ row }} out of its message",
+                    "跟进消息没有 row 可用: 请去掉其中的 {{ row }}",
+                )
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> Self:

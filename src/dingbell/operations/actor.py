@@ -74,6 +74,9 @@ class Operation(StrEnum):
     TEMPLATES_SEE = "templates.see"
     TEMPLATES_PUT = "templates.put"
     TEMPLATES_DELETE = "templates.delete"
+    DATASETS_SEE = "datasets.see"
+    DATASETS_PUT = "datasets.put"
+    DATASETS_DELETE = "datasets.delete"
     RULES_SEE = "rules.see"
     RULES_PUT = "rules.put"
     RULES_DELETE = "rules.delete"
@@ -129,6 +132,9 @@ PERMISSIONS: Mapping[Operation, frozenset[Role]] = {
     Operation.TEMPLATES_SEE: _EVERYBODY,
     Operation.TEMPLATES_PUT: _AUTHOR,
     Operation.TEMPLATES_DELETE: _AUTHOR,
+    Operation.DATASETS_SEE: _EVERYBODY,
+    Operation.DATASETS_PUT: _HANDS,
+    Operation.DATASETS_DELETE: _AUTHOR,
     Operation.RULES_SEE: _EVERYBODY,
     Operation.RULES_PUT: _OWNER,
     Operation.RULES_DELETE: _OWNER,

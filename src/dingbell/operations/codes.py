@@ -23,6 +23,10 @@ _OURS = {
         "the template does not work for them; not called",
         "模板不适用于此人; 未调用",
     ),
+    "no_row": (
+        "no row of the data is theirs, and the message needs one; not called",
+        "数据中没有其所属的行, 而消息需要; 未调用",
+    ),
     "unknown_person": (
         "not in the directory, and the message needs what stands there; not called",
         "不在通讯录中, 而消息需要其资料; 未调用",

@@ -29,7 +29,7 @@ from dingbell.operations import apps, directory, unpublished
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.views import View, Words
-from dingbell.planning import reservation
+from dingbell.planning import reservation, rows
 from dingbell.planning.day_limits import Planned, keep_within
 from dingbell.planning.denial import DenyList
 from dingbell.planning.drafting import Brief, Whom, draft_audience
@@ -38,6 +38,7 @@ from dingbell.planning.words import resolved
 from dingbell.store import media, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
+from dingbell.store.datasets import Dataset
 from dingbell.store.ledger import forecasts
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "next_question",
     "of_schedule",
     "outlook",
+    "prepare",
     "present",
     "ready",
     "repeats",
@@ -78,6 +80,7 @@ class Question:
         repeated: whether the schedule says these words earlier on that day itself.
         may_be_empty: whether it may turn out that nobody is meant.
         name: the schedule, where it is one.
+        rows: the dataset in which each person has a row.
     """
 
     app: App
@@ -89,6 +92,7 @@ class Question:
     repeated: bool = False
     may_be_empty: bool = False
     name: str | None = None
+    rows: str | None = None
 
     @property
     def day(self) -> date:
@@ -126,6 +130,7 @@ class ForecastView(View):
         calls: how many send calls.
         seconds: from the due instant to the last call.
         totals: how many people are expected to end how.
+        notes: what else to know, such as rows that reach nobody.
     """
 
     calls: int
@@ -133,6 +138,7 @@ class ForecastView(View):
     budget: ForecastBudget
     totals: dict[str, int]
     people: tuple[ExpectedPerson, ...]
+    notes: tuple[Words, ...] = ()
 
 
 async def look_ahead(
@@ -155,6 +161,20 @@ async def look_ahead(
         InputError: the audience or the message does not work.
     """
     ops.may(Operation.FORECASTS_SEE)
+    await prepare(ops, question, thorough=thorough, progress=progress)
+    async with acquire(ops.pool) as connection:
+        return await outlook(ops, connection, question)
+
+
+async def prepare(
+    ops: Operations,
+    question: Question,
+    *,
+    thorough: bool,
+    progress: Progress = lambda _: None,
+) -> None:
+    """Read the directory that a question needs, if it was never read; see `look_ahead`."""
+    ops.may(Operation.FORECASTS_SEE)
     app = question.app
     if thorough or (question.message is not None and question.message.is_personal):
         with suppress(OutsideError):
@@ -162,8 +182,6 @@ async def look_ahead(
     if question.audience.needs_directory():
         await directory.ensure(ops, app, progress=progress)
         await directory.ask_sources(ops, question.audience)
-    async with acquire(ops.pool) as connection:
-        return await outlook(ops, connection, question)
 
 
 async def outlook(ops: Operations, connection: Connection, question: Question) -> Forecast:
@@ -173,6 +191,7 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         InputError: the audience or the message does not work.
     """
     app = question.app
+    data = await rows.newest(connection, app.org, question.rows)
     if question.message is not None:
         question = replace(question, message=await ready(connection, app, question.message, ops))
     userids = await directory.resolve(
@@ -184,7 +203,7 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         may_be_empty=question.may_be_empty,
     )
     paces = await reservation.paces_of(connection, [app.id], ops.pace, lock=False)
-    drafts, reasons = await _drafts(ops, connection, question, userids, paces)
+    drafts, reasons = await _drafts(ops, connection, question, userids, paces, data)
     sent = [draft for draft in drafts if draft.reason is None]
     month = month_of(ops.clock.now())
     limit = ops.allowance.monthly_calls
@@ -198,6 +217,7 @@ async def outlook(ops: Operations, connection: Connection, question: Question) -
         reasons=reasons,
         usage=usage,
         words={u: d.words for d in drafts if d.words is not None for u in d.userids},
+        notes=await rows.told(connection, data, question.message, userids),
     )
 
 
@@ -220,6 +240,7 @@ async def _drafts(
     question: Question,
     userids: list[str],
     paces: dict[int, reservation.AppPace],
+    data: Dataset | None,
 ) -> tuple[list[Draft], dict[str, str]]:
     """The batches that would be made, and why people would not be reached."""
     app = question.app
@@ -230,6 +251,7 @@ async def _drafts(
         question.variables,
         paces[app.id].most_people,
         denied.get(app.org, frozenset()),
+        rows=data,
     )
     whom = Whom(app.id, question.audience, question.coarse, question.at, userids)
     drafts = await draft_audience(lambda: nullcontext(connection), ops.clock, brief, whom)
@@ -344,13 +366,24 @@ def next_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Que
         repeated=_said_before(name, spec, now, at),
         may_be_empty=True,
         name=name,
+        rows=spec.rows,
     )
 
 
 def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Question:
     """What is to be asked about a schedule that is run by hand."""
     variables = _variables(name, spec, now)
-    return Question(app, spec.to, spec.message, spec, now, variables, may_be_empty=True, name=name)
+    return Question(
+        app,
+        spec.to,
+        spec.message,
+        spec,
+        now,
+        variables,
+        may_be_empty=True,
+        name=name,
+        rows=spec.rows,
+    )
 
 
 def told_of(outlook: Forecast) -> Text | None:
@@ -433,6 +466,7 @@ def present(outlook: Forecast) -> ForecastView:
         budget=ForecastBudget(used=usage.used, limit=usage.limit, cost=outlook.cost),
         totals=outlook.totals(),
         people=tuple(_person(outlook, userid) for userid in outlook.userids),
+        notes=outlook.notes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,8 +17,9 @@ from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import Question
 from dingbell.operations.views import View, Words
+from dingbell.planning import rows
 from dingbell.store.connection import acquire
-from dingbell.store.directory import people
+from dingbell.store.directory import RELATED, people
 
 __all__ = ["MessagePreview", "Rendering", "preview", "problems"]
 
@@ -193,25 +194,33 @@ async def problems(
 async def _renderings(
     ops: Operations, question: Question, message: Message, userids: Sequence[str]
 ) -> AsyncIterator[_One]:
+    org, also = question.app.org, message.mentions(RELATED)
     ahead = iter(userids)
     while chunk := list(islice(ahead, _AT_ONCE)):
         async with acquire(ops.pool) as connection:
-            known = await people(connection, question.app.org, chunk)
+            known = await people(connection, org, chunk, also)
+            data = await rows.newest(connection, org, question.rows)
+            own = await rows.own(connection, data, message, chunk)
         for place, userid in enumerate(chunk):
             if place % _RENDERED_AT_ONCE == 0:
                 await ops.clock.sleep(0)
-            yield _rendered(message, question.variables, known.get(userid), userid)
+            variables = {**question.variables, "person": known.get(userid, {"userid": userid})}
+            yield _rendered(message, variables, own, userid)
 
 
 def _rendered(
-    message: Message, variables: Mapping[str, Any], person: Mapping[str, Any] | None, userid: str
+    message: Message, variables: dict[str, Any], own: rows.Own | None, userid: str
 ) -> _One:
-    name = person["name"] if person else None
+    person = variables["person"]
+    name = person.get("name")
     try:
-        body = message.body({**variables, "person": person or {"userid": userid}})
+        if own is not None:
+            variables["row"] = own.of(userid)
+        body = message.body(variables)
     except InputError as error:
         said = error.message
+        known = name is not None or isinstance(error, rows.NoRowError)
         return _One(
-            userid, name, problem=said if person else _UNKNOWN.format(userid=userid, said=said)
+            userid, name, problem=said if known else _UNKNOWN.format(userid=userid, said=said)
         )
     return _One(userid, name, body)

@@ -32,6 +32,8 @@ class RunView(View):
         totals: how many people are in which state.
         forecast: what was expected when it was planned.
         template: the saved template whose words it used, and in which version.
+        rows: the dataset in which each person has a row.
+        rows_version: the version of it that was read when the run was planned.
     """
 
     id: int
@@ -53,6 +55,8 @@ class RunView(View):
     planned_at: Instant | None
     started_at: Instant | None
     settled_at: Instant | None
+    rows: str | None = None
+    rows_version: int | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # as pydantic wants it
     @property
@@ -154,7 +158,7 @@ def run_fields(summary: Summary, totals: dict[str, int]) -> dict[str, Any]:
     """The fields of a run."""
     names = (
         "id schedule kind app due_at state cause occurrences held_until requested_by forecast "
-        "template template_version created_at planned_at started_at settled_at"
+        "template template_version rows rows_version created_at planned_at started_at settled_at"
     )
     return {
         **{name: getattr(summary, name) for name in names.split()},

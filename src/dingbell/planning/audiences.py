@@ -11,7 +11,7 @@ from dingbell.domain.audience import Audience, Place
 from dingbell.domain.sources import SourceTrouble
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.planning.sources import SourceFailed
-from dingbell.store import audience_members, rules
+from dingbell.store import audience_members, datasets, rules
 from dingbell.store.audience_members import Found, Named
 from dingbell.store.audience_sql import Circumstances
 from dingbell.store.connection import Connection
@@ -175,7 +175,7 @@ async def find(
         fetched: what the sources have answered.
 
     Raises:
-        NotFoundError: a saved audience does not exist.
+        NotFoundError: a saved audience or a list does not exist.
         UnresolvedError: a name or path means no department or role, or several.
         SourceFailed: a source has not been asked.
     """
@@ -223,7 +223,7 @@ async def check(connection: Connection, org: str, audience: Audience) -> Expande
     """See that everything an audience names exists, and only once.
 
     Raises:
-        NotFoundError: a saved audience does not exist.
+        NotFoundError: a saved audience or a list does not exist.
         UnresolvedError: the directory does not have a department, role or mobile number, or has
             several of a name.
     """
@@ -238,6 +238,8 @@ _Ids = dict[str, list[int]]
 
 async def _looked_up(connection: Connection, org: str, whole: Expanded) -> tuple[_Ids, _Ids]:
     """What names, paths and roles stand for; a role's id that is unknown is nobody's."""
+    if lists := sorted({name for _, one in whole.all() for name in one.listed()}):
+        await datasets.demand(connection, org, lists)
     named = [
         one
         for kind in ("departments", "only_departments")

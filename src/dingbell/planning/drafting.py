@@ -17,10 +17,12 @@ from dingbell.domain.forecast import Reason
 from dingbell.domain.message import Message, TooLongError
 from dingbell.domain.templates import MissingError
 from dingbell.errors import InputError, Text
-from dingbell.planning import audiences
+from dingbell.planning import audiences, rows
 from dingbell.planning.audiences import demand_directory, plain
-from dingbell.store import directory
+from dingbell.planning.rows import NoRowError, is_own_audience
+from dingbell.store import datasets, directory
 from dingbell.store.connection import Connection
+from dingbell.store.datasets import Dataset
 from dingbell.store.ledger import batches
 
 __all__ = [
@@ -41,6 +43,8 @@ _BODIES_AT_ONCE = 50
 _RENDERED_AT_ONCE = 0.002
 # What is wrong is told apart in so many ways a run: each makes a batch.
 _MOST_WORDS = 20
+# Where the reason says all that is wrong.
+_SAYS_ALL = frozenset({Reason.NO_ROW, Reason.UNKNOWN})
 # Sends to everyone an app may make on one day (41045; FAQ page, read 2026-08).
 _TO_ALL_A_DAY = 3
 
@@ -56,6 +60,7 @@ class Brief:
         most: how many people a batch may hold at the pace in force.
         denied: who is never sent to.
         rosters: for a message about people: userid → those it is about.
+        rows: the version of a dataset in which each has a row.
     """
 
     org: str
@@ -64,6 +69,7 @@ class Brief:
     most: int
     denied: frozenset[str] = frozenset()
     rosters: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    rows: Dataset | None = None
 
     @property
     def per_batch(self) -> int:
@@ -119,6 +125,9 @@ async def draft_audience(
             await allow_everyone(connection, whom.app_id, audience, whom.at)
             return await draft_coarse(connection, brief, audience)
         userids = whom.userids if audience.needs_directory() else plain(audience)
+        if brief.rows is not None and is_own_audience(audience, brief.rows):
+            # Those of the version that is rendered.
+            userids = await datasets.people_of(connection, brief.rows.id)
         return await draft_people(connection, clock, brief, userids)
 
 
@@ -190,11 +199,14 @@ async def _bodies(
     began = clock.monotonic()
     while chunk := list(islice(ahead, _PEOPLE_AT_ONCE)):
         people = await directory.people(connection, brief.org, chunk, also)
+        own = await rows.own(connection, brief.rows, brief.message, chunk)
         for place, userid in enumerate(chunk):
             variables = {**brief.variables, "person": people.get(userid, {"userid": userid})}
             if brief.rosters:
                 variables["unread"] = brief.rosters.get(userid, ())
             try:
+                if own is not None:
+                    variables["row"] = own.of(userid)
                 body = brief.message.body(variables)
             except InputError as error:
                 failures[userid] = _Failure(_reason(error, known=userid in people), error)
@@ -207,6 +219,8 @@ async def _bodies(
 
 def _reason(error: InputError, *, known: bool) -> Reason:
     """Why nothing could be rendered; of whom nothing is known, everything is missing."""
+    if isinstance(error, NoRowError):
+        return Reason.NO_ROW
     if isinstance(error, MissingError) and not known:
         return Reason.UNKNOWN
     return Reason.TOO_LONG if isinstance(error, TooLongError) else Reason.TEMPLATE
@@ -216,7 +230,7 @@ def _failed(failures: Mapping[str, _Failure]) -> list[Draft]:
     """One batch for all of whom the same is wrong, and says what; the rarest share one."""
     alike: dict[tuple[Reason, Text | None], list[str]] = defaultdict(list)
     for userid, failure in failures.items():
-        words = None if failure.reason is Reason.UNKNOWN else failure.error.message
+        words = None if failure.reason in _SAYS_ALL else failure.error.message
         if len(alike) >= _MOST_WORDS and (failure.reason, words) not in alike:
             words = None
         alike[failure.reason, words].append(userid)

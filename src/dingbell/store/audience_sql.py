@@ -82,6 +82,7 @@ class Statement:
             (one.only_departments, self._only_departments),
             (one.roles, self._roles),
             (one.mobiles, self._mobiles),
+            (one.lists, self._lists),
             (one.everyone, self._everyone),
             (one.audience, self._of_saved),
             (one.managers_of, self._managers_of),
@@ -128,6 +129,14 @@ class Statement:
             f"select userid from people where org = $1 and mobile = any({bound}) "
             "and left_at is null"
         )
+
+    def _lists(self, names: Sequence[str]) -> str:
+        bound = self._bind(list(names), "text[]")
+        return f"""
+            select r.userid from dataset_rows r join datasets d on d.id = r.dataset_id
+            where d.org = $1 and d.name = any({bound}) and r.userid is not null
+              and not exists (select from datasets n where n.org = d.org and n.name = d.name
+                              and n.version > d.version)"""
 
     def _everyone(self, _: bool) -> str:
         return "select userid from people where org = $1 and left_at is null and active"

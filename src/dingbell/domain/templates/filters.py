@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from dingbell.domain.templates import values
+from dingbell.domain.templates.cells import counted
 from dingbell.domain.templates.faults import MissingError, TemplateError
 from dingbell.domain.templates.scope import MOST_TEXT, check_length
 from dingbell.errors import Text
@@ -237,7 +238,9 @@ def _reverse(value: object) -> Any:
 
 
 def _sort(value: object, reverse: object = False, attribute: object = None) -> list[Any]:
-    found = [(_of(one, attribute), one) for one in _listed("sort", value)]
+    found: list[tuple[Any, Any]] = [
+        (counted(_of(one, attribute)), one) for one in _listed("sort", value)
+    ]
     for (one, _), (other, _) in pairwise(found):
         values.compared("<", one, other)
     found.sort(key=lambda pair: pair[0], reverse=bool(reverse))
@@ -334,7 +337,7 @@ TESTS: Mapping[Any, Callable[..., bool]] = {
     "lt": lambda value, other: values.compared("<", value, other),
     "ne": lambda value, other: values.compared("!=", value, other),
     "none": lambda value: value is None,
-    "number": lambda value: values.kind(value) == "a number",
+    "number": lambda value: values.kind(counted(value)) == "a number",
     "odd": lambda value: values.arithmetic("%")(value, 2) == 1,
     "string": lambda value: isinstance(value, str),
     "undefined": lambda value: False,

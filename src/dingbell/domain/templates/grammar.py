@@ -11,7 +11,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from dingbell.domain.templates.faults import TemplateError
 from dingbell.errors import Text
 
-__all__ = ["MOST_CHARACTERS", "is_template", "parsed"]
+__all__ = ["MOST_CHARACTERS", "fields_of", "is_template", "parsed"]
 
 # A notice has 2,048 bytes; a template that chooses among several texts is longer, but not endless.
 MOST_CHARACTERS = 10_000
@@ -118,6 +118,15 @@ def _walk(tree: nodes.Template) -> Iterator[tuple[nodes.Node, int]]:
         yield node, depth
         below = [(one, depth + 1) for one in node.iter_child_nodes()]
         ahead.extend(reversed(below))
+
+
+def fields_of(tree: nodes.Template, name: str) -> Iterator[str]:
+    """The fields of a variable that are named as such: `row.net`, `row['net']`."""
+    for node, _ in _walk(tree):
+        inner = node.node if isinstance(node, nodes.Getattr | nodes.Getitem) else None
+        field = _name(node)
+        if field is not None and isinstance(inner, nodes.Name) and inner.name == name:
+            yield field
 
 
 def _refusal(node: nodes.Node) -> Text:

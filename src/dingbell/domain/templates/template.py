@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dingbell.domain.templates.compiler import Step, compiled
-from dingbell.domain.templates.grammar import parsed
+from dingbell.domain.templates.grammar import fields_of, parsed
 from dingbell.domain.templates.scope import Scope
 
-__all__ = ["Template", "read"]
+__all__ = ["Template", "fields", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,16 @@ class Template:
         """
         self._write(scope)
         return scope.taken()
+
+
+@lru_cache(maxsize=512)
+def fields(source: str, name: str) -> frozenset[str]:
+    """The fields of a variable that a template names, whether or not a rendering comes to them.
+
+    Raises:
+        TemplateError: it cannot be read.
+    """
+    return frozenset(fields_of(parsed(source), name))
 
 
 @lru_cache(maxsize=512)

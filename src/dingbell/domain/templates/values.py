@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Self
 
+from dingbell.domain.templates.cells import Cell, counted
 from dingbell.domain.templates.faults import MissingError, TemplateError
 from dingbell.domain.templates.scope import bounded
 from dingbell.errors import Text
@@ -159,6 +160,7 @@ def number(value: object, sign: str) -> Number:
     Raises:
         TemplateError: it is none.
     """
+    value = counted(value)
     if isinstance(value, float):
         return _sane(Decimal(repr(value)))
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -198,14 +200,19 @@ def arithmetic(sign: str) -> Callable[[object, object], Any]:
     reckon = _SIGNS[sign]
 
     def done(one: object, other: object) -> Any:
-        if sign == "+" and isinstance(one, str) and isinstance(other, str):
-            return bounded(one + other)
+        if sign == "+" and isinstance(one, str) and _are_words(one, other):
+            return bounded(f"{one}{other}")
         first, second = number(one, sign), number(other, sign)
         if second == 0 and sign in ("/", "//", "%"):
             raise TemplateError(_NO_ZERO)
         return _sane(reckon(first, second))
 
     return done
+
+
+def _are_words(one: str, other: object) -> bool:
+    """Whether two values are joined by `+`: a cell that is a number is added to, never joined."""
+    return isinstance(counted(one), str) and isinstance(counted(other), str)
 
 
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -226,7 +233,7 @@ def compared(sign: str, one: Any, other: Any) -> bool:
         return equal(one, other)
     if sign == "!=":
         return not equal(one, other)
-    one, other = _on_one_day(one, other)
+    one, other = _on_one_day(*_alike(one, other))
     if not _have_order(one, other):
         raise TemplateError(_NOT_ALIKE.format(one=kind(one), other=kind(other), sign=sign))
     return _ORDERS[sign](one, other)
@@ -234,9 +241,19 @@ def compared(sign: str, one: Any, other: Any) -> bool:
 
 def equal(one: Any, other: Any) -> bool:
     """Whether two values are the same; a date is the same as an instant of its day."""
+    if type(one) is Cell or type(other) is Cell:
+        one, other = _alike(one, other)
     if type(one) is not type(other):
         one, other = _on_one_day(one, other)
     return bool(one == other)
+
+
+def _alike(one: Any, other: Any) -> tuple[Any, Any]:
+    """A cell is compared as a number with numbers and with other cells, else as text."""
+    first, second = counted(one), counted(other)
+    if isinstance(first, str) or isinstance(second, str):
+        return one, other
+    return first, second
 
 
 def _on_one_day(one: Any, other: Any) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from dingbell.domain.budget import month_of
 from dingbell.engine.node.context import Context
-from dingbell.store import duty, media, spending
+from dingbell.store import datasets, duty, media, spending
 from dingbell.store.connection import transaction
 from dingbell.store.duty import Duty
 from dingbell.store.ledger import outbox, retention
@@ -48,4 +48,5 @@ class Archivist:
             await spending.fold(connection, month_of(before))
             await outbox.forget(connection, self._context.clock.now() - self._keep_outbox)
             await media.forget(connection, self._context.clock.now() - _MEDIA_KEPT)
+            await datasets.forget(connection, before)
             return await retention.forget(connection, before)

@@ -42,8 +42,8 @@ class Wording:
     def __init__(self, clock: Clock, crowd: Crowd) -> None:
         self._clock = clock
         self._crowd = crowd
-        self._people: dict[str, dict[str, dict[str, Any]]] = {}
-        self._asked: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
+        self._people: dict[tuple[str, frozenset[str]], dict[str, dict[str, Any]]] = {}
+        self._asked: dict[tuple[str, int, frozenset[str]], dict[str, dict[str, Any]]] = {}
         self._split: dict[tuple[str, int, tuple[str, ...]], dict[Any, list[str]]] = {}
 
     async def of(
@@ -86,7 +86,7 @@ class Wording:
         self, connection: Connection, org: str, who: int, said: _Said, on: datetime
     ) -> tuple[Sequence[int], int]:
         """People who get the same words, and those for whom the message cannot be made."""
-        people = await self._known(connection, org, who)
+        people = await self._known(connection, org, who, said.also)
         sample = [*people.values()][:: max(len(people) // _SAMPLE, 1)]
         looked_at: set[str] = set()
         tried = {said.to(_Watched(person, looked_at), on) for person in sample}
@@ -130,22 +130,29 @@ class Wording:
             return (), broken
         return [self._crowd.bits(org, userids) for userids in found.values()], broken
 
-    async def _known(self, connection: Connection, org: str, who: int) -> dict[str, dict[str, Any]]:
+    async def _known(
+        self, connection: Connection, org: str, who: int, also: frozenset[str]
+    ) -> dict[str, dict[str, Any]]:
         """What templates see of people, by userid; of strangers only that."""
-        if (org, who) in self._asked:
-            return self._asked[org, who]
+        key = org, who, also
+        if key in self._asked:
+            return self._asked[key]
         wanted = self._crowd.userids(org, who)
-        known = self._people.setdefault(org, {})
+        known = self._people.setdefault((org, also), {})
         missing = [userid for userid in wanted if userid not in known]
         if missing:
-            found = await directory.people(connection, org, missing)
+            found = await directory.people(connection, org, missing, also)
             known |= {userid: found.get(userid, {"userid": userid}) for userid in missing}
-        self._asked[org, who] = {userid: known[userid] for userid in wanted}
-        return self._asked[org, who]
+        self._asked[key] = {userid: known[userid] for userid in wanted}
+        return self._asked[key]
 
 
 class _Said:
-    """What a schedule says to somebody at an instant."""
+    """What a schedule says to somebody at an instant.
+
+    Attributes:
+        also: what of people it looks at that is read from elsewhere.
+    """
 
     def __init__(self, message: Message, name: str, spec: ScheduleSpec) -> None:
         self._message = message
@@ -154,6 +161,7 @@ class _Said:
         self._written = body_hash(content)
         self._zone = parse_zone(spec.timezone)
         self._vars = spec.vars
+        self.also = message.mentions(directory.RELATED)
 
     def to(self, person: Mapping[str, Any], at: datetime) -> bytes | None:
         """The words; None where they cannot be made."""

@@ -38,12 +38,15 @@ class Summary:
     totals: dict[str, int] | None
     template: str | None
     template_version: int | None
+    rows: str | None
+    rows_version: int | None
 
 
 _SUMMARY = """
     select f.id, f.schedule, f.kind, f.due_at, f.created_at, f.planned_at, f.started_at,
            f.settled_at, f.state, f.cause, f.cause_params, f.occurrences, f.parent_id, f.held_until,
            f.requested_by, f.forecast, f.totals, f.template, f.template_version,
+           f.spec ->> 'rows' as rows, f.rows_version,
            coalesce(
                (select n.name from schedules s join app_names n on n.name = s.spec ->> 'app'
                 where s.id = f.schedule_id and n.app_id = f.app_id),

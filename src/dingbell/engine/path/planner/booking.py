@@ -32,6 +32,7 @@ _WHY_NOT_SENT = {
     Reason.DENIED: (Batch.CANCELED, Delivery.CANCELED),
     Reason.TOO_LONG: (Batch.FAILED, Delivery.FAILED),
     Reason.TEMPLATE: (Batch.FAILED, Delivery.FAILED),
+    Reason.NO_ROW: (Batch.FAILED, Delivery.FAILED),
     Reason.UNKNOWN: (Batch.FAILED, Delivery.INVALID),
 }
 

@@ -25,10 +25,12 @@ from dingbell.errors import InputError, Text
 from dingbell.planning import audiences, rosters, wakeups, words
 from dingbell.planning.attachments import attach
 from dingbell.planning.drafting import Brief, Whom, draft_audience, draft_body, draft_people
+from dingbell.planning.rows import is_own_audience, newest
 from dingbell.planning.uploading import uploaded
-from dingbell.store import directory, jobs, media, templates
+from dingbell.store import datasets, directory, jobs, media, templates
 from dingbell.store.audience_members import Found
 from dingbell.store.connection import Connection, acquire, transaction
+from dingbell.store.datasets import Dataset
 from dingbell.store.ledger import batches, deliveries, runs
 from dingbell.store.ledger.runs import NewRun, RunRow
 
@@ -72,11 +74,13 @@ async def draft(context: Context, run: RunRow, *, most: int, denied: frozenset[s
     message = await _message(context, run, spec)
     if message is None:
         return Made([])
-    found = None if spec.coarse else await whom(context, run, spec.to)
+    rows = await _rows(context, run, spec)
+    by_rows = is_own_audience(spec.to, rows)
+    found = None if spec.coarse or by_rows else await whom(context, run, spec.to)
     if found is not None and not found.userids:
         raise NobodyMeant(_day(run))
     message = await _ready(context, run, message)
-    brief = Brief(run.org, message, _variables(run), most, denied)
+    brief = Brief(run.org, message, _variables(run), most, denied, rows=rows)
     at = max(run.due_at, context.clock.now())
     meant = Whom(run.app_id, spec.to, spec.coarse, at, found.userids if found else ())
     drafts = await draft_audience(lambda: acquire(context.pool), context.clock, brief, meant)
@@ -94,12 +98,13 @@ async def draft_joined(
     spec = run.spec
     assert isinstance(spec, Occurrence | Manual | AlertNotice)
     message = None if spec.message is None else await _ready(context, run, spec.message)
+    rows = await _rows(context, run, spec)
     async with acquire(context.pool) as connection:
         if message is None:
             # A function has made the words, the same for all: it is not asked again.
             body = await batches.body_of(connection, run.id)
             return [] if body is None else draft_body(body, userids, most=most, denied=denied)
-        brief = Brief(run.org, message, _variables(run), most, denied)
+        brief = Brief(run.org, message, _variables(run), most, denied, rows=rows)
         return await draft_people(connection, context.clock, brief, userids)
 
 
@@ -153,6 +158,19 @@ def _said(run: RunRow) -> Iterator[Message]:
             yield spec.follow_up.escalate.message
     elif spec.message is not None:
         yield spec.message
+
+
+async def _rows(
+    context: Context, run: RunRow, spec: Occurrence | Manual | AlertNotice
+) -> Dataset | None:
+    """The newest version of its rows, noted with the run; None where it has none."""
+    if isinstance(spec, AlertNotice) or spec.rows is None:
+        return None
+    async with acquire(context.pool) as connection:
+        found = await newest(connection, run.org, spec.rows)
+        assert found is not None
+        await datasets.mark(connection, run.id, found.version)
+    return found
 
 
 async def _follow_up(

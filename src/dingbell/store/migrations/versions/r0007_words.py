@@ -5,7 +5,7 @@ from __future__ import annotations
 from dingbell.store.migrations import execute_script
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 _CHANGES = """
 -- A template is its newest version; the older ones stay for the runs that used them.
