@@ -22,7 +22,7 @@ from dingbell.config.rows import RowsFile
 from dingbell.domain.alerting import Alerting
 from dingbell.domain.audience import Audience
 from dingbell.domain.calendar.company import CalendarSpec
-from dingbell.domain.day_limit import DayLimit, OverLimit, PerDay
+from dingbell.domain.day_limit import OVER_LIMIT, PER_DAY, DayLimit, OverLimit, PerDay
 from dingbell.domain.media import MediaFile
 from dingbell.domain.message import Roster
 from dingbell.domain.quiet import QuietHours
@@ -86,6 +86,8 @@ def _known_zone(name: str) -> str:
         Text("who is never sent to: an audience", "永远不发的人: 受众"), "{users: [chairman1]}"
     ),
     quiet_hours=Meaning(Text("when nobody is rung", "安静时段"), '{from: "22:00", to: "07:30"}'),
+    per_person_per_day=PER_DAY,
+    over_limit=OVER_LIMIT,
     alerts=Meaning(
         Text("where alerts go beside log and metrics", "告警除日志和指标外还发往何处"),
         "{notify: {users: [manager4220]}}",

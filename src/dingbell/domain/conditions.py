@@ -17,12 +17,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     model_serializer,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 from dingbell.errors import InputError, Text
 from dingbell.intake import name
+from dingbell.meaning import Meaning, meanings
 from dingbell.written import as_text
 
 __all__ = ["Condition", "Where", "is_date", "is_number"]
@@ -88,6 +91,28 @@ _Values = Annotated[tuple[str, ...], BeforeValidator(_values)]
 _Bound = Annotated[str, BeforeValidator(_bound)]
 
 
+@meanings(
+    any_of=Meaning(Text("it is one of these", "是其中之一"), "[工程师, 设计师]"),
+    not_=Meaning(
+        Text("it is none of these, or not known", "不是其中任何一个, 或没有值"), "[实习生]"
+    ),
+    contains=Meaning(Text("it has this text inside", "包含这段文字"), "工程"),
+    known=Meaning(Text("whether there is a value at all", "是否有值"), "true"),
+    gt=Meaning(Text("it is more, or later", "大于, 或晚于"), '"3"'),
+    gte=Meaning(Text("it is at least this, or not before", "不小于, 或不早于"), '"2024-01-01"'),
+    lt=Meaning(Text("it is less, or earlier", "小于, 或早于"), '"10"'),
+    lte=Meaning(Text("it is at most this, or not after", "不大于, 或不晚于"), '"2024-12-31"'),
+    anniversary=Meaning(
+        Text("the due day is an anniversary of this date", "发送当天是该日期的周年"), "true"
+    ),
+    lunar_anniversary=Meaning(
+        Text(
+            "the due day is an anniversary of it by the lunar calendar",
+            "发送当天是该日期的农历周年",
+        ),
+        "true",
+    ),
+)
 class Condition(BaseModel):
     """What has to be true of one attribute; several demands have to be true together.
 
@@ -141,6 +166,14 @@ class Condition(BaseModel):
         if said.keys() != {"any_of"}:
             return said
         return self.any_of[0] if len(self.any_of) == 1 else list(self.any_of)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """What editors are told: a value, a list of them, or demands."""
+        value = {"type": ["string", "number", "boolean"]}
+        return {"anyOf": [value, {"type": "array", "items": value, "minItems": 1}, handler(core)]}
 
     @property
     def depends_on_day(self) -> bool:

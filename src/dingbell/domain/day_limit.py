@@ -13,11 +13,40 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NONE", "UNLIMITED", "DayLimit", "Limits", "OverLimit", "PerDay", "next_day"]
+from dingbell.errors import Text
+from dingbell.meaning import Meaning
+
+__all__ = [
+    "NONE",
+    "OVER_LIMIT",
+    "PER_DAY",
+    "UNLIMITED",
+    "DayLimit",
+    "Limits",
+    "OverLimit",
+    "PerDay",
+    "next_day",
+]
 
 # DingTalk itself delivers at most 500 notices of an app to a person on one day.
 PerDay = Annotated[int, Field(ge=1, le=1_000_000)]
 OverLimit = Literal["hold", "skip"]
+
+PER_DAY = Meaning(
+    Text(
+        "how many notices a person gets on one Beijing day at most; urgent ones are exempt",
+        "每人每天 (北京时间) 至多收到多少条通知; 紧急通知不受限",
+    ),
+    "3",
+    unit=Text("notices", "条"),
+)
+OVER_LIMIT = Meaning(
+    Text(
+        "what becomes of people above `per_person_per_day`: `hold` until the next day, or `skip`",
+        "超过 `per_person_per_day` 的人: `hold` 次日再发, 或 `skip` 跳过",
+    ),
+    "skip",
+)
 
 _DAY = timedelta(days=1)
 

@@ -20,7 +20,7 @@ from pydantic import (
 from dingbell.domain.audience import Audience
 from dingbell.domain.calendar.calendars import CN, Calendars, shipped
 from dingbell.domain.datasets import DatasetName
-from dingbell.domain.day_limit import OverLimit, PerDay
+from dingbell.domain.day_limit import OVER_LIMIT, PER_DAY, OverLimit, PerDay
 from dingbell.domain.duration import Duration
 from dingbell.domain.followup import FollowUp
 from dingbell.domain.message import Message
@@ -148,6 +148,7 @@ def check_rows(message: Message | None, rows: object) -> None:
         ),
         '{from: "21:00", to: "08:00"}',
     ),
+    over_limit=OVER_LIMIT,
 )
 class Policies(BaseModel):
     """What a schedule and a manual send have in common beside audience and message.
@@ -183,6 +184,12 @@ class Policies(BaseModel):
         if self.quiet_hours is not None:
             return self.quiet_hours or None
         return None if self.priority == "urgent" else everywhere
+
+
+def _goes_to_somebody(schema: dict[str, Any]) -> None:
+    """Tell editors that rows say whom a schedule goes to where it does not say so itself."""
+    schema["required"] = [name for name in schema["required"] if name != "to"]
+    schema["anyOf"] = [{"required": ["to"]}, {"required": ["rows"]}]
 
 
 @meanings(
@@ -256,6 +263,14 @@ class Policies(BaseModel):
         ),
         '{unread_after: 4h, message: {text: "还没有看?"}}',
     ),
+    rows=Meaning(
+        Text(
+            "a CSV or XLSX with a row for each person, or a dataset: `{{ row.net }}`",
+            "每人一行的 CSV 或 XLSX, 或数据集名称: `{{ row.实发 }}`",
+        ),
+        "payslips.csv",
+    ),
+    per_person_per_day=PER_DAY,
 )
 class ScheduleSpec(Policies):
     """One schedule.
@@ -311,6 +326,8 @@ class ScheduleSpec(Policies):
         # Which calendars there are is known where the schedule is stored.
         parse_trigger(kept, zone=zone, anchor=EPOCH, calendar=info.data.get("calendar", CN))
         return kept
+
+    model_config = ConfigDict(json_schema_extra=_goes_to_somebody)
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from dingbell.dingtalk import Credentials
-from dingbell.domain.day_limit import DayLimit, OverLimit, PerDay
+from dingbell.domain.day_limit import OVER_LIMIT, PER_DAY, DayLimit, OverLimit, PerDay
 from dingbell.domain.schedule import NAME_FOR_EDITORS
 from dingbell.errors import InputError, NotFoundError, Text
 from dingbell.intake import Identifier, Secret
@@ -83,6 +83,8 @@ _ORG = Text(
         "10",
         Text("calls a second", "次/秒"),
     ),
+    per_person_per_day=PER_DAY,
+    over_limit=OVER_LIMIT,
 )
 class AppSpec(BaseModel):
     """An app as a person gives it.
