@@ -427,7 +427,7 @@ def test_what_is_refused_later_is_told_with_its_place_too(reading: Reader) -> No
         ("schedules.v1.2.when", 5, 5),
         ("schedules.v1.2.app", 4, 3),
         ("schedules.v1", 2, 3),
-        ("schedules.v1.2.to.0", 6, 5),
+        ("schedules.v1.2.to.0", 6, 10),
         ("elsewhere", 1, 1),
     ]:
         with pytest.raises(ProblemsError) as caught, placed(document):
