@@ -18,6 +18,7 @@ async def test_the_outbox_is_kept_for_as_long_as_the_settings_say(desk: Operatio
         pool=desk.pool,
         clock=desk.clock,
         clients=desk.clients,
+        sources=desk.sources,
         lease=Lease("", desk.clock, name="test", version="0"),
         pace=Pace(),
         metrics=Metrics(),

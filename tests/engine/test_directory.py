@@ -14,7 +14,6 @@ from dingbell.operations import directory, directory_parts, sending
 from dingbell.operations.context import Operations
 from dingbell.operations.directory import FoundView, PersonView
 from dingbell.store import directory as kept
-from dingbell.store import directory_parts as parts
 from dingbell.store.connection import acquire
 
 
@@ -68,22 +67,6 @@ async def test_departments_and_roles_are_found_with_their_ids(company: Operation
     (one,) = [o for o in await directory.find(company, None, "海外部") if isinstance(o, FoundView)]
     again = await directory.find(company, None, str(one.id))
     assert (one.kind, again) == ("department", (one,))
-
-
-async def test_a_path_means_one_department_and_a_name_all_that_have_it(
-    company: Operations,
-) -> None:
-    async with acquire(company.pool) as connection:
-        named = await parts.departments_named(
-            connection, "default", ["内核组", "平台部/内核组", "平台部", "没有", "部/内核组"]
-        )
-        roles = await parts.roles_named(connection, "default", ["HR", "职务/HR", "x"])
-    assert [path for _, path in named["内核组"]] == ["平台部/内核组", "海外部/内核组"]
-    assert [path for _, path in named["平台部/内核组"]] == ["平台部/内核组"]
-    assert [path for _, path in named["平台部"]] == ["平台部"]
-    assert named["没有"] == named["部/内核组"] == []
-    assert roles["HR"] == roles["职务/HR"] != []
-    assert roles["x"] == []
 
 
 async def test_departments_are_listed_as_a_tree_page_by_page(

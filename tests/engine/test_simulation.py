@@ -11,6 +11,7 @@ from dingbell.operations import directory, rules, schedules, simulation
 from dingbell.operations.context import Operations
 from dingbell.store import directory as directory_rows
 from dingbell.store.connection import transaction
+from dingbell.store.directory_changes import Reading, take_over
 
 from .conftest import Truth
 from .given import spec
@@ -51,14 +52,10 @@ async def test_calls_of_personal_words_are_as_many_as_there_are_words(desk: Oper
         for number in range(300)
     ]
     async with transaction(desk.pool) as connection:
-        await directory_rows.replace(
-            connection,
-            "default",
-            departments=[directory_rows.Department(1, "all", None)],
-            people=people,
-            roles=[],
-            now=desk.clock.now(),
-        )
+        now, root = desk.clock.now(), directory_rows.Department(1, "all", None)
+        await take_over(connection, "default", Reading(people, [root]), now)
+        done = directory_rows.Sync(now, len(people), 1)
+        await directory_rows.note_sync(connection, "default", done, now)
     said = {
         "by grade": "{{ person.grade }}",
         "by name": "{{ person.name }}",

@@ -21,6 +21,7 @@ from dingbell.store import audience_members, directory
 from dingbell.store import audiences as saved_audiences
 from dingbell.store.connection import Connection, connect
 from dingbell.store.directory import Department, Person, Role
+from dingbell.store.directory_changes import Reading, take_over
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 TODAY = date(2026, 11, 26)  # 丙午年十月十八
@@ -43,17 +44,14 @@ def person(userid: str, departments: Sequence[int] = (1,), **attributes: Any) ->
 PEOPLE = (
     person("boss", title="总经理"),
     person("ann", [2], title="工程师", manager="boss", level=3, hired_on=date(2020, 11, 26)),
-    person("bob", [3], title="工程师", manager="ann", level=Decimal("3.0"), 生日="1990/5/1"),
+    person("bob", [3, 6], title="工程师", manager="ann", level=Decimal("3.0"), 生日="1990/5/1"),
     person("cat", [6], title="设计师", manager="ann", level="12", hired_on=date(2026, 11, 26)),
     person("dan", [4], title="工程师", manager="boss", tags=["red", "blue"], hired_on="2019-11-26"),
     person("eve", [5], manager="boss", level=10, hired_on=date(2024, 2, 29), 生日="1988年11月26日"),
     person("fay", [5], title="工程师", active=False, manager="eve", 生日="11-26"),
 )
-ROLES = (
-    Role(10, "主管", ("boss", "ann")),
-    Role(11, "安全员", ("dan",)),
-    Role(12, "安全员", ("eve",)),
-)
+ROLES = (Role(10, "主管"), Role(11, "安全员", group="甲"), Role(12, "安全员", group="乙"))
+PLAYED = ((10, "boss"), (10, "ann"), (11, "dan"), (12, "eve"))
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +60,10 @@ def filled(dsn: str) -> str:
 
     async def fill() -> None:
         connection = await connect(dsn)
-        await directory.replace(
-            connection, "o", departments=DEPARTMENTS, people=PEOPLE, roles=ROLES, now=NOW
-        )
+        async with connection.transaction():
+            reading = Reading(PEOPLE, DEPARTMENTS, ROLES, PLAYED)
+            await take_over(connection, "o", reading, NOW)
+            await directory.note_sync(connection, "o", directory.Sync(NOW, 0, 0), NOW)
         await connection.close()
 
     asyncio.run(fill())
@@ -108,6 +107,7 @@ async def whom(
         ({"managers_of": {"departments": [2]}}, "ann boss"),
         ({"managers_of": {"users": ["boss", "zoe"]}}, ""),
         ({"any": [{"users": "ann"}, {"roles": 11}]}, "ann dan"),
+        ({"roles": ["乙/安全员"]}, "eve"),
         ({"all": [{"departments": 1}, {"roles": "主管"}, {"users": ["ann", "zoe"]}]}, "ann"),
         ({"departments": [2, 5], "except": {"roles": "主管", "except": {"users": "ann"}}},
          "ann bob cat eve fay"),

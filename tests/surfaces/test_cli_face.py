@@ -59,7 +59,7 @@ def test_the_version_is_told(nowhere):
         (["--lang", "fr", "doctor"], "--lang is zh or en"),
         (["frobnicate"], "No such command 'frobnicate'"),
         (["send", "--frobnicate"], "No such option: --frobnicate"),
-        (["send", "--text", "x"], "Missing option '--to'"),
+        (["send", "--text", "x"], "the audience names nobody"),
         (["runs", "show", "abc"], "valid integer"),
         (["runs", "show", "0"], "greater than or equal to 1"),
         (["runs", "show", "9" * 30], "less than or equal to"),

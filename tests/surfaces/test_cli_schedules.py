@@ -111,7 +111,7 @@ class TestApply:
     @pytest.mark.parametrize(
         ("text", "where", "words"),
         [
-            (FILE.replace("16:00", "18:00").replace("[1]", "[9999]"), "6:3", "departments: 9999"),
+            (FILE.replace("16:00", "18:00").replace("[1]", "[9999]"), "8:24", "departments: 9999"),
             (
                 FILE + '  late:\n    when: {once: "2020-01-01 10:00"}\n'
                 "    to: {users: [a]}\n    message: {text: x}\n",
@@ -121,7 +121,7 @@ class TestApply:
             (
                 FILE + '  v1.2:\n    when: {daily: "16:00"}\n'
                 "    to: {mobiles: [1]}\n    message: {text: x}\n",
-                "10:3",
+                "12:20",
                 "mobiles: 1",
             ),
             (

@@ -227,7 +227,7 @@ alerts: {webhook: "https://example.com/secret-path", notify: {users: [manager767
     [
         ('quiet_hours: {from: "22:00", to: "22:00"}', "nothing is quiet"),
         ('quiet_hours: {from: "25:00", to: "07:00"}', "quiet_hours.from"),
-        ("alerts: {notify: {departments: [x]}}", "alerts.notify.departments"),
+        ("alerts: {notify: {departments: [0]}}", "alerts.notify.departments"),
         ("deny: {users: [a], except: {}}", "deny.except"),
         ("deny: {audience: [nope]}", "there is no audience 'nope'"),
         ("alerts: {webhook: 'ftp://x'}", "http"),

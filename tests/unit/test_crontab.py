@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dingbell.config import cron_words, crontab
+from dingbell.config import crontab
 from dingbell.config.document import ProblemsError
 from dingbell.config.schema import load
 from dingbell.domain.audience import Audience
+from dingbell.domain.triggers import cronwords
 
 SOMEBODY = Audience(users=("manager4220",))
 
@@ -192,10 +193,10 @@ def test_two_rules_are_never_said_in_the_same_words(
         parts = (minutes, hours, "*", sorted(months), sorted(days))
         return " ".join(p if isinstance(p, str) else ",".join(map(str, p)) for p in parts)
 
-    here = cron_words.said(rule(months, days))
+    here = cronwords.said(rule(months, days))
     others = [
-        *(cron_words.said(rule(months ^ {month} or {month}, days)) for month in range(1, 13)),
-        *(cron_words.said(rule(months, days ^ {day} or {day})) for day in range(7)),
+        *(cronwords.said(rule(months ^ {month} or {month}, days)) for month in range(1, 13)),
+        *(cronwords.said(rule(months, days ^ {day} or {day})) for day in range(7)),
     ]
     same = [other for other in others if other == here or other.zh == here.zh]
     assert len(same) == (len(months) == 1) + (len(days) == 1)

@@ -108,8 +108,8 @@ def rule(when: dict[str, Any], calendar: str = "cn") -> Trigger:
         ),
         (
             {"cron": "0  9 * * mon-fri"},
-            "cron 0 9 * * MON-FRI (At 09:00 on Monday through Friday)",
-            "cron 0 9 * * MON-FRI",
+            "cron 0 9 * * MON-FRI (on Monday to Friday, at 09:00)",
+            "cron 0 9 * * MON-FRI (每周一至周五 09:00)",
         ),
         ({"every": "45m"}, "every 45m", "每隔 45m"),
         (

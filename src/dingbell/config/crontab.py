@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, Literal
 
-from dingbell.config import cron_words
 from dingbell.config.writing import comment, written
 from dingbell.display import visible
 from dingbell.domain import cronforms
 from dingbell.domain.audience import Audience
 from dingbell.domain.schedule import NAME_PATTERN
-from dingbell.domain.triggers import parse_zone
+from dingbell.domain.triggers import cronwords, parse_zone
 from dingbell.errors import InputError, Text
 
 __all__ = ["Entry", "has_users", "read", "skeleton"]
@@ -120,7 +119,7 @@ def _job(number: int, source: str, *, users: bool, zone: str | None) -> Entry:
         number,
         source,
         "kept",
-        cron_words.said(expression),
+        cronwords.said(expression),
         tuple(notes),
         when=_when(expression),
         timezone=zone,
@@ -165,8 +164,8 @@ def _when(expression: str) -> dict[str, Any]:
     """The rule as people write it: by times of day where there are no other conditions."""
     minute, hour, *rest = expression.split()
     if rest == ["*", "*", "*"] and not set("*/") & set(minute + hour):
-        minutes = cron_words.expanded(minute, 0, 59)
-        times = [f"{h:02}:{m:02}" for h in cron_words.expanded(hour, 0, 23) for m in minutes]
+        minutes = cronwords.expanded(minute, 0, 59)
+        times = [f"{h:02}:{m:02}" for h in cronwords.expanded(hour, 0, 23) for m in minutes]
         if len(times) <= _MOST_TIMES:
             return {"daily": times[0] if len(times) == 1 else times}
     return {"cron": expression}

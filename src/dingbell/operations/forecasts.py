@@ -402,12 +402,13 @@ def told_of(outlook: Forecast) -> Text | None:
 
 
 def told_at_length(outlook: Forecast) -> list[Text]:
-    """The same, and some of those whose message cannot be made, with the words."""
+    """The same, some of those whose message cannot be made, with the words, and what rows lack."""
     told = told_of(outlook)
     if told is None:
-        return []
+        return list(outlook.notes)
     some = islice(outlook.words.items(), _MOST_TOLD)
-    return [told, *(_FOR_ONE.format(userid=userid, said=said) for userid, said in some)]
+    words = (_FOR_ONE.format(userid=userid, said=said) for userid, said in some)
+    return [told, *words, *outlook.notes]
 
 
 def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:

@@ -66,7 +66,8 @@ async def found(
     named = statement.text(audience, saved)
     row = await connection.fetchrow(
         f"""
-        select coalesce(array_agg(userid order by userid collate "C"), '{{}}') as userids,
+        select coalesce(array_agg(distinct userid collate "C"
+                                  order by userid collate "C"), '{{}}') as userids,
                coalesce((select version from directory_versions where org = $1), 0) as version
         from ({named}) as named
         """,
@@ -128,12 +129,16 @@ async def departments_named(
 async def roles_named(
     connection: Connection, org: str, written: Sequence[str]
 ) -> dict[str, list[Named]]:
-    """The roles that names or ids may mean, by what was written; an id means one only."""
+    """The roles that names or ids may mean, by what was written; an id means one only.
+
+    A name may be written with its group, such as `职务/HR`.
+    """
     rows = await connection.fetch(
         """
         select w.written, r.role_id as id, r.name as words
         from unnest($2::text[]) as w (written) join roles r on r.org = $1
-             and (r.role_id::text = w.written or (r.name = w.written and not exists (
+             and (r.role_id::text = w.written or r.group_name || '/' || r.name = w.written
+                  or (r.name = w.written and not exists (
                   select from roles i where i.org = $1 and i.role_id::text = w.written)))
         order by w.written, r.role_id
         """,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,10 +15,8 @@ __all__ = [
     "ListedRole",
     "WholePerson",
     "departments",
-    "departments_named",
     "person",
     "roles",
-    "roles_named",
 ]
 
 # Deeper than any company: what refers to itself ends there.
@@ -107,34 +105,6 @@ async def departments(
     return [ListedDepartment(**row) for row in rows]
 
 
-async def departments_named(
-    connection: Connection, org: str, names: Sequence[str]
-) -> dict[str, list[tuple[int, str]]]:
-    """Departments that names or paths may mean, each as (id, path).
-
-    A whole path means that department alone; otherwise the end of a path is enough, such as
-    `平台部` or `研发中心/平台部`, and there may be several. Digits may also be an id.
-    """
-    rows = await connection.fetch(
-        f"""
-        {_PATHS}
-        select n.name, p.dept_id, p.path, p.path = n.name or p.dept_id::text = n.name as whole
-        from unnest($2::text[]) as n (name)
-        join paths p on p.path = n.name or right(p.path, length(n.name) + 1) = '/' || n.name
-                     or p.dept_id::text = n.name
-        order by p.path, p.dept_id
-        """,
-        org,
-        list(names),
-    )
-    found: dict[str, list[tuple[int, str]]] = {name: [] for name in names}
-    whole = {row["name"] for row in rows if row["whole"]}
-    for row in rows:
-        if row["whole"] or row["name"] not in whole:
-            found[row["name"]].append((row["dept_id"], row["path"]))
-    return found
-
-
 async def roles(connection: Connection, org: str) -> list[ListedRole]:
     """All roles, by group and name."""
     rows = await connection.fetch(
@@ -146,30 +116,6 @@ async def roles(connection: Connection, org: str) -> list[ListedRole]:
         org,
     )
     return [ListedRole(**row) for row in rows]
-
-
-async def roles_named(
-    connection: Connection, org: str, names: Sequence[str]
-) -> dict[str, list[tuple[int, str]]]:
-    """Roles that names may mean, each as (id, `group/name`); digits may also be an id.
-
-    A name may be written with its group, such as `职务/HR`.
-    """
-    rows = await connection.fetch(
-        """
-        select n.name, r.role_id, concat_ws('/', nullif(r.group_name, ''), r.name) as path
-        from unnest($2::text[]) as n (name)
-        join roles r on r.org = $1
-            and n.name in (r.name, r.group_name || '/' || r.name, r.role_id::text)
-        order by 3, 2
-        """,
-        org,
-        list(names),
-    )
-    found: dict[str, list[tuple[int, str]]] = {name: [] for name in names}
-    for row in rows:
-        found[row["name"]].append((row["role_id"], row["path"]))
-    return found
 
 
 async def person(connection: Connection, org: str, userid: str) -> WholePerson | None:

@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from dingbell.domain import cronforms
+from dingbell.domain.triggers import cronwords
 from dingbell.domain.triggers.trigger import Trigger
 from dingbell.domain.triggers.wallclock import first_shown, shown, unrepeated
 from dingbell.errors import InputError, Text
 
 __all__ = ["Cron"]
 
+_WITHOUT_SECONDS = 5
 _ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  only the expression is explained
 
 
@@ -68,8 +70,11 @@ class Cron(Trigger):
         return not any(mark in field for field in (minute, hour) for mark in "*/")
 
     def words(self) -> Text:
-        """Cron 0 9 * * 1-5 (At 09:00 on every day from Monday through Friday)."""
+        """Cron 0 9 * * 1-5 (on Monday to Friday, at 09:00)."""
         written = " ".join(self.expression.split()).upper()
+        if len(written.split()) == _WITHOUT_SECONDS:
+            said = cronwords.said(written)
+            return Text(f"cron {written} ({said})", f"cron {written} ({said.zh})")
         explained = CronSim(self.expression, _ANY_DAY).explain()
         return Text(f"cron {written} ({explained})", f"cron {written}")
 

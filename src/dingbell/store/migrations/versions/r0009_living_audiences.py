@@ -16,7 +16,9 @@ create table directory_versions (
     org text primary key,
     version bigint not null
 );
-create function directory_changed() returns trigger language plpgsql as $body$
+-- Whoever writes has a search path of his own, a restore has none.
+create function directory_changed() returns trigger language plpgsql
+set search_path from current as $body$
 begin
     insert into directory_versions (org, version)
     select org, 1 from changed group by org order by org
