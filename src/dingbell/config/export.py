@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dingbell.config.apply import RESOURCES, Resource
+from dingbell.config.resources import RESOURCES, Resource
 from dingbell.config.schema import Config
 from dingbell.config.sheet import Sheet
 from dingbell.config.writing import comment, written
