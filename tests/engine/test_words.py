@@ -252,7 +252,9 @@ schedules:
     assert "manager4220: the template does not work: text line 1" in planned["s"][1]
     assert planned["t"] == []
     applied = await apply(desk, load(file))
-    assert [str(text) for one in applied if one.name == "s" for text in one.warnings] == planned["s"]
+    assert [str(text) for one in applied if one.name == "s" for text in one.warnings] == planned[
+        "s"
+    ]
 
 
 @pytest.mark.parametrize("path", ["absolute", "none"])
@@ -288,7 +290,9 @@ async def test_a_preview_shows_whom_one_names_the_longest_and_whom_it_fails_for(
 ) -> None:
     one = sending.Order(
         Audience(everyone=True),
-        Message({"markdown": {"title": "t", "text": "{{ person.name }}\n{{ person.manager.userid }}"}}),
+        Message(
+            {"markdown": {"title": "t", "text": "{{ person.name }}\n{{ person.manager.userid }}"}}
+        ),
     )
     found = await previews.preview(desk, await sending.question(desk, one), ["manager4220", "x"])
     asked, stranger, longest, *problems = found.renderings
