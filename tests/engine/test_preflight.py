@@ -13,7 +13,7 @@ from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError
-from dingbell.operations import directory, forecasts, runs, schedules, sending
+from dingbell.operations import directory, forecasts, runs, schedules, sending, warnings
 from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import present
 from dingbell.store import directory as directory_rows
@@ -260,9 +260,9 @@ async def test_two_times_a_day_with_a_date_of_each_person_are_no_error_of_the_pl
     desk: Operations,
 ) -> None:
     twice = spec({"daily": ["09:00", "16:00"]}, "{{ person.hired_on|date }} {{ due|time }}")
-    assert forecasts.warnings("s", twice, desk.clock.now()) == []
+    assert warnings.of_schedule("s", twice, desk.clock.now()) == []
     same = spec({"daily": ["09:00", "16:00"]}, "{{ person.name }} {{ due|date }}")
-    assert len(forecasts.warnings("s", same, desk.clock.now())) == 1
+    assert len(warnings.of_schedule("s", same, desk.clock.now())) == 1
 
 
 async def _give(desk: Operations, userid: str, **attributes: Any) -> None:
@@ -278,11 +278,11 @@ async def _give(desk: Operations, userid: str, **attributes: Any) -> None:
 
 async def test_a_schedule_that_says_the_same_twice_a_day_is_told_so(desk: Operations) -> None:
     twice = spec({"daily": ["09:00", "16:00"]}, "same")
-    (warning,) = forecasts.warnings("s", twice, desk.clock.now())
+    (warning,) = warnings.of_schedule("s", twice, desk.clock.now())
     assert "143106" in warning
     other = spec({"daily": ["09:00", "16:00"]}, "{{ due|time }}")
-    assert forecasts.warnings("s", other, desk.clock.now()) == []
-    assert forecasts.warnings("s", spec({"daily": "09:00"}, "same"), desk.clock.now()) == []
+    assert warnings.of_schedule("s", other, desk.clock.now()) == []
+    assert warnings.of_schedule("s", spec({"daily": "09:00"}, "same"), desk.clock.now()) == []
 
 
 async def test_the_second_occurrence_of_a_day_is_forecast_as_a_repeat(desk: Operations) -> None:

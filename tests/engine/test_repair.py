@@ -12,8 +12,8 @@ from dingbell.operations import directory, resends, runs
 from dingbell.operations.context import Operations
 from dingbell.planning.resend import queue_resend
 from dingbell.store.connection import transaction
+from dingbell.store.ledger import recalls
 from dingbell.store.ledger import resends as resend_rows
-from dingbell.store.ledger import runs as run_rows
 
 from .conftest import RunService, Truth, final, until
 from .given import SEND, listed, order, overview, send, show
@@ -200,12 +200,12 @@ async def test_nothing_is_repaired_in_a_run_that_was_canceled_or_is_being_recall
         wanted = await resend_rows.of_run(connection, found["id"], "failed")
         assert len(wanted) == 1
         # Somebody recalls it while the repair waits for the lock.
-        await run_rows.ask_recall(connection, found["id"], now)
+        await recalls.ask(connection, found["id"], now)
         assert await queue_resend(connection, wanted, desk.pace, not_before=now, now=now) == 0
     with pytest.raises(ConflictError, match="recalled"):
         await resends.resend(desk, found["id"])
     async with desk.pool.acquire() as connection:
-        await run_rows.ask_recall(connection, found["id"], None)
+        await recalls.ask(connection, found["id"], None)
 
 
 async def test_who_may_have_it_is_kept_apart_from_who_has_not(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from dingbell.domain.schedule import ScheduleSpec
-from dingbell.operations.forecasts import same_words
+from dingbell.operations.repeats import same_words
 
 NOW = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
 

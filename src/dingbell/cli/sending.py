@@ -221,7 +221,7 @@ def _advise(order: Order) -> None:
 
 def _warn(found: Forecast) -> None:
     """Say before a send that somebody is not expected to get it."""
-    from dingbell.operations.forecasts import told_of
+    from dingbell.operations.warnings import told_of
 
     told = told_of(found)
     if told is not None:

@@ -33,6 +33,8 @@ from dingbell.operations import (
     apps,
     audiences,
     forecasts,
+    repeats,
+    warnings,
 )
 from dingbell.operations.actor import ENGINE, Operation
 from dingbell.operations.context import Operations
@@ -279,7 +281,7 @@ async def _warnings(
 ) -> dict[str, list[Text]]:
     """What authors should know of their schedules: words that are said twice on one day."""
     now = ops.clock.now()
-    told = {name: forecasts.warnings(name, spec, now) for name, spec in config.schedules.items()}
+    told = {name: warnings.of_schedule(name, spec, now) for name, spec in config.schedules.items()}
     known = await stored_apps(connection)
     keys = {name: app.id for name, app in known.items()}
     said: dict[str, tuple[object, ScheduleSpec]] = {}
@@ -292,7 +294,7 @@ async def _warnings(
     for name, spec in config.schedules.items():
         app = spec.app or only or ""
         said[name] = (keys.get(app, app), spec)
-    for name, texts in forecasts.same_words(said, now).items():
+    for name, texts in repeats.same_words(said, now).items():
         if name in told:
             told[name] += texts
     return told
@@ -333,10 +335,10 @@ async def _look_ahead(
 
 def _warned(changes: list[Change], outlooks: dict[str, Forecast | None]) -> list[Change]:
     """The changes, with what is expected of schedules that will not reach everybody."""
-    told = {name: forecasts.told_at_length(found) for name, found in outlooks.items() if found}
+    told = {name: warnings.told_at_length(found) for name, found in outlooks.items() if found}
     return [
-        replace(change, warnings=(*change.warnings, *warnings))
-        if change.kind == "schedule" and (warnings := told.get(change.name))
+        replace(change, warnings=(*change.warnings, *said))
+        if change.kind == "schedule" and (said := told.get(change.name))
         else change
         for change in changes
     ]

@@ -29,7 +29,7 @@ from dingbell.domain.priority import Priority
 from dingbell.domain.quiet import QuietHours
 from dingbell.domain.triggers import Trigger, notation, parse_trigger, parse_zone
 from dingbell.domain.triggers.every import EPOCH
-from dingbell.domain.variables import Vars
+from dingbell.domain.variables import Vars, seen
 from dingbell.errors import InputError, Text
 from dingbell.intake import Identifier, content
 from dingbell.meaning import INTERNAL, Meaning, Notation, meanings
@@ -413,6 +413,10 @@ class ScheduleSpec(Policies):
             calendars=calendars or self._calendars or shipped(),
             calendar=self.calendar,
         )
+
+    def seen_by(self, name: str, due: datetime) -> dict[str, Any]:
+        """What its messages see at an instant under the name of the schedule, whoever gets them."""
+        return seen(due, parse_zone(self.timezone), name, self.vars)
 
     def unpublished(self, trigger: Trigger, due: datetime) -> tuple[str, int] | None:
         """The calendar and the year that an occurrence has to wait for; None where it has not."""

@@ -18,7 +18,7 @@ from dingbell.planning.sources import SourceFailed
 from dingbell.store import apps, schedules, spending
 from dingbell.store.apps import App
 from dingbell.store.connection import Connection, acquire
-from dingbell.store.ledger import runs
+from dingbell.store.ledger import schedule_runs
 from dingbell.store.schedules import Schedule
 
 __all__ = ["BudgetView", "overview"]
@@ -161,7 +161,7 @@ async def _people(connection: Connection, app: App, audience: Audience) -> list[
 
 async def _batches(connection: Connection, schedule: Schedule, spec: ScheduleSpec, app: App) -> int:
     """How many batches a run has: as many as the last one, else by the size of its audience."""
-    last = await runs.last_forecast(connection, schedule.id)
+    last = await schedule_runs.last_forecast(connection, schedule.id)
     if last is not None:
         return int(last["calls"])
     try:

@@ -5,29 +5,25 @@ Made of the same parts that planning uses, so that it says what will be done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from itertools import islice, permutations, takewhile
+from datetime import date, datetime
 from typing import Any
 
-from dingbell.clock import SHANGHAI, beijing_day
 from dingbell.directory.sync import Progress
 from dingbell.domain.audience import Audience
 from dingbell.domain.batching import Draft, body_hash
 from dingbell.domain.budget import month_of, poll_plan
 from dingbell.domain.day_limit import DayLimit
-from dingbell.domain.forecast import DELIVERED, Forecast, Reason, prediction
+from dingbell.domain.forecast import Forecast, Reason, prediction
 from dingbell.domain.message import Message
 from dingbell.domain.priority import rank
 from dingbell.domain.schedule import Policies, ScheduleSpec
-from dingbell.domain.triggers import parse_zone
-from dingbell.domain.variables import seen
-from dingbell.errors import InputError, OutsideError, Text
-from dingbell.operations import apps, directory, unpublished
+from dingbell.errors import OutsideError
+from dingbell.operations import apps, directory
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
+from dingbell.operations.repeats import said_before
 from dingbell.operations.views import View, Words
 from dingbell.planning import reservation, rows
 from dingbell.planning.day_limits import Planned, keep_within
@@ -53,20 +49,13 @@ __all__ = [
     "prepare",
     "present",
     "ready",
-    "repeats",
     "run_question",
-    "same_words",
-    "told_at_length",
-    "told_of",
-    "warnings",
-    "warnings_of_run",
 ]
 
 # A person whose message a function makes is forecast without its words.
 _UNKNOWN_WORDS = Message({"text": "…"})
 # Progress and result once; the looks for reading come after.
 _FIRST_POLLS = 2
-_MOST_INSTANTS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,8 +351,8 @@ def next_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Que
         spec.message,
         spec,
         at,
-        _variables(name, spec, at),
-        repeated=_said_before(name, spec, now, at),
+        spec.seen_by(name, at),
+        repeated=said_before(name, spec, now, at),
         may_be_empty=True,
         name=name,
         rows=spec.rows,
@@ -372,7 +361,7 @@ def next_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Que
 
 def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Question:
     """What is to be asked about a schedule that is run by hand."""
-    variables = _variables(name, spec, now)
+    variables = spec.seen_by(name, now)
     return Question(
         app,
         spec.to,
@@ -384,78 +373,6 @@ def run_question(app: App, name: str, spec: ScheduleSpec, now: datetime) -> Ques
         name=name,
         rows=spec.rows,
     )
-
-
-def told_of(outlook: Forecast) -> Text | None:
-    """One line about those who are not expected to be reached; None when there are none."""
-    if not outlook.userids:
-        return _NOBODY
-    if outlook.spotless:
-        return None
-    found = outlook.totals()
-    delivered = found.pop(DELIVERED, 0)
-    counts = ", ".join(f"{state} {count}" for state, count in found.items())
-    return Text(
-        "{delivered} of {people} people are expected to get it ({counts})",
-        "预计 {people} 人中有 {delivered} 人收到 ({counts})",
-    ).format(delivered=delivered, people=len(outlook.userids), counts=counts)
-
-
-def told_at_length(outlook: Forecast) -> list[Text]:
-    """The same, some of those whose message cannot be made, with the words, and what rows lack."""
-    told = told_of(outlook)
-    if told is None:
-        return list(outlook.notes)
-    some = islice(outlook.words.items(), _MOST_TOLD)
-    words = (_FOR_ONE.format(userid=userid, said=said) for userid, said in some)
-    return [told, *words, *outlook.notes]
-
-
-def _variables(name: str, spec: ScheduleSpec, at: datetime) -> dict[str, Any]:
-    return seen(at, parse_zone(spec.timezone), name, spec.vars)
-
-
-def _said_before(name: str, spec: ScheduleSpec, now: datetime, at: datetime) -> bool:
-    """Whether a schedule says the same words before an instant, later than now on the same day."""
-    words = _words(name, spec, at)
-    earlier = spec.trigger().after(max(now, beijing_day(at)))
-    return words is not None and any(
-        words == _words(name, spec, one)
-        for one in islice(takewhile(lambda found: found < at, earlier), _MOST_INSTANTS)
-    )
-
-
-def _words(name: str, spec: ScheduleSpec, at: datetime) -> bytes | None:
-    """What a schedule says to anybody at an instant; None where only a real person shows it."""
-    if spec.message is None:
-        return None
-    try:
-        return spec.message.body({**_variables(name, spec, at), "person": _Anybody()})
-    except InputError:
-        return None  # of real people it is told one by one
-
-
-class _Anybody(dict[str, str]):
-    """A person of whom every attribute is the same short word."""
-
-    def __missing__(self, name: str) -> str:
-        return "x"
-
-
-def repeats(name: str, spec: ScheduleSpec, now: datetime) -> tuple[datetime, datetime] | None:
-    """The first two instants on one Beijing day at which a schedule says the same words.
-
-    That is legal; DingTalk drops the second for everybody (143106).
-    """
-    last: tuple[datetime, bytes] | None = None
-    for place, instant in enumerate(spec.trigger().after(now)):
-        words = _words(name, spec, instant)
-        if place >= _MOST_INSTANTS or words is None:
-            return None
-        if last and last[1] == words and beijing_day(last[0]) == beijing_day(instant):
-            return last[0], instant
-        last = instant, words
-    return None
 
 
 def present(outlook: Forecast) -> ForecastView:
@@ -476,101 +393,3 @@ def _person(outlook: Forecast, userid: str) -> ExpectedPerson:
     return ExpectedPerson(
         userid=userid, expected=found.expected, code=found.code, reason=outlook.why(userid)
     )
-
-
-def warnings_of_run(name: str, spec: ScheduleSpec, outlook: Forecast, now: datetime) -> list[Text]:
-    """What somebody who runs a schedule by hand should know: words that are said twice that day."""
-    found = []
-    again = sum(reason == Reason.REPEAT for reason in outlook.reasons.values())
-    if again:
-        found.append(_SAID_ALREADY.format(again=again, people=len(outlook.userids)))
-    words = _words(name, spec, now)
-    ahead = takewhile(lambda one: one < beijing_day(now) + _DAY, spec.trigger().after(now))
-    later = next(
-        (one for one in islice(ahead, _MOST_INSTANTS) if _words(name, spec, one) == words), None
-    )
-    if words is not None and later is not None:
-        at = later.astimezone(parse_zone(spec.timezone)).isoformat(timespec="seconds")
-        found.append(_SAID_LATER.format(at=at))
-    return found
-
-
-_DAY = timedelta(days=1)
-_FOR_ONE = Text("{userid}: {said}", "{userid}: {said}")
-_NOBODY = Text(
-    "nobody is meant on that day: the run will be skipped", "当天没有收件人: 本次发送将跳过"
-)
-_SAID_ALREADY = Text(
-    "{again} of {people} people have had the same words from this app today: DingTalk drops it for "
-    "them (143106)",
-    "{people} 人中有 {again} 人今天已收到本应用相同的内容: 钉钉会对他们丢弃 (143106)",
-)
-_SAID_LATER = Text(
-    "the occurrence at {at} says the same words: DingTalk will drop it for everybody who gets this "
-    "one (143106)",
-    "{at} 的发送内容相同: 钉钉会对已收到本次的人丢弃它 (143106)",
-)
-_SAME_WORDS = Text(
-    "says the same words as schedule {other!r} on {day}: DingTalk drops the second for everybody "
-    "who is in both (143106)",
-    "与日程 {other!r} 在 {day} 内容相同: 钉钉会对两者都包含的人丢弃第二条 (143106)",
-)
-# So many occurrences of a schedule are compared with those of the others.
-_COMPARED = 7
-# So many schedules that say the same are looked at, and so many are named to each other.
-_MOST_ALIKE = 50
-_MOST_TOLD = 3
-
-
-def same_words(
-    specs: Mapping[str, tuple[object, ScheduleSpec]], now: datetime
-) -> dict[str, list[Text]]:
-    """Schedules of one app that say the same words on one Beijing day; both are told.
-
-    Args:
-        specs: by name, the app (anything that is equal for one app) and what the schedule says.
-        now: the present instant.
-    """
-    said: dict[tuple[object, bytes, datetime], dict[str, None]] = {}
-    for name, (app, spec) in specs.items():
-        for instant in islice(spec.trigger().after(now), _COMPARED):
-            words = _words(name, spec, instant)
-            if words is None:
-                break
-            said.setdefault((app, words, beijing_day(instant)), {})[name] = None
-    found: dict[str, dict[str, Text]] = {}
-    for (_, _, day), names in sorted(said.items(), key=lambda item: item[0][2]):
-        for name, other in permutations(islice(names, _MOST_ALIKE), 2):
-            known = found.get(name, {})
-            if other in known or len(known) >= _MOST_TOLD:
-                continue
-            if _may_meet(specs[name][1], specs[other][1]):
-                told = _SAME_WORDS.format(other=other, day=f"{day.astimezone(SHANGHAI):%Y-%m-%d}")
-                found.setdefault(name, {}).setdefault(other, told)
-    return {name: list(told.values()) for name, told in found.items()}
-
-
-def _may_meet(one: ScheduleSpec, other: ScheduleSpec) -> bool:
-    """Whether somebody may be in both audiences; of userids alone that is known."""
-    if one.to.needs_directory() or other.to.needs_directory():
-        return True
-    return not set(one.to.users).isdisjoint(other.to.users)
-
-
-def warnings(name: str, spec: ScheduleSpec, now: datetime) -> list[Text]:
-    """What the author of a schedule should know before it is saved, apart from people."""
-    unknown = unpublished.warning(spec, now)
-    told = [] if unknown is None else [unknown]
-    told += [text for message in spec.messages() for text in message.advice()]
-    found = repeats(name, spec, now)
-    if found is None:
-        return told
-    first, second = (one.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") for one in found)
-    return [
-        *told,
-        Text(
-            "the same words at {first} and {second}: DingTalk drops the second for everybody "
-            "(143106)",
-            "{first} 与 {second} 内容相同: 钉钉会对所有人丢弃第二条 (143106)",
-        ).format(first=first, second=second),
-    ]

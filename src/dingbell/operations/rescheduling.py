@@ -15,7 +15,7 @@ from dingbell.operations.context import Operations
 from dingbell.planning import wakeups
 from dingbell.store import jobs, schedules
 from dingbell.store.connection import Connection
-from dingbell.store.ledger import holds, runs
+from dingbell.store.ledger import holds, runs, schedule_runs
 from dingbell.store.ledger.runs import RunRow
 from dingbell.store.schedules import Schedule
 
@@ -64,10 +64,10 @@ async def _again(ops: Operations, connection: Connection, one: Schedule, now: da
     spec = one.parsed()
     trigger = spec.trigger()
     expected = one.next_due_at
-    ahead = await runs.prepared(connection, one.id, now)
+    ahead = await schedule_runs.prepared(connection, one.id, now)
     if not ahead and expected == trigger.next_after(now):
         return
-    taken_back = await runs.withdraw(connection, ahead, actor=ops.actor.name)
+    taken_back = await schedule_runs.withdraw(connection, ahead, actor=ops.actor.name)
     # What has come already and the ticker has not seen yet is still the ticker's to judge.
     earlier = [instant - _TINY for instant in (taken_back, expected) if instant is not None]
     due = trigger.next_after(min([now, *earlier]))

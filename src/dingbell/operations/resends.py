@@ -13,8 +13,7 @@ from dingbell.operations.context import Operations
 from dingbell.operations.views import View
 from dingbell.planning.resend import may_resend, queue_resend
 from dingbell.store.connection import Connection, transaction
-from dingbell.store.ledger import deliveries, resends
-from dingbell.store.ledger import runs as run_rows
+from dingbell.store.ledger import deliveries, recalls, resends
 from dingbell.store.ledger.resends import Broken
 
 __all__ = ["Kind", "Resent", "resend", "resolve"]
@@ -62,7 +61,7 @@ async def resend(
     now = ops.clock.now()
     async with transaction(ops.pool) as connection:
         found = await runs.find(connection, run_id)
-        if await run_rows.recall_asked(connection, run_id):
+        if await recalls.asked(connection, run_id):
             raise ConflictError(
                 Text("run {id} is being recalled", "发送 {id} 正在撤回").format(id=run_id)
             )

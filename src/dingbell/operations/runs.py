@@ -29,7 +29,7 @@ from dingbell.operations.run_views import (
 from dingbell.planning import wakeups
 from dingbell.store import jobs, nodes
 from dingbell.store.connection import Connection, acquire, transaction
-from dingbell.store.ledger import batches, deliveries, runs, summaries
+from dingbell.store.ledger import batches, deliveries, recalls, runs, summaries
 from dingbell.store.ledger.summaries import Summary
 
 __all__ = [
@@ -334,7 +334,7 @@ async def recall(ops: Operations, run_id: int) -> None:
         )
         await batches.cancel_queued(connection, [run_id], actor=ops.actor.name)
         await batches.clear_recall_codes(connection, run_id)
-        await runs.ask_recall(connection, run_id, now)
+        await recalls.ask(connection, run_id, now)
         await jobs.enqueue(connection, [wakeups.recall(run_id)])
 
 
@@ -342,7 +342,7 @@ async def recalled(ops: Operations, run_id: int) -> bool:
     """Whether a recall has been carried out: every batch is recalled or says why not."""
     ops.may(Operation.RUNS_SEE)
     async with acquire(ops.pool) as connection:
-        return not await runs.recall_pending(connection, run_id)
+        return not await recalls.pending(connection, run_id)
 
 
 async def not_recalled(ops: Operations, run_id: int) -> tuple[BatchView, ...]:

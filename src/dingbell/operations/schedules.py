@@ -17,7 +17,7 @@ from dingbell.domain.schedule import ScheduleSpec
 from dingbell.domain.triggers import Once, Trigger, instants, parse_zone
 from dingbell.domain.triggers.readback import read_back
 from dingbell.errors import ConflictError, InputError, NotFoundError, Text
-from dingbell.operations import approvals, apps, forecasts, paging
+from dingbell.operations import approvals, apps, forecasts, paging, warnings
 from dingbell.operations.actor import Operation
 from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import ForecastView
@@ -25,7 +25,7 @@ from dingbell.operations.sending import wakeups_of
 from dingbell.operations.views import LocalInstant, View, Words
 from dingbell.store import calendars, jobs, rules, schedules
 from dingbell.store.connection import Connection, acquire, transaction
-from dingbell.store.ledger import runs
+from dingbell.store.ledger import runs, schedule_runs
 from dingbell.store.schedules import Schedule
 
 __all__ = [
@@ -226,7 +226,7 @@ async def preview_people(
     return UpcomingPeople(
         **dict(found),
         **dict(forecasts.present(outlook)),
-        warnings=tuple(forecasts.warnings(name, spec, ops.clock.now())),
+        warnings=tuple(warnings.of_schedule(name, spec, ops.clock.now())),
     )
 
 
@@ -323,9 +323,9 @@ async def store(
             program=program,
         )
         return "created"
-    ready = await runs.prepared(connection, known.id, now)
-    taken_back = await runs.withdraw(connection, ready, actor=ops.actor.name)
-    await runs.respecify_held(
+    ready = await schedule_runs.prepared(connection, known.id, now)
+    taken_back = await schedule_runs.withdraw(connection, ready, actor=ops.actor.name)
+    await schedule_runs.respecify_held(
         connection,
         known.id,
         app_id=app.id,
@@ -333,7 +333,7 @@ async def store(
         spec=Occurrence.of(spec),
         function=spec.function,
     )
-    fired = await runs.last_due(connection, known.id) is not None
+    fired = await schedule_runs.last_due(connection, known.id) is not None
     active = known.state == "active"
     next_due = _next_due(spec, now, taken_back, fired=fired) if active else None
     if next_due is None and active and not isinstance(spec.trigger(), Once):
@@ -459,9 +459,9 @@ async def _take_back(
 ) -> None:
     """Take back all that a schedule has prepared or held."""
     now = ops.clock.now()
-    ready = await runs.prepared(connection, schedule.id, now)
-    await runs.withdraw(connection, ready, actor=ops.actor.name)
-    await runs.stop(connection, schedule.id, now, change, actor=ops.actor.name)
+    ready = await schedule_runs.prepared(connection, schedule.id, now)
+    await schedule_runs.withdraw(connection, ready, actor=ops.actor.name)
+    await schedule_runs.stop(connection, schedule.id, now, change, actor=ops.actor.name)
 
 
 async def remove(ops: Operations, connection: Connection, schedule: Schedule) -> None:
@@ -487,7 +487,7 @@ async def outlook_of_run(ops: Operations, name: str) -> RunOutlook:
     return RunOutlook(
         found,
         approvals.is_large(spec.to, len(found.userids)),
-        tuple(forecasts.warnings_of_run(name, spec, found, now)),
+        tuple(warnings.of_run(name, spec, found, now)),
     )
 
 

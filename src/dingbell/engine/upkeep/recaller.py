@@ -13,7 +13,7 @@ from dingbell.engine.node.context import Context
 from dingbell.planning import wakeups
 from dingbell.store import jobs, spending
 from dingbell.store.connection import acquire, transaction
-from dingbell.store.ledger import batches, calls, deliveries, runs, summaries
+from dingbell.store.ledger import batches, calls, deliveries, recalls, runs, summaries
 from dingbell.telemetry import Event, log
 
 __all__ = ["Recaller"]
@@ -89,7 +89,7 @@ class Recaller:
         """
         now = self._context.clock.now()
         async with transaction(self._context.pool) as connection:
-            await runs.recall_asked(connection, run_id)
+            await recalls.asked(connection, run_id)
             rows = await batches.of_run(connection, run_id)
             if not surely and any(_is_left(row) for row in rows):
                 return False
@@ -97,7 +97,7 @@ class Recaller:
                 await runs.move(connection, [run_id], Run.RECALLED, now)
             else:
                 await jobs.enqueue(connection, [wakeups.settle([run_id])])
-            await runs.ask_recall(connection, run_id, None)
+            await recalls.ask(connection, run_id, None)
         return True
 
 

@@ -16,7 +16,7 @@ from dingbell.planning.in_doubt import recover
 from dingbell.store import duty, jobs, nodes
 from dingbell.store.connection import Connection, acquire, transaction
 from dingbell.store.duty import Duty
-from dingbell.store.ledger import calls, claims, holds, overdue, polling, runs
+from dingbell.store.ledger import calls, claims, holds, overdue, polling, recalls, runs
 from dingbell.telemetry import Event, log
 
 __all__ = ["SWEEP_EVERY", "Sweeper"]
@@ -83,8 +83,8 @@ class Sweeper:
         now, late = self._context.clock.now(), self._late()
         waves = await claims.late_waves(connection, late.slots)
         polls = await polling.late_polls(connection, late.polls)
-        settling = await runs.settling_lost(connection, late.ends)
-        recalls = await runs.recalls_lost(connection, late.recalls)
+        settling = await runs.unsettled(connection, late.ends)
+        unrecalled = await recalls.overdue(connection, late.recalls)
         held = await holds.overdue(connection, late.holds)
         await jobs.enqueue(
             connection,
@@ -92,24 +92,24 @@ class Sweeper:
                 *(wakeups.send(wave) for wave in waves),
                 *([wakeups.poll(polls, now)] if polls else []),
                 *([wakeups.settle(settling)] if settling else []),
-                *(wakeups.recall(one) for one in recalls),
+                *(wakeups.recall(one) for one in unrecalled),
                 *([wakeups.release(held, now)] if held else []),
             ],
         )
-        woken = len(waves) + len(polls) + len(settling) + len(recalls) + len(held)
+        woken = len(waves) + len(polls) + len(settling) + len(unrecalled) + len(held)
         return woken + await self._replan(connection)
 
     async def _replan(self, connection: Connection) -> int:
-        """Have lost runs planned again, each by a job of its own."""
+        """Have runs planned again that nobody has planned, each by a job of its own."""
         now = self._context.clock.now()
-        lost = await runs.planning_lost(
+        unplanned = await runs.unplanned(
             connection, now=now, functions=list(self._context.functions)
         )
         await jobs.enqueue(
             connection,
-            [wakeups.plan([run_id], function, alone=True) for run_id, function in lost],
+            [wakeups.plan([run_id], function, alone=True) for run_id, function in unplanned],
         )
-        return len(lost)
+        return len(unplanned)
 
     async def _reap(self, connection: Connection) -> int:
         """Take over what dead nodes were sending: nobody knows what of it arrived."""

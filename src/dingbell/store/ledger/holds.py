@@ -9,7 +9,7 @@ from dingbell.domain.causes import Cause, CauseKind
 from dingbell.domain.lifecycle import Run
 from dingbell.domain.run import Kind
 from dingbell.store.connection import Connection
-from dingbell.store.ledger import runs
+from dingbell.store.ledger import runs, schedule_runs
 from dingbell.store.ledger.runs import RunRow
 from dingbell.store.transitions import RUNS, Given, move
 
@@ -129,5 +129,5 @@ async def held_for(connection: Connection, kind: CauseKind) -> list[int]:
 
 async def waiting_for(connection: Connection, schedule_id: int, kind: CauseKind) -> list[RunRow]:
     """Lock the occurrences of a schedule that are held for one kind of cause."""
-    held = await runs.held_of(connection, schedule_id)
+    held = await schedule_runs.held_of(connection, schedule_id)
     return [one for one in held if one.cause is not None and one.cause.kind is kind]

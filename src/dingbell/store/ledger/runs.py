@@ -10,11 +10,10 @@ from typing import Any
 
 import asyncpg
 
-from dingbell.domain.causes import Cause, CauseKind, ScheduleChange
-from dingbell.domain.lifecycle import Delivery, Run
+from dingbell.domain.causes import Cause
+from dingbell.domain.lifecycle import Run
 from dingbell.domain.run import Kind, RunSpec, parse_spec
 from dingbell.store.connection import Connection
-from dingbell.store.ledger import batches
 from dingbell.store.states import BATCH_OPEN, RUN_OPEN, RUN_UNDER_WAY
 from dingbell.store.transitions import RUNS, Given, entered, noted_new
 from dingbell.store.transitions import move as move_rows
@@ -328,49 +327,6 @@ async def move(
     return [row["id"] for row in rows]
 
 
-async def prepared(connection: Connection, schedule_id: int, now: datetime) -> list[int]:
-    """Lock the occurrences of a schedule for which no call was made.
-
-    Those that are held past their instant are none of them: see `held_of`.
-    """
-    rows = await connection.fetch(
-        f"""
-        select id from runs
-        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql}
-          and (state in ({Run.DUE:sql}, {Run.PLANNED:sql})
-               or (state = {Run.HELD:sql} and due_at > $2))
-        order by id for update
-        """,
-        schedule_id,
-        now,
-    )
-    return [row["id"] for row in rows]
-
-
-async def withdraw(
-    connection: Connection, ids: Sequence[int], *, actor: str | None = None
-) -> datetime | None:
-    """Delete runs for which no call was made, with all that was prepared for them.
-
-    Returns:
-        The earliest due instant, to be made again under the new rule.
-    """
-    for table in ("deliveries", "batches"):
-        await connection.execute(f"delete from {table} where run_id = any($1::bigint[])", list(ids))
-    earliest: datetime | None = await connection.fetchval(
-        """
-        with gone as (delete from runs where id = any($1::bigint[]) returning id, state, due_at),
-        noted as (
-            insert into outbox (noun, run_id, old, new, actor)
-            select 'run', id, state, null, $2::text from gone)
-        select min(due_at) from gone
-        """,
-        list(ids),
-        actor,
-    )
-    return earliest
-
-
 async def withdraw_batches(
     connection: Connection, ids: Sequence[int], now: datetime
 ) -> list[RunRow]:
@@ -389,46 +345,6 @@ async def in_state(connection: Connection, state: Run) -> list[int]:
     """Every run that is in a state, oldest first."""
     rows = await connection.fetch("select id from runs where state = $1 order by id", state.value)
     return [row["id"] for row in rows]
-
-
-async def held_of(connection: Connection, schedule_id: int) -> list[RunRow]:
-    """Lock the held occurrences of a schedule, the earliest first."""
-    rows = await connection.fetch(
-        f"""
-        select {_COLUMNS} from runs
-        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Run.HELD:sql}
-        order by due_at, id for update
-        """,
-        schedule_id,
-    )
-    return [_row(row) for row in rows]
-
-
-async def stop(
-    connection: Connection,
-    schedule_id: int,
-    now: datetime,
-    change: ScheduleChange,
-    *,
-    actor: str | None = None,
-) -> None:
-    """Cancel all runs of a schedule that rests or is gone; what is claimed counts as sent."""
-    rows = await connection.fetch(
-        f"""
-        select f.id, coalesce(sum(d.people), 0)::int as people,
-               coalesce(sum(d.people) filter (where d.state <> {Delivery.PLANNED:sql}), 0)::int
-                   as sent
-        from runs f left join deliveries d on d.run_id = f.id
-        where f.schedule_id = $1 and f.state in {RUN_OPEN}
-        group by f.id order by f.id
-        """,
-        schedule_id,
-    )
-    for row in rows:
-        params = {"change": change.value, "sent": row["sent"], "people": row["people"]}
-        cause = Cause(CauseKind.SCHEDULE_CHANGED, params)
-        await move(connection, [row["id"]], Run.CANCELED, now, cause=cause, actor=actor)
-    await batches.cancel_queued(connection, [row["id"] for row in rows], actor=actor)
 
 
 async def note_template(connection: Connection, run_id: int, used: tuple[str, int] | None) -> None:
@@ -454,55 +370,6 @@ async def outworded(connection: Connection, ids: Sequence[int]) -> set[int]:
         list(ids),
     )
     return {row["id"] for row in rows if row["changed"]}
-
-
-async def respecify_held(
-    connection: Connection,
-    schedule_id: int,
-    *,
-    app_id: int,
-    org: str,
-    spec: RunSpec,
-    function: str | None,
-) -> None:
-    """Let held occurrences of a schedule say what it says now."""
-    await connection.execute(
-        f"""
-        update runs set app_id = $2, org = $3, spec = $4, on_ambiguous = $5,
-            expires_after = $6, follows_up = $7, function = $8
-        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and state = {Run.HELD:sql}
-        """,
-        schedule_id,
-        app_id,
-        org,
-        spec.to_dict(),
-        spec.on_ambiguous,
-        getattr(spec, "expires_after", None),
-        spec.follow_up is not None,
-        function,
-    )
-
-
-async def last_due(connection: Connection, schedule_id: int) -> datetime | None:
-    """The due instant of a schedule's newest occurrence."""
-    due: datetime | None = await connection.fetchval(
-        f"select max(due_at) from runs where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql}",
-        schedule_id,
-    )
-    return due
-
-
-async def last_forecast(connection: Connection, schedule_id: int) -> dict[str, Any] | None:
-    """What was expected of a schedule's newest planned occurrence."""
-    forecast: dict[str, Any] | None = await connection.fetchval(
-        f"""
-        select forecast from runs
-        where schedule_id = $1 and kind = {Kind.OCCURRENCE:sql} and forecast is not null
-        order by due_at desc limit 1
-        """,
-        schedule_id,
-    )
-    return forecast
 
 
 async def of_ids(connection: Connection, ids: Sequence[int]) -> list[RunRow]:
@@ -548,34 +415,7 @@ async def cancelable(connection: Connection) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def ask_recall(connection: Connection, run_id: int, now: datetime | None) -> None:
-    """Note that a run is to be recalled, or with None that this has been done."""
-    await connection.execute("update runs set recall_asked_at = $2 where id = $1", run_id, now)
-
-
-async def recall_asked(connection: Connection, run_id: int) -> bool:
-    """Lock a run; whether it is to be recalled."""
-    asked: datetime | None = await connection.fetchval(
-        "select recall_asked_at from runs where id = $1 for update", run_id
-    )
-    return asked is not None
-
-
-async def recall_pending(connection: Connection, run_id: int) -> bool:
-    """Whether a recall that was asked for has not been carried out yet."""
-    asked: datetime | None = await connection.fetchval(
-        "select recall_asked_at from runs where id = $1", run_id
-    )
-    return asked is not None
-
-
-async def recalls_lost(connection: Connection, before: datetime) -> list[int]:
-    """Runs whose recall was asked for a while ago and is not done."""
-    rows = await connection.fetch("select id from runs where recall_asked_at < $1", before)
-    return [row["id"] for row in rows]
-
-
-async def planning_lost(
+async def unplanned(
     connection: Connection, *, now: datetime, functions: Sequence[str]
 ) -> list[tuple[int, str | None]]:
     """Due runs that nobody has touched for a while: (id, function)."""
@@ -592,7 +432,7 @@ async def planning_lost(
     return [(row["id"], row["function"]) for row in rows]
 
 
-async def settling_lost(connection: Connection, before: datetime) -> list[int]:
+async def unsettled(connection: Connection, before: datetime) -> list[int]:
     """Runs on their way since a while of which every batch is final."""
     rows = await connection.fetch(
         f"""
