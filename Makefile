@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers/.ready
 ARGS ?=
-# Tests of the crash tier wait for most of their time, so they begin first and run beside the others.
+# In the order of tests/conftest.py: files that wait run beside files that compute.
 SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test chaos check fix bench docs build pins clean

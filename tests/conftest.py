@@ -58,6 +58,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _LONGEST = {"engine": 45, "surfaces": 45, "crash": 150}
 
 
+# Files of the crash tier, those that take longest first: they wait for most of their time.
+_WAITING = ("processes", "database", "failpoints", "poison", "monkey", "soak")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files that wait run beside files that compute: two begin, the others come in between."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = sorted(
+        (path for path in files if path.parent.name == "crash"),
+        key=lambda path: (*_WAITING, path.stem.removeprefix("test_")).index(
+            path.stem.removeprefix("test_")
+        ),
+    )
+    ordered = [path for path in files if path not in waiting]
+    apart = max(len(ordered) // max(len(waiting), 1), 1)
+    for place, path in enumerate(waiting):
+        ordered.insert(max(place - 1, 0) * apart + min(place, 1), path)
+    items[:] = [item for path in ordered for item in files[path]]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A story that would run over the end of a Beijing day begins after it.
