@@ -21,21 +21,14 @@ from dingbell.planning import rows
 from dingbell.store.connection import acquire
 from dingbell.store.directory import RELATED, people
 
-__all__ = ["MessagePreview", "Rendering", "preview", "problems"]
+__all__ = ["MessagePreview", "Rendering", "preview"]
 
 # So many people of an audience are rendered for; a company of 20,000 takes under a second.
 _MOST = 20_000
-# So many are tried while a file is only planned.
-_MOST_TRIED = 2_000
 _AT_ONCE = 1_000
 _RENDERED_AT_ONCE = 50
 _MOST_TOLD = 3
 
-_FOR_MANY = Text(
-    "the message cannot be made for {failing} of {people} people",
-    "{people} 人中有 {failing} 人的消息无法生成",
-)
-_FOR_ONE = Text("{name} ({userid}): {said}", "{name} ({userid}): {said}")
 _UNKNOWN = Text("the directory does not know {userid}: {said}", "通讯录中没有 {userid}: {said}")
 
 
@@ -162,33 +155,6 @@ async def preview(ops: Operations, question: Question, asked: Sequence[str] = ()
         ),
         advice=tuple(message.advice()),
     )
-
-
-async def problems(
-    ops: Operations, question: Question, message: Message, userids: Sequence[str]
-) -> list[Text]:
-    """For whom of some people a message cannot be made, and why; a few are named.
-
-    Args:
-        ops: where, and who asks.
-        question: for whom and when.
-        message: its words, templates looked up.
-        userids: whom it goes to; the first 2,000 are looked at.
-    """
-    ops.may(Operation.FORECASTS_SEE)
-    if not message.is_personal:
-        return []
-    seen = _Seen()
-    async for one in _renderings(ops, question, message, userids[:_MOST_TRIED]):
-        seen.take(one)
-    if not seen.failing:
-        return []
-    named = [
-        _FOR_ONE.format(name=one.name or one.userid, userid=one.userid, said=one.problem)
-        for one in seen.problems
-    ]
-    count = _FOR_MANY.format(failing=seen.failing, people=seen.looked_at)
-    return [count, *named]
 
 
 async def _renderings(

@@ -18,7 +18,6 @@ from dingbell.store.connection import Connection
 __all__ = [
     "ImportedYear",
     "delete",
-    "forget_years",
     "imported",
     "known",
     "notices",
@@ -113,17 +112,6 @@ async def put_year(
         by,
     )
     return version
-
-
-async def forget_years(connection: Connection, calendar: str, years: Sequence[int]) -> list[int]:
-    """Forget years that were imported; return those that were there."""
-    rows = await connection.fetch(
-        "delete from calendar_years where calendar = $1 and year = any($2::integer[]) "
-        "returning year",
-        calendar,
-        list(years),
-    )
-    return sorted(row["year"] for row in rows)
 
 
 async def known(connection: Connection, *, strict: bool = False) -> Calendars:
