@@ -7,9 +7,9 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers/.ready
 ARGS ?=
 # In the order of tests/conftest.py: files that wait run beside files that compute.
-SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
+SPREAD := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test chaos check fix bench docs build pins clean
+.PHONY: help demo test coverage chaos check fix bench docs build pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,14 +24,13 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY) ## a company, a notice, its delivery; ARGS=--once exits when told
 	@$(BIN)/dingbell demo $(ARGS)
 
-test: $(READY) ## all tests, and how much of the code they reach; ARGS=… picks some
-ifeq ($(ARGS),)
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(SPREAD)
-	$(BIN)/python scripts/check_coverage.py
-else
+test: $(READY) ## all tests; ARGS=… goes to pytest
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
-endif
+
+coverage: $(READY) ## how much of the code the tests reach, without those that end processes
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(SPREAD) --ignore tests/crash $(ARGS)
+	$(BIN)/python scripts/check_coverage.py
 
 chaos: $(READY) ## a monkey among nodes, a death at every commit, an hour of soak; ARGS=…
 	$(BIN)/python -m pytest tests/crash/test_monkey.py tests/crash/test_failpoints.py \

@@ -1,4 +1,4 @@
-"""Fail where the tests reach too little of the code; `make test` asks after all have run."""
+"""Fail where the tests reach too little of the code; `make coverage` asks after they have run."""
 
 from __future__ import annotations
 

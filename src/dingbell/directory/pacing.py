@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dingbell.clock import Clock
@@ -15,7 +16,7 @@ __all__ = ["Pacer", "Turn", "together"]
 # Questions to one API that are under way at once: a slow answer does not slow the pace.
 _AT_ONCE = 24
 # In any second an API takes so many calls of one app; the rest is the spread of travel times.
-_WINDOW = 1.03
+_WINDOW = 1.05
 # What was missed is caught up by so much faster than even, never all at once.
 _CATCHING_UP = 1.2
 _RETRIES = 6
@@ -23,6 +24,13 @@ T = TypeVar("T")
 
 # Awaited before each request of a question that takes several.
 Turn = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Call:
+    """When a request goes, or went; seconds of the monotonic clock."""
+
+    at: float
 
 
 class Pacer:
@@ -37,7 +45,7 @@ class Pacer:
         self._most = calls_per_second
         self._clock = clock
         self._rooms: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
-        self._calls: dict[str, deque[float]] = defaultdict(deque)
+        self._calls: dict[str, deque[_Call]] = defaultdict(deque)
 
     async def ask(self, api: str, call: Callable[[Turn], Awaitable[T]]) -> T:
         """Ask something of an API; the call awaits its turn before each of its requests.
@@ -75,16 +83,24 @@ class Pacer:
         return await self.ask(api, in_turn)
 
     async def _turn(self, api: str) -> None:
-        """Wait until a window has room; what a busy host has missed is caught up."""
+        """Wait until a window has room; what a busy host has missed is caught up.
+
+        A call counts from when it really went: a loop that was late sends it later than it was due.
+        """
         calls, now = self._calls[api], self._clock.monotonic()
+        before = calls.popleft() if len(calls) == self._most else None
         at = now
         if calls:
-            at = max(at, calls[-1] + 1 / (self._most * _CATCHING_UP))
-        if len(calls) == self._most:
-            at = max(at, calls.popleft() + _WINDOW)
-        calls.append(at)
-        if at > now:
-            await self._clock.sleep(at - now)
+            at = max(at, calls[-1].at + 1 / (self._most * _CATCHING_UP))
+        if before is not None:
+            at = max(at, before.at + _WINDOW)
+        own = _Call(at)
+        calls.append(own)
+        # The one before may have gone later than it was to when this one was put behind it.
+        while (wait := max(at, before.at + _WINDOW if before else at) - now) > 0:
+            await self._clock.sleep(wait)
+            now = self._clock.monotonic()
+        own.at = max(at, now)
 
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
