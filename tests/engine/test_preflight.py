@@ -13,7 +13,7 @@ from dingbell.clock import beijing_day
 from dingbell.domain.audience import Audience
 from dingbell.domain.schedule import ScheduleSpec
 from dingbell.errors import InputError
-from dingbell.operations import directory, forecasts, runs, schedules, sending, warnings
+from dingbell.operations import directory, forecasts, repeats, runs, schedules, sending, warnings
 from dingbell.operations.context import Operations
 from dingbell.operations.forecasts import present
 from dingbell.store import directory as directory_rows
@@ -290,8 +290,8 @@ async def test_the_second_occurrence_of_a_day_is_forecast_as_a_repeat(desk: Oper
     day = beijing_day(now) + timedelta(days=1)
     first, second = day + timedelta(hours=9), day + timedelta(hours=16)
     twice = spec({"daily": ["09:00", "16:00"]}, "same")
-    assert forecasts._said_before("s", twice, now, second)
-    assert not forecasts._said_before("s", twice, now, first)
+    assert repeats.said_before("s", twice, now, second)
+    assert not repeats.said_before("s", twice, now, first)
 
 
 async def test_a_preview_of_a_schedule_says_who_gets_the_next_one(
