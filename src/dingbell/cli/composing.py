@@ -15,8 +15,40 @@ if TYPE_CHECKING:
     from dingbell.domain.message import Message
     from dingbell.planning.attachments import Attached
 
-__all__ = ["Composed", "File", "Image", "Template", "Values", "composed", "content"]
+__all__ = [
+    "AnyType",
+    "Composed",
+    "File",
+    "Image",
+    "Markdown",
+    "Template",
+    "Title",
+    "Values",
+    "Words",
+    "composed",
+    "content",
+]
 
+Words = Annotated[str | None, typer.Option("--text", help=tr("a text message", "文本消息"))]
+Markdown = Annotated[
+    str | None,
+    typer.Option(
+        "--markdown", help=tr("a markdown message; with --title", "markdown 消息; 配合 --title")
+    ),
+]
+Title = Annotated[
+    str | None, typer.Option("--title", help=tr("title of --markdown", "--markdown 的标题"))
+]
+AnyType = Annotated[
+    str | None,
+    typer.Option(
+        "--message",
+        help=tr(
+            'any of the eight types as JSON, or @FILE: {"link": {…}}',
+            '八种类型之一的 JSON, 或 @文件: {"link": {…}}',
+        ),
+    ),
+]
 Template = Annotated[
     str | None,
     typer.Option(

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dingbell.cli.composing import File, Image, Template, Values, composed
+from dingbell.cli.composing import (
+    AnyType,
+    File,
+    Image,
+    Markdown,
+    Template,
+    Title,
+    Values,
+    Words,
+    composed,
+)
 from dingbell.cli.frame import Json, asked, guard, print_json, run
 from dingbell.cli.language import say, tr
 
@@ -60,28 +70,10 @@ def preview(
         list[str] | None,
         typer.Option("--to", help=tr("whom it goes to, as in `send`", "收件人, 同 `send`")),
     ] = None,
-    text: Annotated[
-        str | None, typer.Option("--text", help=tr("a text message", "文本消息"))
-    ] = None,
-    markdown: Annotated[
-        str | None,
-        typer.Option(
-            "--markdown", help=tr("a markdown message; with --title", "markdown 消息; 配合 --title")
-        ),
-    ] = None,
-    title: Annotated[
-        str | None, typer.Option("--title", help=tr("title of --markdown", "--markdown 的标题"))
-    ] = None,
-    message: Annotated[
-        str | None,
-        typer.Option(
-            "--message",
-            help=tr(
-                'any of the eight types as JSON, or @FILE: {"link": {…}}',
-                '八种类型之一的 JSON, 或 @文件: {"link": {…}}',
-            ),
-        ),
-    ] = None,
+    text: Words = None,
+    markdown: Markdown = None,
+    title: Title = None,
+    message: AnyType = None,
     template: Template = None,
     image: Image = None,
     attach: File = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dingbell.cli.composing import File, Image, content
+from dingbell.cli.composing import AnyType, File, Image, Markdown, Title, Words, content
 from dingbell.cli.frame import (
     Account,
     Json,
@@ -73,28 +73,10 @@ def show(
 )
 def put(
     name: Name,
-    text: Annotated[
-        str | None, typer.Option("--text", help=tr("a text message", "文本消息"))
-    ] = None,
-    markdown: Annotated[
-        str | None,
-        typer.Option(
-            "--markdown", help=tr("a markdown message; with --title", "markdown 消息; 配合 --title")
-        ),
-    ] = None,
-    title: Annotated[
-        str | None, typer.Option("--title", help=tr("title of --markdown", "--markdown 的标题"))
-    ] = None,
-    message: Annotated[
-        str | None,
-        typer.Option(
-            "--message",
-            help=tr(
-                'any of the eight types as JSON, or @FILE: {"link": {…}}',
-                '八种类型之一的 JSON, 或 @文件: {"link": {…}}',
-            ),
-        ),
-    ] = None,
+    text: Words = None,
+    markdown: Markdown = None,
+    title: Title = None,
+    message: AnyType = None,
     image: Image = None,
     attach: File = None,
     by: Account = None,
